@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Lunel's public interface: an engine that runs tunnels and tells its host what happens. The engine never calls the host: it
+ * emits events, and questions among them carry a ticket, a deadline and a default. The host replies with the ticket; if it never does,
+ * the default applies. A reply to a dead ticket is a no-op. One thread calls all of this.
+ */
+#ifndef LUNEL_H
+#define LUNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lunel_codes.h"
+#include "lunel_record.h"
+
+#define LUNEL_VERSION "0.1.0"
+
+struct lnl_engine;
+
+/* A sentence on what went wrong; always terminated. */
+struct lnl_reason {
+	char text[512];
+};
+
+/* ---- configuration ---- */
+
+enum lnl_proto {
+	LNL_PROTO_UDP,
+	LNL_PROTO_UDP4,
+	LNL_PROTO_UDP6,
+	LNL_PROTO_TCP,
+	LNL_PROTO_TCP4,
+	LNL_PROTO_TCP6,
+};
+
+/* Where to connect. Strings are copied by who takes it. */
+struct lnl_remote {
+	const char *host;
+	uint16_t port;
+	enum lnl_proto proto;
+	const char *local;	      /* address to bind to; NULL: any */
+	uint16_t lport;		      /* 0: ephemeral */
+	int64_t connect_timeout;      /* seconds, -1: the client's */
+	int explicit_exit_notify;     /* -1: the client's */
+	int mssfix;		      /* -1: the client's */
+	int tun_mtu;		      /* -1: the client's */
+};
+
+/* Bytes that may be text or binary; data NULL: not given. */
+struct lnl_bytes {
+	const char *data;
+	size_t len;
+};
+
+enum lnl_auth_retry { LNL_AUTH_RETRY_NONE, LNL_AUTH_RETRY_NOINTERACT, LNL_AUTH_RETRY_INTERACT };
+
+/*
+ * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are those of the directives. Times in seconds. All
+ * that it points to is copied by lnl_tunnel_open.
+ */
+struct lnl_tunnel_options {
+	const struct lnl_remote *remotes;
+	unsigned n_remotes;
+	bool remote_random;
+	int64_t connect_timeout; /* = server-poll-timeout, 120 */
+	int64_t connect_retry, connect_retry_max_wait; /* 1 s, doubled after each round up to 300 */
+	unsigned connect_retry_max; /* rounds over the list, 0: no end */
+	int64_t resolv_retry;	    /* seconds, -1: no end */
+	bool remote_random_hostname;
+
+	/* Sockets. */
+	const char *bind_dev;
+	uint32_t mark;
+	int sndbuf, rcvbuf; /* 0: the system's, raised */
+	int mtu_disc;	    /* -1: the system's; 0 no, 1 maybe, 2 yes */
+	bool tcp_nodelay;
+	bool floating; /* take the server's packets from any address (`float`) */
+
+	/* Device and network. */
+	const char *dev; /* "tun" or a name */
+	bool tap;
+	bool persist_tun;
+	int tun_mtu; /* 1500 */
+	int mssfix;  /* 1492; 0: off */
+	bool mssfix_mtu, mssfix_fixed;
+	int txqueuelen; /* 0: the system's */
+	bool ifconfig_noexec, route_noexec;
+	const char *const *network; /* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
+	unsigned n_network;
+	bool pull;
+	struct {
+		int action; /* 0 accept, 1 ignore, 2 reject */
+		const char *text;
+	} pull_filter[64];
+	unsigned n_pull_filter;
+
+	/* Who we are and whom we trust. */
+	struct lnl_bytes ca, cert, extra_certs, key, pkcs12, crl;
+	const char *crl_file; /* re-read before each connection; NULL: only `crl` */
+	const char *key_password;
+	const char *tls_version_min, *tls_version_max; /* "1.2", "1.3"; NULL: default */
+	const char *tls_cipher, *tls_ciphersuites, *tls_groups;
+	const uint8_t (*fingerprints)[32];
+	unsigned n_fingerprints;
+	int name_check; /* 0 none, 1 subject, 2 name, 3 name-prefix */
+	const char *name;
+	bool remote_cert_tls; /* "server": KU and EKU */
+	uint16_t ku[16];
+	unsigned n_ku;
+	const char *eku; /* "serverAuth", "clientAuth", their long names or OIDs */
+
+	/* Wrapping; at most one of the three. */
+	struct lnl_bytes tls_auth, tls_crypt, tls_crypt_v2;
+	int key_direction; /* -1: none */
+
+	/* Ciphers. */
+	const char *const *data_ciphers;
+	unsigned n_data_ciphers;
+	const char *cipher; /* data-ciphers-fallback, else `cipher`; NULL: none */
+	const char *auth;   /* "SHA1" */
+	unsigned replay_window;
+	int framing; /* 0 none, 1 comp-lzo no, 2 compress stub, 3 stub-v2 */
+
+	/* Timers. */
+	int64_t reneg_sec; /* 3600; 0: never from our side */
+	int64_t reneg_bytes, reneg_pkts;
+	int64_t tran_window, hand_window; /* 3600, 60 */
+	int64_t tls_timeout;		  /* 2 */
+	int64_t ping, ping_restart, ping_exit; /* -1: not set (ping-restart: 120 until the server says) */
+	bool ping_timer_rem;
+	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
+	int explicit_exit_notify;
+
+	/* Credentials. */
+	bool auth_user_pass;
+	const char *username, *password; /* NULL: ask */
+	bool auth_nocache;
+	enum lnl_auth_retry auth_retry;
+	const char *static_challenge; /* text; NULL: none */
+	bool static_challenge_echo;
+	const char *auth_token, *auth_token_user;
+
+	bool push_peer_info;
+	const char *peer_info_extra; /* UV_ lines */
+	unsigned max_packet_size;    /* 1250 */
+	bool disable_occ;
+
+	/* Which hooks the host wants asked; a question that is not wanted gets its default at once. Bits by LNL_ASK_*. */
+	unsigned asks;
+};
+
+enum lnl_ask {
+	LNL_ASK_SELECT_REMOTE = 1 << 0,
+	LNL_ASK_CREDENTIALS = 1 << 1,
+	LNL_ASK_CHALLENGE = 1 << 2,
+	LNL_ASK_VERIFY_CERT = 1 << 3,
+	LNL_ASK_PULLED = 1 << 4,
+	LNL_ASK_UP = 1 << 5, /* wait for the answer to `up` before "Initialization Sequence Completed" */
+	LNL_ASK_DOWN = 1 << 6,
+	LNL_ASK_RECONNECT = 1 << 7,
+	LNL_ASK_CONTROL = 1 << 8,
+};
+
+/* Sets the defaults. */
+void lnl_tunnel_options_init(struct lnl_tunnel_options *o);
+
+/* ---- the engine ---- */
+
+struct lnl_engine_options {
+	enum lnl_level level; /* records above it are not made */
+	const char *user, *group; /* dropped to once the first client is up, or at once without root; NULL: stay */
+	bool stay_root;		  /* do not drop privileges by default */
+};
+
+/*
+ * Makes the engine: as root, the helper process for programs is forked first, so call it before any thread exists.
+ * LNL_E_NOMEM, LNL_E_SYSTEM, LNL_E_RANDOM, LNL_E_NOTFOUND (user or group); |why| names the cause.
+ */
+int lnl_engine_new(struct lnl_engine **out, const struct lnl_engine_options *o,
+		   struct lnl_reason *why);
+/* Stops everything at once, takes back what was set up, releases; |e| may be NULL. */
+void lnl_engine_free(struct lnl_engine *e);
+
+/*
+ * One turn of the loop: waits for something to happen unless events are queued already. Returns 1, or 0 when there is nothing left
+ * that could happen (every client is closed and no operation is under way). Then take events until there are none.
+ */
+int lnl_engine_turn(struct lnl_engine *e);
+
+/* ---- events ---- */
+
+enum lnl_event_kind {
+	LNL_EVENT_NONE,
+	/* Questions: `ticket` is set. Each names its reply function; |deadline| is enforced by the engine. */
+	LNL_EVENT_SELECT_REMOTE, /* lnl_reply_remote; default: the next in the list. `u.select` */
+	LNL_EVENT_CREDENTIALS,	 /* lnl_reply_credentials; default: the attempt fails. `u.ask` */
+	LNL_EVENT_CHALLENGE,	 /* lnl_reply_answer; default: the attempt fails. `u.ask` */
+	LNL_EVENT_VERIFY_CERT,	 /* lnl_reply_verdict; default: reject. lnl_tunnel_cert gives the chain */
+	LNL_EVENT_PULLED,	 /* lnl_reply_options, before the next turn; default: unchanged. `u.options` */
+	LNL_EVENT_UP,		 /* lnl_reply_verdict (true; the value is not used); default: go on. `u.net` */
+	LNL_EVENT_DOWN,		 /* lnl_reply_verdict; default: go on. `u.net` */
+	LNL_EVENT_RECONNECT,	 /* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
+	LNL_EVENT_CONTROL,	 /* lnl_reply_verdict, before the next turn (true: handled); `u.text` */
+	/* News. */
+	LNL_EVENT_STATE,	 /* the client's state changed: `u.state` */
+	LNL_EVENT_CLOSED,	 /* the client is gone for good: `u.end` with final counters; its handle is dead afterwards */
+	LNL_EVENT_OPEN_URL,	 /* `u.text`: the server asks to open a page */
+	LNL_EVENT_SIGNAL,	 /* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
+	/* An operation that the host began is complete: `ticket` is the operation's. */
+	LNL_EVENT_TIMER,
+	LNL_EVENT_RESOLVED,	 /* `u.resolved` */
+	LNL_EVENT_EXITED,	 /* a program ended: `u.exited` */
+};
+
+enum lnl_state {
+	LNL_STATE_IDLE,
+	LNL_STATE_WAIT,	      /* between attempts */
+	LNL_STATE_RESOLVE,
+	LNL_STATE_CONNECT,    /* TCP */
+	LNL_STATE_HELLO,      /* first packet sent */
+	LNL_STATE_HANDSHAKE,
+	LNL_STATE_AUTH,
+	LNL_STATE_CONFIGURE,
+	LNL_STATE_UP,
+	LNL_STATE_CLOSING,
+};
+
+/* "up" and so on; static storage. */
+const char *lnl_state_name(enum lnl_state s);
+
+struct lnl_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* through TUN */
+	uint64_t link_rx_bytes, link_tx_bytes;
+	uint64_t drops[LNL_DROP_COUNT];
+	uint64_t connected_at; /* seconds since 1970, 0: never */
+};
+
+/* Strings of an event stay valid until the next lnl_engine_next. */
+struct lnl_event {
+	enum lnl_event_kind kind;
+	uint64_t ticket;
+	double deadline; /* seconds from now; 0: none */
+	uint32_t tunnel; /* handle; 0: none */
+	union {
+		struct {
+			unsigned attempt;	 /* 1 is the first */
+			unsigned failures;	 /* in a row, since the tunnel was last up */
+			int last_remote;	 /* index, -1: none */
+			const char *last_cause;	 /* NULL: none */
+			const char *last_text;
+		} select;
+		struct {
+			const char *kind;  /* credentials: "auth-user-pass", "key" (pass phrase of the private key); challenge: "static", "dynamic", "cr_text" */
+			const char *why;   /* credentials: "first", "failed", "expired" */
+			const char *text;  /* challenge: what to show */
+			const char *user;  /* known user name, or NULL */
+			bool echo;
+		} ask;
+		struct {
+			const char *const *list;
+			unsigned n;
+		} options;
+		struct {
+			const char *ifname;
+			const char *const *lines; /* "address 10.8.0.2/24", "route 10.0.0.0/8", "dns 10.8.0.1", "domain x", "search y", "gateway 10.8.0.1", "redirect" */
+			unsigned n;
+			const char *const *env; /* NAME=value for programs, as OpenVPN's scripts get them */
+			unsigned n_env;
+			unsigned mtu;
+			bool restart; /* up after a reconnect with persist-tun; down before one */
+		} net;
+		struct {
+			const char *cause; /* "auth_failed" ... */
+			const char *text;
+			const char *phase; /* "connect", "handshake", "auth", "configure", "up" */
+			int remote;	   /* index in the list, -1 for one that a hook made */
+			unsigned failures; /* in a row */
+			double backoff;	   /* what the engine would wait, seconds */
+			bool fatal;	   /* the engine would stop here */
+			int exit_status;   /* with CLOSED */
+			struct lnl_stats stats;
+		} end;
+		struct {
+			enum lnl_state state;
+			const char *detail;
+			int remote;
+			const char *address; /* of the server, "192.0.2.1:1194", when known */
+		} state;
+		const char *text;
+		int signal;
+		struct {
+			int error; /* 0 or LNL_E_* */
+			const char *const *addresses;
+			unsigned n;
+		} resolved;
+		struct {
+			int error;
+			int status;   /* exit status; 128 + signal when killed */
+			bool timeout;
+			struct lnl_bytes out, err; /* at most 64 KiB each */
+		} exited;
+	} u;
+};
+
+/* Takes the next event: true, or false when there is none. */
+bool lnl_engine_next(struct lnl_engine *e, struct lnl_event *ev);
+
+/* Takes the next log record: true, or false; |*lost| is how many were lost before it because nobody took them. */
+bool lnl_engine_record(struct lnl_engine *e, struct lnl_record *out, uint64_t *lost);
+
+/* ---- replies; each returns 0, or LNL_E_NOTFOUND when the ticket is dead (already answered, timed out, its owner gone) ---- */
+
+/* |remote| is copied; |index| its place in the client's list, or -1. |delay| in seconds before connecting. */
+int lnl_reply_remote(struct lnl_engine *e, uint64_t ticket, const struct lnl_remote *remote,
+		     int index, double delay);
+/* Copied and wiped after use. NULL |username|: there are none, the attempt fails with |reason|. */
+int lnl_reply_credentials(struct lnl_engine *e, uint64_t ticket, const char *username,
+			  const char *password, const char *reason);
+int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer,
+		     const char *reason);
+int lnl_reply_verdict(struct lnl_engine *e, uint64_t ticket, bool ok, const char *reason);
+/* |list| NULL with |reason|: refuse. */
+int lnl_reply_options(struct lnl_engine *e, uint64_t ticket, const char *const *list, unsigned n,
+		      const char *reason);
+/* |seconds| to wait; negative: stop for good with |reason|. */
+int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds,
+			const char *reason);
+/* The default, now: what an errored hook gets. */
+int lnl_reply_default(struct lnl_engine *e, uint64_t ticket);
+
+/* ---- tunnels ---- */
+
+/*
+ * Checks and copies |o| and makes a client that starts to connect in the next turn. Errors: LNL_E_INVAL, LNL_E_KEY, LNL_E_CERT,
+ * LNL_E_PASSWORD (the private key's pass phrase is wrong or missing), LNL_E_UNSUPPORTED, LNL_E_NOMEM; |why| is a sentence that
+ * names option and cause. |*tunnel| is a handle, never 0.
+ */
+int lnl_tunnel_open(struct lnl_engine *e, const struct lnl_tunnel_options *o, uint32_t *tunnel,
+		    struct lnl_reason *why);
+/* Ends it with goodbye; LNL_EVENT_CLOSED follows. |reason| for the log. LNL_E_NOTFOUND. */
+int lnl_tunnel_stop(struct lnl_engine *e, uint32_t tunnel, const char *reason);
+/*
+ * Connects anew (SIGUSR1; with |hard| also closing the device, SIGHUP). |remote| NULL: by policy.
+ */
+int lnl_tunnel_reconnect(struct lnl_engine *e, uint32_t tunnel, bool hard,
+			 const struct lnl_remote *remote, int index, const char *reason);
+/* The certificate at |i| of the peer's chain during VERIFY_CERT, as text fields; false past the end. */
+struct lnl_cert_info {
+	unsigned depth;
+	const char *subject, *issuer, *cn, *serial;
+	const char *san[16];
+	unsigned n_san;
+	char fingerprint[96]; /* "AA:BB:..." SHA-256 */
+	uint64_t not_before, not_after;
+};
+bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct lnl_cert_info *out);
+/* Counters as last told by the data plane (asked for every second). LNL_E_NOTFOUND. */
+int lnl_tunnel_stats(struct lnl_engine *e, uint32_t tunnel, struct lnl_stats *out);
+enum lnl_state lnl_tunnel_state(struct lnl_engine *e, uint32_t tunnel);
+/* Sends a control text. LNL_E_NOTFOUND, LNL_E_STATE, LNL_E_INVAL. */
+int lnl_tunnel_text(struct lnl_engine *e, uint32_t tunnel, const char *text);
+int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel);
+
+/* ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes exactly once unless cancelled ---- */
+
+uint64_t lnl_op_timer(struct lnl_engine *e, double seconds);
+/* |family| 0, 4 or 6. */
+uint64_t lnl_op_resolve(struct lnl_engine *e, const char *host, int family);
+/* Runs argv[0] without a shell; |env| is NAME=value or NULL; |input| may be empty. 0 when out of memory. */
+uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *const *env,
+		     struct lnl_bytes input, double timeout);
+/* No event follows; a program is killed. A dead ticket is a no-op. */
+void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket);
+
+/* Delivers |signo| as LNL_EVENT_SIGNAL from now on. LNL_E_SYSTEM. */
+int lnl_engine_signal(struct lnl_engine *e, int signo);
+/* Seconds, monotonic; and since 1970. */
+double lnl_engine_now(const struct lnl_engine *e);
+double lnl_engine_wallclock(const struct lnl_engine *e);
+
+/* ---- about this build ---- */
+
+struct lnl_build {
+	const char *version, *wolfssl, *libev, *cares;
+	bool assembly;
+};
+void lnl_build_info(struct lnl_build *out);
+/* Comma-separated names, static storage: data ciphers and digests this build knows. */
+const char *lnl_cipher_list(void);
+
+#endif
