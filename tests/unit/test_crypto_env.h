@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The world that the crypto tests give the engine: counted memory that can run out, seeded randomness, a fixed clock. */
+#ifndef LNL_TEST_CRYPTO_ENV_H
+#define LNL_TEST_CRYPTO_ENV_H
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto/crypto.h"
+
+/* 2026-01-01 00:00:00 UTC: what "now" is to every certificate in pki/. */
+#define TEST_NOW UINT64_C(1767225600)
+
+struct test_env {
+	struct lnl_env env;
+	uint64_t now;
+	uint64_t seed;
+	unsigned allocations; /* ever made */
+	unsigned live;	      /* not released yet */
+	unsigned fail_at;     /* this allocation (from 1) and all after it fail; 0: none does */
+	bool no_random;
+};
+
+static void *test_env_alloc(void *ctx, size_t size)
+{
+	struct test_env *t = ctx;
+
+	t->allocations++;
+	if (t->fail_at != 0 && t->allocations >= t->fail_at)
+		return NULL;
+	t->live++;
+	return calloc(1, size);
+}
+
+static void test_env_release(void *ctx, void *p)
+{
+	struct test_env *t = ctx;
+
+	if (p != NULL)
+		t->live--;
+	free(p);
+}
+
+/* splitmix64 */
+static int test_env_random(void *ctx, uint8_t *out, size_t len)
+{
+	struct test_env *t = ctx;
+
+	if (t->no_random)
+		return LNL_E_RANDOM;
+	for (size_t i = 0; i < len; i++) {
+		uint64_t z = t->seed += UINT64_C(0x9e3779b97f4a7c15);
+
+		z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+		out[i] = (uint8_t)(z ^ (z >> 31));
+	}
+	return 0;
+}
+
+static uint64_t test_env_wallclock(void *ctx)
+{
+	const struct test_env *t = ctx;
+
+	return t->now;
+}
+
+static inline void test_env_init(struct test_env *t)
+{
+	*t = (struct test_env){ .now = TEST_NOW, .seed = 1 };
+	t->env = (struct lnl_env){
+		.ctx = t,
+		.alloc = test_env_alloc,
+		.release = test_env_release,
+		.random = test_env_random,
+		.wallclock = test_env_wallclock,
+	};
+}
+
+/* Reads hex digits into |out|; returns the number of bytes. */
+static inline size_t test_hex(uint8_t *out, size_t cap, const char *hex)
+{
+	size_t n = strlen(hex) / 2;
+
+	assert_true(n <= cap);
+	for (size_t i = 0; i < n; i++) {
+		char two[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
+
+		out[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	return n;
+}
+
+static inline void test_hex_equal(const uint8_t *got, const char *hex)
+{
+	uint8_t want[512];
+	size_t n = test_hex(want, sizeof(want), hex);
+
+	assert_memory_equal(got, want, n);
+}
+
+#endif
