@@ -10,8 +10,8 @@
 #define LNL_REPLAY_MAX	   2048 /* ids; OpenVPN allows 65,536, which nobody needs */
 
 /*
- * Ids are 64 bits wide: a data packet's id (32 or 48 bits), or time << 32 | id for the long form of the
- * control channel, where a larger time starts a new sequence and a smaller one is refused.
+ * Ids are 64 bits wide: a data packet's id (32 or 48 bits), or time << 32 | id for the long form of
+ * the control channel, where a larger time starts a new sequence and a smaller one is refused.
  */
 struct lnl_replay {
 	uint64_t highest; /* 0: nothing accepted yet */
@@ -23,17 +23,18 @@ struct lnl_replay {
 void lnl_replay_init(struct lnl_replay *r, uint32_t window);
 
 /*
- * Whether |id| may be accepted: not 0, not below the window, not seen. Changes nothing, so that it can be asked
- * before the tag is checked.
+ * Whether |id| may be accepted: not 0, not below the window, not seen. Changes nothing, so that it
+ * can be asked before the tag is checked.
  */
 bool lnl_replay_check(const struct lnl_replay *r, uint64_t id);
 
-/* Marks |id| as seen after its packet was authenticated. Returns false, unchanged, where check would. */
+/* Marks |id| as seen after its packet was authenticated. Returns false, unchanged, where check
+ * would. */
 bool lnl_replay_accept(struct lnl_replay *r, uint64_t id);
 
 /*
- * The long form: |time| from the packet beside |id|. A time above the highest one empties the window;
- * one below is refused. Id 0 is refused.
+ * The long form: |time| from the packet beside |id|. A time above the highest one empties the
+ * window; one below is refused. Id 0 is refused.
  */
 bool lnl_replay_check_long(const struct lnl_replay *r, uint32_t time, uint32_t id);
 bool lnl_replay_accept_long(struct lnl_replay *r, uint32_t time, uint32_t id);

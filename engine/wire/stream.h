@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* OpenVPN's framing over TCP: a 16-bit big-endian length that does not count itself, then the packet. */
+/* OpenVPN's framing over TCP: a 16-bit big-endian length that does not count itself, then the
+ * packet. */
 #ifndef LNL_WIRE_STREAM_H
 #define LNL_WIRE_STREAM_H
 
@@ -8,8 +9,8 @@
 #define LNL_STREAM_PREFIX 2
 
 /*
- * Cuts packets out of a byte stream without owning a buffer of its own: the caller reads the socket into
- * `data` (at lnl_stream_room), says how much came, and takes packets until there is none.
+ * Cuts packets out of a byte stream without owning a buffer of its own: the caller reads the socket
+ * into `data` (at lnl_stream_room), says how much came, and takes packets until there is none.
  */
 struct lnl_stream {
 	uint8_t *data; /* given at init, |cap| bytes */
@@ -26,9 +27,9 @@ struct lnl_stream {
 void lnl_stream_init(struct lnl_stream *s, uint8_t *data, size_t cap, size_t max);
 
 /*
- * Where to put the next bytes, and in |*room| how many fit (at least 1 after packets were taken until
- * none was left). Moves an unfinished packet to the front when that makes room; so it invalidates
- * packets taken before.
+ * Where to put the next bytes, and in |*room| how many fit (at least 1 after packets were taken
+ * until none was left). Moves an unfinished packet to the front when that makes room; so it
+ * invalidates packets taken before.
  */
 uint8_t *lnl_stream_room(struct lnl_stream *s, size_t *room);
 
