@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/keyslot.h"
+
+#include <string.h>
+
+#include "data/bytes.h"
+
+static bool is_gcm(enum lnl_cipher c)
+{
+	return c == LNL_CIPHER_AES_128_GCM || c == LNL_CIPHER_AES_192_GCM ||
+	       c == LNL_CIPHER_AES_256_GCM;
+}
+
+static int fill_half(struct lnl_keyslot_half *h, const struct lnl_env *env,
+		     const struct lnl_key_conf *conf, const struct lnl_direction_key *key,
+		     bool sends)
+{
+	if (lnl_cipher_is_aead(conf->cipher)) {
+		memcpy(h->nonce + LNL_PID_LEN, key->hmac, LNL_IMPLICIT_IV);
+		return lnl_aead_new(&h->aead, env, conf->cipher, key->cipher);
+	}
+	int r = lnl_cbc_new(&h->cbc, env, conf->cipher, key->cipher, sends);
+	if (r == 0)
+		r = lnl_hmac_new(&h->hmac, env, conf->digest, key->hmac,
+				 lnl_digest_len(conf->digest));
+	return r;
+}
+
+static void free_half(struct lnl_keyslot_half *h)
+{
+	lnl_aead_free(h->aead);
+	lnl_cbc_free(h->cbc);
+	lnl_hmac_free(h->hmac);
+}
+
+/* Encryption without authentication does not exist here. */
+static bool is_usable(const struct lnl_key_conf *conf)
+{
+	if (conf->cipher <= LNL_CIPHER_NONE || conf->cipher >= LNL_CIPHER_COUNT)
+		return false;
+	return lnl_cipher_is_aead(conf->cipher) || lnl_digest_len(conf->digest) != 0;
+}
+
+int lnl_keyslot_new(struct lnl_keyslot **out, const struct lnl_env *env,
+		    const struct lnl_key_conf *conf)
+{
+	*out = NULL;
+	if (conf->key_id >= LNL_KEY_IDS)
+		return LNL_E_KEY;
+	if (!is_usable(conf))
+		return LNL_E_UNSUPPORTED;
+
+	struct lnl_keyslot *k = lnl_alloc(env, sizeof(*k));
+	if (k == NULL)
+		return LNL_E_NOMEM;
+	k->id = conf->key_id;
+	k->mac_len = 0;
+	if (!lnl_cipher_is_aead(conf->cipher))
+		k->mac_len = (uint8_t)lnl_digest_len(conf->digest);
+	k->expires = conf->expires;
+	k->limit = is_gcm(conf->cipher) ? LNL_GCM_LIMIT : UINT64_MAX;
+	k->warn = is_gcm(conf->cipher) ? LNL_GCM_WARN : UINT64_MAX;
+	k->next_id = conf->first_id != 0 ? conf->first_id : 1;
+	lnl_replay_init(&k->replay, conf->replay_window != 0 ? conf->replay_window : LNL_REPLAY_DEFAULT);
+
+	int r = fill_half(&k->send, env, conf, &conf->send, true);
+	if (r == 0)
+		r = fill_half(&k->recv, env, conf, &conf->recv, false);
+	if (r != 0) {
+		lnl_keyslot_free(k, env);
+		return r;
+	}
+	*out = k;
+	return 0;
+}
+
+void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env)
+{
+	if (k == NULL)
+		return;
+	free_half(&k->send);
+	free_half(&k->recv);
+	lnl_secret_wipe(k, sizeof(*k));
+	lnl_release(env, k);
+}
+
+bool lnl_keyslot_is_worn(const struct lnl_keyslot *k)
+{
+	return k->next_id > LNL_PID_WARN || k->send.used >= k->warn || k->recv.used >= k->warn ||
+	       k->failed >= LNL_FAILED_LIMIT;
+}
+
+bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id)
+{
+	uint64_t used = k->send.used + 1 + (len + LNL_BLOCK_LEN - 1) / LNL_BLOCK_LEN;
+
+	if (k->next_id > UINT32_MAX || used > k->limit)
+		return false;
+	*id = (uint32_t)k->next_id++;
+	k->send.used = used;
+	return true;
+}
+
+unsigned lnl_keyslot_overhead(enum lnl_cipher cipher, enum lnl_digest digest, bool data_v2)
+{
+	unsigned header = data_v2 ? 4 : 1;
+
+	if (lnl_cipher_is_aead(cipher))
+		return header + LNL_PID_LEN + LNL_TAG_LEN;
+	return header + (unsigned)lnl_digest_len(digest) + LNL_BLOCK_LEN + LNL_PID_LEN +
+	       LNL_BLOCK_LEN;
+}
+
+void lnl_keyslot_put_header(const struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id)
+{
+	uint32_t n = lnl_keyslot_header_len(wire_id);
+
+	pkt->p -= n;
+	pkt->len += n;
+	if (n == 1) {
+		pkt->p[0] = lnl_op_byte(LNL_OP_DATA_V1, k->id);
+		return;
+	}
+	pkt->p[0] = lnl_op_byte(LNL_OP_DATA_V2, k->id);
+	lnl_store24(pkt->p + 1, wire_id);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plane's insides, shared by the files of this room only: peers, where they are found, when they are due. */
+#ifndef LNL_DATA_PLANE_H
+#define LNL_DATA_PLANE_H
+
+#include "data/data.h"
+#include "data/ivs.h"
+#include "data/keyslot.h"
+
+#define LNL_SLOTS	 2
+#define LNL_NOTICE_KINDS (LNL_NOTICE_DECRYPT + 1)
+
+struct lnl_peer {
+	struct lnl_peer_conf conf;
+	struct lnl_keyslot *slots[LNL_SLOTS]; /* by enum lnl_slot; NULL: empty */
+	uint64_t sent_at;		      /* the last datagram, or ping that was asked for */
+	uint64_t heard_at;		      /* the last authentic datagram, or timeout that was told */
+	bool heard;			      /* something came */
+	bool queued;			      /* in the plane's list of peers with notices */
+	uint8_t notices[LNL_NOTICE_KINDS];    /* waiting: for each kind a bit per key id */
+	uint32_t heap_at;
+	struct lnl_peer *next_noticed;
+	struct lnl_peer *prev_noticed;
+	struct lnl_counters counters;
+};
+
+/* Peers by id: open addressing, at most half full. */
+struct lnl_peer_table {
+	struct lnl_peer **cells;
+	uint32_t shift; /* 32 - log2 of the number of cells */
+	uint32_t mask;
+	uint32_t n;
+};
+
+/*
+ * Peers by when they are due. A packet only moves its peer's times, never the heap: an entry may be early, and whoever
+ * finds it due computes it anew.
+ */
+struct lnl_due {
+	uint64_t at;
+	struct lnl_peer *peer;
+};
+
+struct lnl_data {
+	const struct lnl_env *env;
+	uint32_t max_peers;
+	struct lnl_peer_table peers;
+	struct lnl_due *heap;
+	uint32_t heap_n;
+	uint32_t heap_cap;
+	struct lnl_peer *first_noticed;
+	struct lnl_peer *last_noticed;
+	struct lnl_counters strays; /* packets of nobody */
+	struct lnl_ivs ivs;
+};
+
+/* ---- table.c ---- */
+
+int lnl_table_init(struct lnl_peer_table *t, const struct lnl_env *env);
+void lnl_table_deinit(struct lnl_peer_table *t, const struct lnl_env *env);
+/* The peer, or NULL. */
+struct lnl_peer *lnl_table_find(const struct lnl_peer_table *t, uint32_t id);
+/* Adds |p|, whose id is not in the table. LNL_E_NOMEM. */
+int lnl_table_add(struct lnl_peer_table *t, const struct lnl_env *env, struct lnl_peer *p);
+/* Takes out |p|, which is in the table. */
+void lnl_table_remove(struct lnl_peer_table *t, const struct lnl_peer *p);
+
+/* ---- timers.c ---- */
+
+/* Makes room for one peer more. LNL_E_NOMEM. */
+int lnl_timer_reserve(struct lnl_data *d);
+void lnl_timer_add(struct lnl_data *d, struct lnl_peer *p);
+void lnl_timer_remove(struct lnl_data *d, struct lnl_peer *p);
+/* Computes anew when |p| is due, after anything but a packet changed it. */
+void lnl_timer_update(struct lnl_data *d, struct lnl_peer *p);
+
+/* ---- notice.c ---- */
+
+/* Queues a notice on |p|; one that waits already is not doubled. */
+void lnl_notice_put(struct lnl_data *d, struct lnl_peer *p, enum lnl_notice_kind kind,
+		    uint8_t key_id);
+/* Forgets what waits on |p|. */
+void lnl_notice_forget(struct lnl_data *d, struct lnl_peer *p);
+
+#endif
