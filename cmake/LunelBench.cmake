@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# bench/*.c: a source with a main is a program build/bench/<name>, the rest is shared by them.
+
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)
+set(shared)
+set(programs)
+foreach(source ${sources})
+	file(STRINGS ${source} has_main REGEX "^(int )?main\\(" LIMIT_COUNT 1)
+	if(has_main)
+		list(APPEND programs ${source})
+	else()
+		list(APPEND shared ${source})
+	endif()
+endforeach()
+
+lunel_view(everything wire crypto control data io bindings lunel.h lunel_packet.h ${plain})
+foreach(source ${programs})
+	get_filename_component(name ${source} NAME_WE)
+	add_executable(bench_${name} ${source} ${shared})
+	target_include_directories(bench_${name} PRIVATE ${LUNEL_VIEWS}/everything ${CMAKE_SOURCE_DIR})
+	target_compile_definitions(bench_${name} PRIVATE _GNU_SOURCE)
+	set_target_properties(bench_${name} PROPERTIES
+		OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+	lunel_link(bench_${name} ${LUNEL_ALL_ROOMS})
+	target_link_libraries(bench_${name} PRIVATE lunel_wolfssl lunel::luajit Threads::Threads)
+endforeach()
