@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "crypto/wolfssl_compat.h"
 
@@ -15,6 +16,7 @@ static struct {
 	unsigned users;
 	const struct lnl_env *env;
 	WC_RNG rng;
+	pid_t owner; /* of |rng| */
 	wolfSSL_Mutex lock;
 } library;
 
@@ -46,6 +48,7 @@ static int start_library(void)
 		goto no_random;
 	if (wc_InitMutex(&library.lock) != 0)
 		goto no_lock;
+	library.owner = getpid();
 	return 0;
 no_lock:
 	wc_FreeRng(&library.rng);
@@ -88,13 +91,26 @@ bool lnl_crypto_has_assembly(void)
 	return LNL_WOLFSSL_ASSEMBLY;
 }
 
+/* A child of fork would draw what its parent draws (5.5.4 does not notice): it seeds anew. */
+static int own_generator(void)
+{
+	pid_t self = getpid();
+
+	if (library.owner == self)
+		return 0;
+	wc_FreeRng(&library.rng);
+	int error = wc_InitRng(&library.rng);
+	if (error == 0)
+		library.owner = self;
+	return error;
+}
+
 int lnl_crypto_random(void *ctx, uint8_t *out, size_t len)
 {
-	int error = 0;
-
 	(void)ctx;
 	if (library.users == 0 || wc_LockMutex(&library.lock) != 0)
 		return LNL_E_RANDOM;
+	int error = own_generator();
 	while (len > 0 && error == 0) {
 		word32 part = len > RNG_MAX_BLOCK_LEN ? RNG_MAX_BLOCK_LEN : (word32)len;
 
