@@ -51,6 +51,7 @@ struct lnl_key_conf {
 	struct lnl_direction_key recv;
 	uint32_t replay_window; /* ids; 0: the default, LNL_REPLAY_DEFAULT */
 	uint32_t first_id;	/* 0: 1. A test's hook to come near the end of the ids. */
+	uint64_t limit_bytes, limit_packets; /* KEY_LIMIT is told once one is passed, both ways together; 0: none */
 	uint64_t expires;	/* time at which it stops working, LNL_NEVER if it does not */
 };
 
