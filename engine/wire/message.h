@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The texts on the control channel, taken apart: AUTH_FAILED, PUSH_REPLY, RESTART, INFO_PRE and their kin. */
+/* The texts on the control channel, taken apart: AUTH_FAILED, PUSH_REPLY, RESTART, INFO_PRE and
+ * their kin. */
 #ifndef LNL_WIRE_MESSAGE_H
 #define LNL_WIRE_MESSAGE_H
 
-#include "wire/buf.h"
+#include "wire/base64.h"
 
 /* Recognised by prefix (OpenVPN forward.c); PROTOCOL 1.9. */
 enum lnl_message_kind {
 	LNL_MSG_UNKNOWN,
-	LNL_MSG_AUTH_FAILED,  /* text: the reason, may be empty */
+	LNL_MSG_AUTH_FAILED, /* text: the reason, may be empty */
 	LNL_MSG_PUSH_REQUEST,
-	LNL_MSG_PUSH_REPLY,   /* text: the options behind "PUSH_REPLY," */
+	LNL_MSG_PUSH_REPLY, /* text: the options behind "PUSH_REPLY," */
 	LNL_MSG_PUSH_UPDATE,
-	LNL_MSG_RESTART,      /* text: the reason */
+	LNL_MSG_RESTART, /* text: the reason */
 	LNL_MSG_HALT,
 	LNL_MSG_INFO_PRE,
 	LNL_MSG_INFO,
@@ -44,12 +45,12 @@ struct lnl_message {
 	size_t text_len;
 	enum lnl_auth_failed auth_failed;
 	enum lnl_advance advance;
-	uint32_t backoff; /* seconds, 0: none given */
-	bool keep_auth;	  /* RESTART/HALT flag 'P': keep cached credentials (without it they are dropped) */
-	bool next_remote; /* RESTART/HALT flag 'N' */
-	uint32_t timeout; /* AUTH_PENDING, seconds; 0: none given */
-	bool echo;	  /* CRV1/CR_TEXT flag E: what is typed may be shown */
-	bool response;	  /* CRV1/CR_TEXT flag R: an answer is wanted */
+	uint32_t backoff;  /* seconds, 0: none given */
+	bool keep_auth;	   /* RESTART/HALT flag 'P': keep cached credentials, else drop them */
+	bool next_remote;  /* RESTART/HALT flag 'N' */
+	uint32_t timeout;  /* AUTH_PENDING, seconds; 0: none given */
+	bool echo;	   /* CRV1/CR_TEXT flag E: what is typed may be shown */
+	bool response;	   /* CRV1/CR_TEXT flag R: an answer is wanted */
 	const char *state; /* CRV1: the state id, to be sent back */
 	size_t state_len;
 	uint8_t user[LNL_MESSAGE_FIELD]; /* CRV1: the user name, decoded from base64, with a NUL */
@@ -57,13 +58,19 @@ struct lnl_message {
 };
 
 /*
- * Takes apart one message of |len| bytes at |text| (without its NUL; trailing \r and \n are tolerated and left out).
- * LNL_E_FORMAT when a known prefix is followed by what cannot be: a CRV1 without its fields, a bad base64,
- * "PUSH_REPLYX". Unknown messages are LNL_MSG_UNKNOWN with the whole text.
+ * Takes apart one message of |len| bytes at |text| (without its NUL; trailing \r and \n are
+ * tolerated and left out). LNL_E_FORMAT when a known prefix is followed by what cannot be
+ * ("PUSH_REPLYX", a CRV1 without its fields, a bad base64), and when a control byte stands inside
+ * (CVE-2024-5594); `kind` tells even then what it began with, so that a malformed AUTH_FAILED can
+ * still count as a failure. Unknown messages are LNL_MSG_UNKNOWN with the whole text. Texts may
+ * hold UTF-8: who shows them cleans them (lnl_text_clean).
  */
 int lnl_message_parse(struct lnl_message *m, const char *text, size_t len);
 
-/* What INFO_PRE says. WEB_AUTH:flags:url, OPEN_URL:url, CR_TEXT:flags:text (PROTOCOL 1.9, OpenVPN management-notes). */
+/*
+ * What INFO_PRE says: WEB_AUTH:flags:url, OPEN_URL:url, CR_TEXT:flags:text (PROTOCOL 1.9, OpenVPN
+ * management-notes).
+ */
 enum lnl_info_kind { LNL_INFO_OTHER, LNL_INFO_OPEN_URL, LNL_INFO_WEB_AUTH, LNL_INFO_CR_TEXT };
 
 struct lnl_info {
@@ -78,9 +85,5 @@ struct lnl_info {
 
 /* Takes apart the text of an INFO_PRE or INFO. Never fails: what is not known is LNL_INFO_OTHER. */
 void lnl_info_parse(struct lnl_info *i, const char *text, size_t len);
-
-/* Base64 (RFC 4648, with padding). Encode writes to |w|. Decode: bytes written to |out|, or LNL_E_FORMAT, LNL_E_SPACE. */
-void lnl_base64_write(struct lnl_writer *w, const void *data, size_t len);
-int lnl_base64_read(uint8_t *out, size_t cap, const char *text, size_t len);
 
 #endif
