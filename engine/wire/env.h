@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the sans-IO rooms are given instead of taking it: memory and randomness. (Time is an argument.) */
+/* What the sans-IO rooms are given instead of taking it: memory, randomness. Time is an argument.
+ */
 #ifndef LNL_WIRE_ENV_H
 #define LNL_WIRE_ENV_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The files that hold OpenVPN's own keys: static keys (tls-auth, tls-crypt) and tls-crypt-v2 client and server keys. */
+/* OpenVPN's own key files: static keys (tls-auth, tls-crypt), tls-crypt-v2 client and server keys.
+ */
 #ifndef LNL_WIRE_KEYFILE_H
 #define LNL_WIRE_KEYFILE_H
 
@@ -22,19 +23,22 @@ struct lnl_v2_client_key {
 };
 
 /*
- * Reads "-----BEGIN OpenVPN Static key V1-----" with 256 bytes of hex out of |len| characters at
- * |text|; whatever stands before BEGIN, blank lines and '#' comments are passed over. LNL_E_FORMAT when
- * there is no such block or it is not exactly 256 bytes.
+ * The readers pass over whatever stands before the BEGIN line; inside the block blank lines and
+ * lines that start with '#' are passed over, and blanks anywhere. They give LNL_E_FORMAT, and a
+ * zeroed |out|, when there is no such block, it has no END line, or it does not hold what it
+ * should.
  */
+
+/* "OpenVPN Static key V1": 256 bytes in hex out of |len| characters at |text|. */
 int lnl_keyfile_static(struct lnl_static_key *out, const char *text, size_t len);
 
 /*
- * Reads "-----BEGIN OpenVPN tls-crypt-v2 client key-----" (base64 of Kc, then WKc). LNL_E_FORMAT; also when the
- * length at WKc's end (2 bytes, big-endian) is not WKc's length. The caller wipes |out|.
+ * "OpenVPN tls-crypt-v2 client key": base64 of Kc, then WKc, whose last two bytes (big-endian) must
+ * be WKc's length. The caller wipes |out|.
  */
 int lnl_keyfile_v2_client(struct lnl_v2_client_key *out, const char *text, size_t len);
 
-/* Reads "-----BEGIN OpenVPN tls-crypt-v2 server key-----": 128 bytes in base64. LNL_E_FORMAT. */
+/* "OpenVPN tls-crypt-v2 server key": 128 bytes in base64. */
 int lnl_keyfile_v2_server(uint8_t out[LNL_V2_SERVER_KEY_LEN], const char *text, size_t len);
 
 /* Which of a static key's four 64-byte parts: |slot| 0 or 1. */

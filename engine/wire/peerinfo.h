@@ -27,20 +27,22 @@ struct lnl_peerinfo {
 	const char *platform; /* IV_PLAT */
 	uint32_t proto;	      /* IV_PROTO */
 	unsigned mtu;	      /* IV_MTU; 0 leaves it out */
-	const char *ciphers;  /* IV_CIPHERS, colon list; IV_NCP=2 goes with it when both GCM sizes are in it */
+	const char *ciphers;  /* IV_CIPHERS, colon list; with both GCM sizes IV_NCP=2 goes along */
 	bool comp_stub;	      /* IV_LZO_STUB=1, IV_COMP_STUB=1, IV_COMP_STUBv2=1 */
 	const char *gui_ver;  /* IV_GUI_VER */
 	const char *sso;      /* IV_SSO: "webauth,openurl,crtext" */
 	const char *hwaddr;   /* IV_HWADDR, only with push-peer-info */
-	const char *extra;    /* further complete lines ("UV_ASSET=7\n"), only with push-peer-info */
+	const char *extra; /* further complete lines ("UV_ASSET=7\n"), only with push-peer-info */
 };
 
-/* Writes the lines, each ended by '\n' (IV_TCPNL=1 is always there). LNL_E_SPACE. Terminates |out|. */
+/*
+ * Writes the lines, each ended by '\n' (IV_TCPNL=1 is always there), and a NUL. LNL_E_SPACE.
+ */
 int lnl_peerinfo_write(const struct lnl_peerinfo *p, char *out, size_t cap);
 
 /*
- * Finds |name| in a peer's info of |len| bytes: sets |*value| and |*value_len| (pointing into it) and returns true, or
- * returns false. A name counts only at the start of a line; the first wins.
+ * Finds |name| in a peer's info of |len| bytes: sets |*value| and |*value_len| (pointing into it)
+ * and returns true, or returns false. A name counts only at the start of a line; the first wins.
  */
 bool lnl_peerinfo_get(const char *info, size_t len, const char *name, const char **value,
 		      size_t *value_len);
