@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
+#
+# What the interop tests and the demo share: network namespaces, a throw-away PKI, OpenVPN as the
+# other end, waiting by condition. Source it at the top of a script:
+#
+#   . "${0%/*}/lib.sh"
+#
+# Everything a script makes carries its process id, so that two can run at once, and goes away
+# when it ends, however it ends. $WORK is the script's own directory; logs in it (*.log) are
+# shown when the script fails. KEEP=1 leaves $WORK.
+#
+# The environment: LUNEL the client under test, LUNEL_ALL=1 whole matrices, LUNEL_ROTATE a number
+# that picks the part of a thinned matrix, LUNEL_DEMO_CLIENT another client (for development).
+
+set -u
+LC_ALL=C
+export LC_ALL
+PATH=$PATH:/usr/sbin:/sbin
+
+LUNEL=${LUNEL:-${LUNEL_BUILD:-$PWD/build}/bin/lunel}
+NS_ID=lnl$$
+NS_LIST=
+PID_LIST=
+SERVER_PID=
+CLIENT_PID=
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/lunel.XXXXXX") || exit 1
+
+# ---- ending ----
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# Say why this test cannot run here, for ctest and ./run to see.
+skip() {
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	[ -c /dev/net/tun ] || skip "needs /dev/net/tun"
+}
+
+need_program() {
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "needs $program"
+	done
+}
+
+alive() {
+	# A zombie is not alive: its parent, this shell, has not asked for its status yet.
+	case $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) in
+	'' | Z | X) return 1 ;;
+	esac
+}
+
+# stop PID [SIGNAL [SECONDS]]: end a process of ours and return its exit status; 1 when it had to
+# be killed.
+stop() {
+	kill -s "${2:-TERM}" "$1" 2>/dev/null
+	waited=0
+	while alive "$1"; do
+		if [ "$waited" -ge $((${3:-5} * 20)) ]; then
+			kill -s KILL "$1" 2>/dev/null
+			wait "$1" 2>/dev/null
+			return 1
+		fi
+		sleep 0.05
+		waited=$((waited + 1))
+	done
+	wait "$1" 2>/dev/null
+}
+
+show_logs() {
+	for log in "$WORK"/*.log; do
+		[ -s "$log" ] || continue
+		echo "---- ${log##*/} (its end)"
+		tail -n "${LOG_LINES:-40}" "$log"
+	done
+}
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	trap '' INT TERM HUP
+	case $status in 0 | 77 | 130) ;; *) show_logs ;; esac
+	for pid in $PID_LIST; do
+		alive "$pid" && kill -s TERM "$pid" 2>/dev/null
+	done
+	for pid in $PID_LIST; do
+		stop "$pid" TERM 2
+	done
+	ns_clean
+	if [ "${KEEP:-0}" = 1 ]; then
+		echo "kept: $WORK"
+	else
+		rm -rf "$WORK"
+	fi
+	exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---- namespaces ----
+
+# The system's name of our namespace |$1|.
+ns() {
+	echo "$NS_ID-$1"
+}
+
+# ns_make NAME...: network namespaces with loopback up.
+ns_make() {
+	for name in "$@"; do
+		ip netns add "$(ns "$name")" || fail "cannot make a network namespace"
+		NS_LIST="$NS_LIST $name"
+		in_ns "$name" ip link set lo up
+	done
+}
+
+ns_clean() {
+	for name in $NS_LIST; do
+		# Whatever still runs there is ours: nobody else knows the name.
+		for pid in $(ip netns pids "$(ns "$name")" 2>/dev/null); do
+			kill -s KILL "$pid" 2>/dev/null
+		done
+		ip netns del "$(ns "$name")" 2>/dev/null
+	done
+	NS_LIST=
+}
+
+in_ns() {
+	where=$(ns "$1")
+	shift
+	ip netns exec "$where" "$@"
+}
+
+# ns_link A ADDRESSES B ADDRESSES: a cable from A (device to-B) to B (device to-A). ADDRESSES is
+# one word or several, each an address with its prefix length, of either family.
+ns_link() {
+	ip link add "to-$3" netns "$(ns "$1")" type veth peer name "to-$1" netns "$(ns "$3")" ||
+		fail "cannot make a veth pair"
+	for address in $2; do
+		ns_address "$1" "to-$3" "$address"
+	done
+	for address in $4; do
+		ns_address "$3" "to-$1" "$address"
+	done
+	in_ns "$1" ip link set "to-$3" up
+	in_ns "$3" ip link set "to-$1" up
+}
+
+ns_address() {
+	case $3 in
+	*:*) in_ns "$1" ip -6 address add "$3" dev "$2" nodad ;;
+	*) in_ns "$1" ip address add "$3" dev "$2" ;;
+	esac
+}
+
+# start NS LOG COMMAND...: run COMMAND in the background in NS, output to $WORK/LOG.log; its
+# process id in $STARTED.
+start() {
+	where=$(ns "$1")
+	log=$WORK/$2.log
+	shift 2
+	ip netns exec "$where" "$@" >"$log" 2>&1 </dev/null &
+	STARTED=$!
+	PID_LIST="$PID_LIST $STARTED"
+}
+
+# ---- waiting ----
+
+# wait_for FILE REGEX SECONDS [PID]: until a line of FILE matches; fails when time is up or PID
+# has ended.
+wait_for() {
+	waited=0
+	while ! grep -Eq -- "$2" "$1" 2>/dev/null; do
+		if [ -n "${4:-}" ] && ! alive "$4"; then
+			# It may have said so with its last breath.
+			grep -Eq -- "$2" "$1" 2>/dev/null && return 0
+			echo "ended while waiting for: $2"
+			return 1
+		fi
+		if [ "$waited" -ge $(($3 * 20)) ]; then
+			echo "not seen within $3 s: $2"
+			return 1
+		fi
+		sleep 0.05
+		waited=$((waited + 1))
+	done
+}
+
+# wait_until SECONDS COMMAND...: until COMMAND succeeds.
+wait_until() {
+	limit=$(($1 * 20))
+	shift
+	waited=0
+	until "$@" >/dev/null 2>&1; do
+		[ "$waited" -lt "$limit" ] || return 1
+		sleep 0.05
+		waited=$((waited + 1))
+	done
+}
+
+# case_chosen INDEX PARTS: whether case INDEX of a matrix belongs to this run's part.
+case_chosen() {
+	[ "${LUNEL_ALL:-0}" = 1 ] || [ $((($1 + ${LUNEL_ROTATE:-0}) % $2)) -eq 0 ]
+}
+
+# ---- keys and certificates ----
+
+pki_key() {
+	case $1 in
+	ec) openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$2" ;;
+	rsa) openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$2" ;;
+	ed25519) openssl genpkey -algorithm ED25519 -out "$2" ;;
+	*) fail "pki: unknown key type $1" ;;
+	esac 2>/dev/null || fail "pki: no $1 key"
+}
+
+# pki_make DIR ec|rsa|ed25519 [SUBJECT]: a CA with that subject, certificates "server" and
+# "client", and static keys ta.key (tls-auth) and tc.key (tls-crypt), in DIR.
+pki_make() {
+	mkdir -p "$1/issued"
+	echo "$2" >"$1/type"
+	: >"$1/index.txt"
+	echo 1000 >"$1/serial"
+	echo 1000 >"$1/crlnumber"
+	case $2 in ed25519) digest=null ;; *) digest=sha256 ;; esac
+	cat >"$1/ca.cnf" <<-CNF
+		[ca]
+		default_ca = ca_default
+		[ca_default]
+		database = $1/index.txt
+		new_certs_dir = $1/issued
+		serial = $1/serial
+		crlnumber = $1/crlnumber
+		certificate = $1/ca.crt
+		private_key = $1/ca.key
+		default_md = $digest
+		default_days = 30
+		default_crl_days = 30
+		policy = any
+		unique_subject = no
+		[any]
+		countryName = optional
+		organizationName = optional
+		organizationalUnitName = optional
+		commonName = supplied
+		emailAddress = optional
+		[req]
+		distinguished_name = dn
+		prompt = no
+		[dn]
+		CN = unused
+		[root]
+		basicConstraints = critical, CA:TRUE
+		keyUsage = critical, keyCertSign, cRLSign
+		subjectKeyIdentifier = hash
+		[server]
+		basicConstraints = CA:FALSE
+		keyUsage = digitalSignature, keyEncipherment
+		extendedKeyUsage = serverAuth
+		subjectKeyIdentifier = hash
+		authorityKeyIdentifier = keyid
+		[client]
+		basicConstraints = CA:FALSE
+		keyUsage = digitalSignature
+		extendedKeyUsage = clientAuth
+		subjectKeyIdentifier = hash
+		authorityKeyIdentifier = keyid
+		[none]
+		basicConstraints = CA:FALSE
+		subjectKeyIdentifier = hash
+		authorityKeyIdentifier = keyid
+	CNF
+	pki_key "$2" "$1/ca.key"
+	openssl req -new -x509 -key "$1/ca.key" -days 30 -subj "${3:-/O=Lunel Test/CN=Test CA}" \
+		-config "$1/ca.cnf" -extensions root -out "$1/ca.crt" || fail "pki: no CA"
+	pki_issue "$1" server server "/O=Lunel Test/CN=server.example"
+	pki_issue "$1" client client "/O=Lunel Test/CN=client"
+	pki_static "$1/ta.key"
+	pki_static "$1/tc.key"
+}
+
+# pki_issue DIR NAME server|client|none SUBJECT [NOT-BEFORE NOT-AFTER]: NAME.key and NAME.crt;
+# dates as YYYYMMDDHHMMSSZ. PKI_SAN adds a subjectAltName, in openssl's syntax.
+pki_issue() {
+	[ -f "$1/$2.key" ] || pki_key "$(cat "$1/type")" "$1/$2.key"
+	openssl req -new -key "$1/$2.key" -subj "$4" -config "$1/ca.cnf" -out "$1/$2.csr" ||
+		fail "pki: no request for $2"
+	{
+		sed -n "/^\[$3\]/,/^\[/p" "$1/ca.cnf" | grep '='
+		[ -z "${PKI_SAN:-}" ] || echo "subjectAltName = $PKI_SAN"
+	} >"$1/$2.ext"
+	openssl ca -batch -notext -config "$1/ca.cnf" -in "$1/$2.csr" -extfile "$1/$2.ext" \
+		${5:+-startdate "$5" -enddate "$6"} -out "$1/$2.crt" >"$1/$2.out" 2>&1 || {
+		cat "$1/$2.out"
+		fail "pki: $2 not signed"
+	}
+}
+
+# pki_revoke DIR [NAME...]: revoke those and write DIR/crl.pem.
+pki_revoke() {
+	pki_dir=$1
+	shift
+	for name in "$@"; do
+		openssl ca -config "$pki_dir/ca.cnf" -revoke "$pki_dir/$name.crt" 2>/dev/null ||
+			fail "pki: $name not revoked"
+	done
+	openssl ca -config "$pki_dir/ca.cnf" -gencrl -out "$pki_dir/crl.pem" 2>/dev/null ||
+		fail "pki: no CRL"
+}
+
+# A static key file of OpenVPN: 256 random bytes in hex.
+pki_static() {
+	{
+		echo "-----BEGIN OpenVPN Static key V1-----"
+		openssl rand -hex 256 | fold -w 32
+		echo "-----END OpenVPN Static key V1-----"
+	} >"$1"
+	chmod 600 "$1"
+}
+
+# ---- the two ends ----
+
+# start_server NS PKI [OPTION...]: Debian's openvpn on UDP port 1194, tunnel 10.8.0.0/24, ready
+# when this returns; later options win. Its log is $WORK/${SERVER_NAME:-server}.log, its process
+# $SERVER_PID.
+start_server() {
+	server_ns=$1
+	server_pki=$2
+	server_log=${SERVER_NAME:-server}
+	shift 2
+	start "$server_ns" "$server_log" openvpn --verb 4 --dev tun --topology subnet \
+		--server 10.8.0.0 255.255.255.0 --proto udp --port 1194 --keepalive 10 60 \
+		--ca "$server_pki/ca.crt" --cert "$server_pki/server.crt" --key "$server_pki/server.key" \
+		--dh none --persist-key --persist-tun "$@"
+	SERVER_PID=$STARTED
+	wait_for "$WORK/$server_log.log" 'Initialization Sequence Completed' 15 "$SERVER_PID" ||
+		fail "the server did not start"
+}
+
+# profile PKI REMOTE [LINE...]: a client's profile with everything inline, on standard output.
+# REMOTE is "host port proto".
+profile() {
+	profile_pki=$1
+	printf 'client\ndev tun\nnobind\nverb 3\nremote-cert-tls server\nremote %s\n' "$2"
+	shift 2
+	for line in "$@"; do
+		printf '%s\n' "$line"
+	done
+	for block in ca cert key; do
+		file=$profile_pki/$block.crt
+		case $block in
+		cert) file=$profile_pki/${PROFILE_CERT:-client}.crt ;;
+		key) file=$profile_pki/${PROFILE_CERT:-client}.key ;;
+		esac
+		printf '<%s>\n%s\n</%s>\n' "$block" "$(cat "$file")" "$block"
+	done
+}
+
+# inline TAG FILE: an inline block, for a line of |profile|.
+inline() {
+	printf '<%s>\n%s\n</%s>' "$1" "$(cat "$2")" "$1"
+}
+
+# start_client NS PROFILE [ARGUMENT...]: the client under test; its log is
+# $WORK/${CLIENT_NAME:-client}.log, its process $CLIENT_PID.
+start_client() {
+	client_ns=$1
+	shift
+	# shellcheck disable=SC2086
+	start "$client_ns" "${CLIENT_NAME:-client}" ${LUNEL_DEMO_CLIENT:-"$LUNEL"} "$@"
+	CLIENT_PID=$STARTED
+}
+
+# wait_up [SECONDS]: until the client says the tunnel is up.
+wait_up() {
+	wait_for "$WORK/${CLIENT_NAME:-client}.log" 'Initialization Sequence Completed' "${1:-20}" \
+		"$CLIENT_PID" || fail "the tunnel did not come up"
+}
