@@ -86,7 +86,7 @@ clean_up() {
 	status=$?
 	trap - EXIT
 	trap '' INT TERM HUP
-	case $status in 0 | 77 | 130) ;; *) show_logs ;; esac
+	case $status in 0 | 77 | 129 | 130 | 143) ;; *) show_logs ;; esac
 	for pid in $PID_LIST; do
 		alive "$pid" && kill -s TERM "$pid" 2>/dev/null
 	done
