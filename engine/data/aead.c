@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * op(1) [peer-id(3)] | id(4) | tag(16) | ciphertext. The nonce is the id and eight bytes of the HMAC key; what is
- * authenticated beside the text is everything before the tag with DATA_V2, the id alone with DATA_V1.
+ * op(1) [peer-id(3)] | id(4) | tag(16) | ciphertext. The nonce is the id and eight bytes of the
+ * HMAC key; what is authenticated beside the text is everything before the tag with DATA_V2, the id
+ * alone with DATA_V1.
  */
 #include "data/keyslot.h"
 
@@ -25,8 +26,8 @@ uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, ui
 	const uint8_t *ad = pkt->p;
 	if (wire_id == LNL_PEER_ID_NONE)
 		ad = pid;
-	if (lnl_aead_seal(k->send.aead, k->send.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text, text,
-			  len, pid + LNL_PID_LEN) != 0)
+	if (lnl_aead_seal(k->send.aead, k->send.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text,
+			  text, len, pid + LNL_PID_LEN) != 0)
 		return LNL_DROP_NO_KEY;
 	return LNL_DROP_NONE;
 }
@@ -44,8 +45,8 @@ uint16_t lnl_keyslot_open_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, ui
 		return LNL_DROP_REPLAY;
 	lnl_store32(k->recv.nonce, id);
 	const uint8_t *ad = header == 1 ? pid : pkt->p;
-	if (lnl_aead_open(k->recv.aead, k->recv.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text, text,
-			  len, pid + LNL_PID_LEN) != 0)
+	if (lnl_aead_open(k->recv.aead, k->recv.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text,
+			  text, len, pid + LNL_PID_LEN) != 0)
 		return LNL_DROP_AUTH;
 	if (!lnl_replay_accept(&k->replay, id))
 		return LNL_DROP_REPLAY;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Big-endian numbers at any address, for the packet path, which checks lengths once and not per field. */
+/*
+ * Big-endian numbers at any address, for the packet path, which checks lengths once and not per
+ * field.
+ */
 #ifndef LNL_DATA_BYTES_H
 #define LNL_DATA_BYTES_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * op(1) [peer-id(3)] | HMAC | IV(16) | AES-CBC(id(4) payload, PKCS#7). The HMAC covers IV and ciphertext, not the
- * header: so it is in OpenVPN, whatever the RFC draft says.
+ * op(1) [peer-id(3)] | HMAC | IV(16) | AES-CBC(id(4) payload, PKCS#7). The HMAC covers IV and
+ * ciphertext, not the header: so it is in OpenVPN, whatever the RFC draft says.
  */
 #include "data/keyslot.h"
 
@@ -45,7 +45,9 @@ uint16_t lnl_keyslot_seal_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uin
 	return LNL_DROP_NONE;
 }
 
-/* Bytes of padding at the end of |len| (a multiple of the block) authentic bytes; 0 when malformed. */
+/*
+ * Bytes of padding at the end of |len| (a multiple of the block) authentic bytes; 0 when malformed.
+ */
 static uint32_t padding_len(const uint8_t *text, uint32_t len)
 {
 	uint8_t pad = text[len - 1];
@@ -68,7 +70,10 @@ static bool is_authentic(struct lnl_keyslot *k, const uint8_t *mac, const uint8_
 	       lnl_secret_equal(expected, mac, k->mac_len);
 }
 
-/* The id is inside the encryption, so the replay window is asked last; the MAC has been checked by then. */
+/*
+ * The id is inside the encryption, so the replay window is asked last; the MAC has been checked by
+ * then.
+ */
 uint16_t lnl_keyslot_open_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t header)
 {
 	uint32_t front = header + k->mac_len + LNL_BLOCK_LEN;

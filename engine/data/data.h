@@ -51,8 +51,10 @@ struct lnl_key_conf {
 	struct lnl_direction_key recv;
 	uint32_t replay_window; /* ids; 0: the default, LNL_REPLAY_DEFAULT */
 	uint32_t first_id;	/* 0: 1. A test's hook to come near the end of the ids. */
-	uint64_t limit_bytes, limit_packets; /* KEY_LIMIT is told once one is passed, both ways together; 0: none */
-	uint64_t expires;	/* time at which it stops working, LNL_NEVER if it does not */
+	/* KEY_LIMIT is told once this much has passed, both ways together; 0: no limit. */
+	uint64_t limit_bytes;
+	uint64_t limit_packets;
+	uint64_t expires; /* time at which it stops working, LNL_NEVER if it does not */
 };
 
 enum lnl_slot {
@@ -72,8 +74,8 @@ struct lnl_peer_conf {
 };
 
 /*
- * Nothing is lost from sight: packets given to lnl_data_seal are tx_packets and drops, those given to
- * lnl_data_open are rx_packets, pings_received, occ_received and drops.
+ * Nothing is lost from sight: packets given to lnl_data_seal are tx_packets and drops, those given
+ * to lnl_data_open are rx_packets, pings_received, occ_received and drops.
  */
 struct lnl_counters {
 	uint64_t rx_packets, rx_bytes;	       /* plaintext delivered to TUN */
@@ -88,10 +90,10 @@ struct lnl_counters {
 enum lnl_notice_kind {
 	LNL_NOTICE_NONE,
 	LNL_NOTICE_PING_TIMEOUT, /* nothing received for ping_timeout */
-	LNL_NOTICE_KEY_LIMIT,	 /* the primary key's ids or blocks run out: said once a key */
+	LNL_NOTICE_KEY_LIMIT,	 /* the primary key is used up or nearly: said once a key */
 	LNL_NOTICE_KEY_EXPIRED,	 /* a slot's lifetime ended and it was deleted */
 	LNL_NOTICE_EXIT,	 /* the peer said goodbye (OCC EXIT) */
-	LNL_NOTICE_DECRYPT,	 /* a packet failed to decrypt (over TCP the connection has to end) */
+	LNL_NOTICE_DECRYPT, /* a packet failed to decrypt (over TCP the connection has to end) */
 };
 
 struct lnl_notice {
@@ -103,8 +105,9 @@ struct lnl_notice {
 struct lnl_data;
 
 /*
- * A plane for at most |max_peers|. It keeps |env|. Everything that packets need is allocated here and
- * in peer and key calls; lnl_data_seal and lnl_data_open allocate nothing. LNL_E_NOMEM, LNL_E_INVAL.
+ * A plane for at most |max_peers|. It keeps |env|. Everything that packets need is allocated here
+ * and in peer and key calls; lnl_data_seal and lnl_data_open allocate nothing. LNL_E_NOMEM,
+ * LNL_E_INVAL.
  */
 int lnl_data_new(struct lnl_data **out, const struct lnl_env *env, uint32_t max_peers);
 /* Wipes keys, releases all; |d| may be NULL. */
@@ -113,21 +116,22 @@ void lnl_data_free(struct lnl_data *d);
 unsigned lnl_data_caps(const struct lnl_data *d);
 
 /*
- * Adds a peer without keys at |now|. LNL_E_EXIST, LNL_E_LIMIT, LNL_E_NOMEM; LNL_E_INVAL when an id is
- * wider than 24 bits or |conf|->id is LNL_PEER_ID_NONE.
+ * Adds a peer without keys at |now|. LNL_E_EXIST, LNL_E_LIMIT, LNL_E_NOMEM; LNL_E_INVAL when an id
+ * is wider than 24 bits or |conf|->id is LNL_PEER_ID_NONE.
  */
 int lnl_data_peer_add(struct lnl_data *d, const struct lnl_peer_conf *conf, uint64_t now);
 /*
- * Changes what |conf| says of peer conf->id; keys and counters stay, a changed ping interval or timeout
- * counts from |now|. LNL_E_NOTFOUND, LNL_E_INVAL.
+ * Changes what |conf| says of peer conf->id; keys and counters stay, a changed ping interval or
+ * timeout counts from |now|. LNL_E_NOTFOUND, LNL_E_INVAL.
  */
 int lnl_data_peer_set(struct lnl_data *d, const struct lnl_peer_conf *conf, uint64_t now);
 /* Removes a peer, its keys wiped. LNL_E_NOTFOUND. */
 int lnl_data_peer_del(struct lnl_data *d, uint32_t id);
 
 /*
- * Installs a key in |slot|, replacing (and wiping) what is there. |key| is copied, the caller wipes its
- * own. LNL_E_NOTFOUND (peer), LNL_E_KEY, LNL_E_UNSUPPORTED (also CBC without a digest), LNL_E_NOMEM.
+ * Installs a key in |slot|, replacing (and wiping) what is there. |key| is copied, the caller wipes
+ * its own. LNL_E_NOTFOUND (peer), LNL_E_KEY, LNL_E_UNSUPPORTED (also CBC without a digest),
+ * LNL_E_NOMEM.
  */
 int lnl_data_key_install(struct lnl_data *d, uint32_t peer, enum lnl_slot slot,
 			 const struct lnl_key_conf *key);
@@ -139,13 +143,14 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot);
 int lnl_data_key_expire(struct lnl_data *d, uint32_t peer, enum lnl_slot slot, uint64_t when);
 
 /*
- * Copies the counters of |peer|. LNL_E_NOTFOUND. Drops that belong to no peer: peer = LNL_PEER_ID_NONE.
+ * Copies the counters of |peer|. LNL_E_NOTFOUND. Drops that belong to no peer: peer =
+ * LNL_PEER_ID_NONE.
  */
 int lnl_data_counters(const struct lnl_data *d, uint32_t peer, struct lnl_counters *out);
 
 /*
- * A packet in a buffer. Sealing needs LNL_HEADROOM before |p| and LNL_TAILROOM behind |len|; opening
- * needs neither. Both move |p| and |len|; of a dropped packet neither means anything.
+ * A packet in a buffer. Sealing needs LNL_HEADROOM before |p| and LNL_TAILROOM behind |len|;
+ * opening needs neither. Both move |p| and |len|; of a dropped packet neither means anything.
  */
 struct lnl_packet {
 	uint8_t *p;
@@ -156,45 +161,46 @@ struct lnl_packet {
 
 /*
  * Seals |n| plaintext packets of TUN for their peers, in place: MSS clamp, framing, id, encryption,
- * header. A packet with a drop reason is not to be sent (counted already). Returns how many are to be
- * sent.
+ * header. A packet with a drop reason is not to be sent (counted already). Returns how many are to
+ * be sent.
  */
 unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now);
 
 /*
- * Opens |n| data packets in place. On entry `peer` says whom the address belongs to: it decides, whatever
- * peer-id the packet carries (a client has one peer, and OpenVPN does not look either).
- * LNL_PEER_ID_NONE when unknown: then DATA_V2's peer-id decides, and DATA_V1 is dropped. `peer` comes
- * back as found. Pings and OCC messages are consumed: they come back as LNL_DROP_EMPTY, not counted as
- * dropped. Returns how many are for TUN. Notices are queued, see lnl_data_notice.
+ * Opens |n| data packets in place. On entry `peer` says whom the address belongs to: it decides,
+ * whatever peer-id the packet carries (a client has one peer, and OpenVPN does not look either).
+ * LNL_PEER_ID_NONE when unknown: then DATA_V2's peer-id decides, and DATA_V1 is dropped. `peer`
+ * comes back as found. Pings and OCC messages are consumed: they come back as LNL_DROP_EMPTY, not
+ * counted as dropped. Returns how many are for TUN. Notices are queued, see lnl_data_notice.
  */
 unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now);
 
 /*
- * A ping or an OCC EXIT to send: writes a sealed packet to |pkt| (a buffer of at least LNL_HEADROOM +
- * 64 + LNL_TAILROOM bytes, pkt->p at its LNL_HEADROOM). LNL_E_NOTFOUND, LNL_E_STATE (no key that works),
- * LNL_E_LIMIT (the key is used up).
+ * A ping or an OCC EXIT to send: writes a sealed packet to |pkt| (a buffer of at least LNL_HEADROOM
+ * + 64 + LNL_TAILROOM bytes, pkt->p at its LNL_HEADROOM). LNL_E_NOTFOUND, LNL_E_STATE (no key that
+ * works), LNL_E_LIMIT (the key is used up).
  */
 enum lnl_special { LNL_SPECIAL_PING, LNL_SPECIAL_OCC_EXIT };
 int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 		     struct lnl_packet *pkt, uint64_t now);
 
 /*
- * Timers: call at or after lnl_data_next_due. Returns the id of a peer whose ping is due (send it by
- * lnl_data_special and call again), or LNL_PEER_ID_NONE when nothing is left to do. Expires keys and
- * queues notices on the way; a ping timeout is told again after each further timeout.
+ * Timers: call at or after lnl_data_next_due. Returns the id of a peer whose ping is due (send it
+ * by lnl_data_special and call again), or LNL_PEER_ID_NONE when nothing is left to do. Expires keys
+ * and queues notices on the way; a ping timeout is told again after each further timeout.
  */
 uint32_t lnl_data_tick(struct lnl_data *d, uint64_t now);
 /* When to tick next, or LNL_NEVER; may be early, since packets put a peer's timers off. */
 uint64_t lnl_data_next_due(const struct lnl_data *d);
 /*
- * Takes the next notice: true, or false when there is none. Bounded: equal notices of one peer collapse.
+ * Takes the next notice: true, or false when there is none. Bounded: equal notices of one peer
+ * collapse.
  */
 bool lnl_data_notice(struct lnl_data *d, struct lnl_notice *out);
 
 /*
- * Bytes that sealing adds to a payload with this cipher, digest and wire id (without UDP or TCP headers),
- * at most.
+ * Bytes that sealing adds to a payload with this cipher, digest and wire id (without UDP or TCP
+ * headers), at most.
  */
 unsigned lnl_data_overhead(enum lnl_cipher c, enum lnl_digest digest, bool data_v2,
 			   enum lnl_framing framing);

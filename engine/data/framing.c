@@ -36,8 +36,8 @@ void lnl_framing_add(enum lnl_framing framing, struct lnl_packet *pkt)
 }
 
 /*
- * Version 1. OpenVPN sends the plain byte with comp-lzo and the swapped one with compress; each says what it is, so
- * both are taken whichever was configured.
+ * Version 1. OpenVPN sends the plain byte with comp-lzo and the swapped one with compress; each
+ * says what it is, so both are taken whichever was configured.
  */
 static uint16_t strip_v1(struct lnl_packet *pkt)
 {

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Whether |len| bytes at |packet| start with a whole IPv4 or IPv6 header, or, when |tap|, with an Ethernet one. What
- * the header says is the kernel's to judge.
+ * Whether |len| bytes at |packet| start with a whole IPv4 or IPv6 header, or, when |tap|, with an
+ * Ethernet one. What the header says is the kernel's to judge.
  */
 bool lnl_inner_is_sane(const uint8_t *packet, uint32_t len, bool tap);
 

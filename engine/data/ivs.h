@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Random IVs for CBC, drawn many at a time because one draw per packet costs more than the packet. */
+/*
+ * Random IVs for CBC, drawn many at a time because one draw per packet costs more than the packet.
+ */
 #ifndef LNL_DATA_IVS_H
 #define LNL_DATA_IVS_H
 

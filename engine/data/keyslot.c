@@ -60,8 +60,11 @@ int lnl_keyslot_new(struct lnl_keyslot **out, const struct lnl_env *env,
 	k->expires = conf->expires;
 	k->limit = is_gcm(conf->cipher) ? LNL_GCM_LIMIT : UINT64_MAX;
 	k->warn = is_gcm(conf->cipher) ? LNL_GCM_WARN : UINT64_MAX;
+	k->limit_bytes = conf->limit_bytes != 0 ? conf->limit_bytes : UINT64_MAX;
+	k->limit_packets = conf->limit_packets != 0 ? conf->limit_packets : UINT64_MAX;
 	k->next_id = conf->first_id != 0 ? conf->first_id : 1;
-	lnl_replay_init(&k->replay, conf->replay_window != 0 ? conf->replay_window : LNL_REPLAY_DEFAULT);
+	lnl_replay_init(&k->replay,
+			conf->replay_window != 0 ? conf->replay_window : LNL_REPLAY_DEFAULT);
 
 	int r = fill_half(&k->send, env, conf, &conf->send, true);
 	if (r == 0)
@@ -87,7 +90,8 @@ void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env)
 bool lnl_keyslot_is_worn(const struct lnl_keyslot *k)
 {
 	return k->next_id > LNL_PID_WARN || k->send.used >= k->warn || k->recv.used >= k->warn ||
-	       k->failed >= LNL_FAILED_LIMIT;
+	       k->failed >= LNL_FAILED_LIMIT || k->bytes >= k->limit_bytes ||
+	       k->packets >= k->limit_packets;
 }
 
 bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id)

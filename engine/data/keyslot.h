@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One installed key: both directions' ciphers, the next packet id, the replay window and what has been used up. */
+/*
+ * One installed key: both directions' ciphers, the next packet id, the replay window and what has
+ * been used up.
+ */
 #ifndef LNL_DATA_KEYSLOT_H
 #define LNL_DATA_KEYSLOT_H
 
@@ -15,8 +18,8 @@
  * AES-GCM: messages plus blocks stay below 2^36 for an advantage of 2^-57 (OpenVPN crypto.c
  * cipher_get_aead_limits). The owner is told at 7/8 of it, early enough for a renegotiation.
  */
-#define LNL_GCM_LIMIT	 ((UINT64_C(1) << 36) - 1)
-#define LNL_GCM_WARN	 (LNL_GCM_LIMIT / 8 * 7)
+#define LNL_GCM_LIMIT ((UINT64_C(1) << 36) - 1)
+#define LNL_GCM_WARN  (LNL_GCM_LIMIT / 8 * 7)
 /* Packets that failed to authenticate, any cipher: the key receives nothing from here on. */
 #define LNL_FAILED_LIMIT (UINT64_C(1) << 36)
 
@@ -33,12 +36,16 @@ struct lnl_keyslot_half {
 
 struct lnl_keyslot {
 	uint8_t id;
-	uint8_t mac_len;   /* 0: AEAD */
-	bool limit_said;   /* LNL_NOTICE_KEY_LIMIT has been given */
+	uint8_t mac_len; /* 0: AEAD */
+	bool limit_said; /* LNL_NOTICE_KEY_LIMIT has been given */
 	uint64_t expires;
-	uint64_t limit;	   /* for `used`; UINT64_MAX: none */
+	uint64_t limit; /* for `used`; UINT64_MAX: none */
 	uint64_t warn;
-	uint64_t next_id;  /* above UINT32_MAX: used up */
+	uint64_t bytes; /* datagrams that passed, both ways, and the owner's limits for them */
+	uint64_t packets;
+	uint64_t limit_bytes;
+	uint64_t limit_packets;
+	uint64_t next_id; /* above UINT32_MAX: used up */
 	uint64_t failed;
 	struct lnl_keyslot_half send;
 	struct lnl_keyslot_half recv;
@@ -51,16 +58,25 @@ int lnl_keyslot_new(struct lnl_keyslot **out, const struct lnl_env *env,
 /* Wipes and releases; |k| may be NULL. */
 void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env);
 
+/* Counts a datagram of |len| bytes that was sealed or opened. */
+static inline void lnl_keyslot_count(struct lnl_keyslot *k, uint32_t len)
+{
+	k->bytes += len;
+	k->packets++;
+}
+
 /* Whether the owner should be told to renegotiate because of |k|. */
 bool lnl_keyslot_is_worn(const struct lnl_keyslot *k);
 
 /*
- * Takes the next packet id for a message of |len| bytes, before anything is encrypted with it, so that none is ever used
- * twice. False when ids or blocks are used up.
+ * Takes the next packet id for a message of |len| bytes, before anything is encrypted with it, so
+ * that none is ever used twice. False when ids or blocks are used up.
  */
 bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id);
 
-/* Bytes that header, MAC, IV and id take in front of the payload, and padding behind it, at most. */
+/*
+ * Bytes that header, MAC, IV and id take in front of the payload, and padding behind it, at most.
+ */
 unsigned lnl_keyslot_overhead(enum lnl_cipher cipher, enum lnl_digest digest, bool data_v2);
 
 /* Writes the opcode byte, and the peer-id unless it is LNL_PEER_ID_NONE, in front of |pkt|. */
@@ -72,8 +88,9 @@ static inline uint32_t lnl_keyslot_header_len(uint32_t wire_id)
 }
 
 /*
- * Seal: the payload of |pkt| becomes a datagram. Open: a datagram with |header| bytes of header (1 or 4) becomes a
- * payload, which CBC may leave empty. In place; enum lnl_drop. The IVs for CBC come from |ivs|.
+ * Seal: the payload of |pkt| becomes a datagram. Open: a datagram with |header| bytes of header (1
+ * or 4) becomes a payload, which CBC may leave empty. In place; enum lnl_drop. The IVs for CBC come
+ * from |ivs|.
  */
 uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id);
 uint16_t lnl_keyslot_open_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t header);

@@ -26,8 +26,9 @@ enum tcp_option { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2 };
 #define TCP_SYN	       0x02
 
 /*
- * Replaces the 16-bit value at |offset| of the TCP header and corrects the checksum (RFC 1624, eqn. 3).
- * At an odd offset the value lies across two words of the sum, so its bytes weigh the other way round.
+ * Replaces the 16-bit value at |offset| of the TCP header and corrects the checksum (RFC 1624, eqn.
+ * 3). At an odd offset the value lies across two words of the sum, so its bytes weigh the other way
+ * round.
  */
 static void replace_value(uint8_t *tcp, uint32_t offset, uint16_t now)
 {
@@ -83,7 +84,10 @@ static void clamp_ipv4(uint8_t *ip, uint32_t len, uint16_t mss)
 	clamp_tcp(ip + header, total - header, mss);
 }
 
-/* Bytes that the extension header |proto| at |p| takes, or 0 when nothing behind it can be a TCP header. */
+/*
+ * Bytes that the extension header |proto| at |p| takes, or 0 when nothing behind it can be a TCP
+ * header.
+ */
 static uint32_t extension_len(uint8_t proto, const uint8_t *p)
 {
 	switch (proto) {

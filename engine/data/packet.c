@@ -40,6 +40,8 @@ static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *
 		drop = lnl_keyslot_seal_aead(k, pkt, p->conf.wire_id);
 	else
 		drop = lnl_keyslot_seal_cbc(k, pkt, p->conf.wire_id, &d->ivs);
+	if (drop == LNL_DROP_NONE)
+		lnl_keyslot_count(k, pkt->len);
 	watch_limit(d, p, k);
 	if (drop != LNL_DROP_NONE)
 		return drop;
@@ -155,7 +157,9 @@ static uint16_t find_key(const struct lnl_peer *p, uint8_t key_id, uint64_t now,
 	return any ? LNL_DROP_KEY_ID : LNL_DROP_NO_KEY;
 }
 
-/* From datagram to framed payload. Nothing of the peer changes unless the packet proves to be its. */
+/*
+ * From datagram to framed payload. Nothing of the peer changes unless the packet proves to be its.
+ */
 static uint16_t decrypt(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt,
 			uint32_t header, uint64_t now)
 {
@@ -166,11 +170,14 @@ static uint16_t decrypt(struct lnl_data *d, struct lnl_peer *p, struct lnl_packe
 		return drop;
 	if (k->failed >= LNL_FAILED_LIMIT)
 		return LNL_DROP_KEY_LIMIT;
+	uint32_t len = pkt->len;
 	if (k->mac_len == 0)
 		drop = lnl_keyslot_open_aead(k, pkt, header);
 	else
 		drop = lnl_keyslot_open_cbc(k, pkt, header);
-	if (drop == LNL_DROP_AUTH)
+	if (drop == LNL_DROP_NONE)
+		lnl_keyslot_count(k, len);
+	else if (drop == LNL_DROP_AUTH)
 		k->failed++;
 	watch_limit(d, p, k);
 	if (drop != LNL_DROP_NONE)

@@ -73,7 +73,10 @@ int lnl_data_peer_add(struct lnl_data *d, const struct lnl_peer_conf *conf, uint
 	return 0;
 }
 
-/* A new interval or timeout counts from now: the old one's start may lie further back than it is long. */
+/*
+ * A new interval or timeout counts from now: the old one's start may lie further back than it is
+ * long.
+ */
 int lnl_data_peer_set(struct lnl_data *d, const struct lnl_peer_conf *conf, uint64_t now)
 {
 	if (!is_valid(conf))

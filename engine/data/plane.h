@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The plane's insides, shared by the files of this room only: peers, where they are found, when they are due. */
+/*
+ * The plane's insides, shared by the files of this room only: peers, where they are found, when
+ * they are due.
+ */
 #ifndef LNL_DATA_PLANE_H
 #define LNL_DATA_PLANE_H
 
@@ -14,10 +17,10 @@ struct lnl_peer {
 	struct lnl_peer_conf conf;
 	struct lnl_keyslot *slots[LNL_SLOTS]; /* by enum lnl_slot; NULL: empty */
 	uint64_t sent_at;		      /* the last datagram, or ping that was asked for */
-	uint64_t heard_at;		      /* the last authentic datagram, or timeout that was told */
-	bool heard;			      /* something came */
-	bool queued;			      /* in the plane's list of peers with notices */
-	uint8_t notices[LNL_NOTICE_KINDS];    /* waiting: for each kind a bit per key id */
+	uint64_t heard_at; /* the last authentic datagram, or timeout that was told */
+	bool heard;	   /* something came */
+	bool queued;	   /* in the plane's list of peers with notices */
+	uint8_t notices[LNL_NOTICE_KINDS]; /* waiting: for each kind a bit per key id */
 	uint32_t heap_at;
 	struct lnl_peer *next_noticed;
 	struct lnl_peer *prev_noticed;
@@ -33,8 +36,8 @@ struct lnl_peer_table {
 };
 
 /*
- * Peers by when they are due. A packet only moves its peer's times, never the heap: an entry may be early, and whoever
- * finds it due computes it anew.
+ * Peers by when they are due. A packet only moves its peer's times, never the heap: an entry may be
+ * early, and whoever finds it due computes it anew.
  */
 struct lnl_due {
 	uint64_t at;

@@ -3,7 +3,10 @@
 
 #define CELLS_MIN_LOG2 3
 
-/* Fibonacci hashing: ids are given out by us, mostly one after another, and this spreads just those. */
+/*
+ * Fibonacci hashing: ids are given out by us, mostly one after another, and this spreads just
+ * those.
+ */
 static uint32_t home_of(const struct lnl_peer_table *t, uint32_t id)
 {
 	return (uint32_t)(id * UINT32_C(0x9e3779b9)) >> t->shift;
@@ -68,7 +71,10 @@ int lnl_table_add(struct lnl_peer_table *t, const struct lnl_env *env, struct ln
 	return 0;
 }
 
-/* Closes the gap by moving back every later entry of the run that would otherwise not be found any more. */
+/*
+ * Closes the gap by moving back every later entry of the run that would otherwise not be found any
+ * more.
+ */
 void lnl_table_remove(struct lnl_peer_table *t, const struct lnl_peer *p)
 {
 	uint32_t gap = home_of(t, p->conf.id);

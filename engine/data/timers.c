@@ -115,8 +115,9 @@ static void expire_keys(struct lnl_data *d, struct lnl_peer *p, uint64_t now)
 }
 
 /*
- * Both clocks start again when they have been acted on, whether or not the owner does something about it: a ping
- * that could not be sent is not asked for a thousand times, and a timeout that was overlooked is told again.
+ * Both clocks start again when they have been acted on, whether or not the owner does something
+ * about it: a ping that could not be sent is not asked for a thousand times, and a timeout that was
+ * overlooked is told again.
  */
 uint32_t lnl_data_tick(struct lnl_data *d, uint64_t now)
 {

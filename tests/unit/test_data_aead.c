@@ -2,8 +2,8 @@
 #include "test_data_world.h"
 
 /*
- * Datagrams computed with python3-cryptography (OpenSSL): small_packet sealed with the client's key of
- * test_data_world.h.
+ * Datagrams computed with python3-cryptography (OpenSSL): small_packet sealed with the client's key
+ * of test_data_world.h.
  */
 struct known {
 	enum lnl_cipher cipher;
@@ -84,8 +84,8 @@ static void opens_known_answers(void **state)
 }
 
 /*
- * Any changed bit of what is authenticated is found, and changes nothing: the right packet still passes behind it.
- * With DATA_V1 the opcode byte is not authenticated, with DATA_V2 it is.
+ * Any changed bit of what is authenticated is found, and changes nothing: the right packet still
+ * passes behind it. With DATA_V1 the opcode byte is not authenticated, with DATA_V2 it is.
  */
 static void refuses_changed_bits(void **state)
 {

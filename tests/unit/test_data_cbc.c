@@ -164,7 +164,8 @@ static uint16_t open_text(const uint8_t *text, uint32_t len, struct lnl_packet *
 	memset(iv, 0x77, LNL_BLOCK_LEN);
 	memcpy(iv + LNL_BLOCK_LEN, text, len);
 	assert_int_equal(lnl_cbc_run(from->send.cbc, iv, iv + LNL_BLOCK_LEN, iv + LNL_BLOCK_LEN,
-				     len / LNL_BLOCK_LEN * LNL_BLOCK_LEN), 0);
+				     len / LNL_BLOCK_LEN * LNL_BLOCK_LEN),
+			 0);
 	struct lnl_piece piece = { iv, LNL_BLOCK_LEN + len };
 	assert_int_equal(lnl_hmac_run(from->send.hmac, &piece, 1, wire + 1), 0);
 	*out = (struct lnl_packet){ wire, 1 + 20 + LNL_BLOCK_LEN + len, 0, 0 };
@@ -183,20 +184,38 @@ static void checks_padding_behind_the_mac(void **state)
 		uint16_t drop;
 		uint32_t len;
 	} rows[] = {
-		{ "00000001" "45" "0b0b0b0b0b0b0b0b0b0b0b", LNL_DROP_NONE, 1 },
-		{ "00000001" "0c0c0c0c0c0c0c0c0c0c0c0c", LNL_DROP_NONE, 0 },
-		{ "00000001" "454545454545454545454501", LNL_DROP_NONE, 11 },
-		{ "00000001454545454545454545454545" "10101010101010101010101010101010",
+		{ "00000001"
+		  "45"
+		  "0b0b0b0b0b0b0b0b0b0b0b",
+		  LNL_DROP_NONE, 1 },
+		{ "00000001"
+		  "0c0c0c0c0c0c0c0c0c0c0c0c",
+		  LNL_DROP_NONE, 0 },
+		{ "00000001"
+		  "454545454545454545454501",
+		  LNL_DROP_NONE, 11 },
+		{ "00000001454545454545454545454545"
+		  "10101010101010101010101010101010",
 		  LNL_DROP_NONE, 12 },
-		{ "00000001" "454545454545454545454500", LNL_DROP_FORMAT, 0 },
-		{ "00000001" "454545454545454545454511", LNL_DROP_FORMAT, 0 },
-		{ "00000001" "454545454545454545450102", LNL_DROP_FORMAT, 0 },
-		{ "00000001454545454545454545454545" "ffffffffffffffffffffffffffffffff",
+		{ "00000001"
+		  "454545454545454545454500",
+		  LNL_DROP_FORMAT, 0 },
+		{ "00000001"
+		  "454545454545454545454511",
+		  LNL_DROP_FORMAT, 0 },
+		{ "00000001"
+		  "454545454545454545450102",
+		  LNL_DROP_FORMAT, 0 },
+		{ "00000001454545454545454545454545"
+		  "ffffffffffffffffffffffffffffffff",
 		  LNL_DROP_FORMAT, 0 },
 		{ "0000000d0d0d0d0d0d0d0d0d0d0d0d0d", LNL_DROP_FORMAT, 0 }, /* 3 bytes left */
 		{ "10101010101010101010101010101010", LNL_DROP_FORMAT, 0 }, /* none left */
-		{ "00000000" "45" "0b0b0b0b0b0b0b0b0b0b0b", LNL_DROP_REPLAY, 0 }, /* id 0 */
-		{ "0000000145454545454545454545450145", LNL_DROP_FORMAT, 0 },	  /* 17 bytes */
+		{ "00000000"
+		  "45"
+		  "0b0b0b0b0b0b0b0b0b0b0b",
+		  LNL_DROP_REPLAY, 0 },					      /* id 0 */
+		{ "0000000145454545454545454545450145", LNL_DROP_FORMAT, 0 }, /* 17 bytes */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

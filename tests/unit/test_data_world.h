@@ -30,7 +30,10 @@ static const uint8_t small_packet[] = {
 	0x00, 0x02, 0x0a, 0x08, 0x00, 0x01, 0x04, 0xd2, 0x00, 0x35, 0x00, 0x08, 0xe6, 0xe4,
 };
 
-/* Key bytes 00 01 02 ...: the cipher key is the first 64, the HMAC key the second, for sending; receiving has others. */
+/*
+ * Key bytes 00 01 02 ...: the cipher key is the first 64, the HMAC key the second, for sending;
+ * receiving has others.
+ */
 static inline void test_key(struct lnl_key_conf *key, enum lnl_cipher cipher,
 			    enum lnl_digest digest)
 {
