@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a tunnel wants of the machine: addresses, MTU, routes, DNS. Put together from the profile and the server's push by
- * control/push.c; applied and taken back by io/netconf.c.
+ * What a tunnel wants of the machine: addresses, MTU, routes, DNS. Put together from the profile
+ * and the server's push by control/push.c; applied and taken back by io/netconf.c.
  */
 #ifndef LNL_CONTROL_NET_H
 #define LNL_CONTROL_NET_H
@@ -15,24 +15,33 @@
 
 /* Where a route leads. */
 enum lnl_via {
-	LNL_VIA_TUNNEL,	     /* the tunnel device (gateway: route-gateway, only for bookkeeping) */
-	LNL_VIA_NET_GATEWAY, /* net_gateway: around the tunnel, the way the default route led before */
+	LNL_VIA_TUNNEL,	     /* the tunnel device */
+	LNL_VIA_NET_GATEWAY, /* net_gateway: around the tunnel, as the default route led before */
 	LNL_VIA_ADDRESS,     /* an explicit gateway */
 };
 
+/* What a route is for. */
+enum lnl_route_to {
+	LNL_TO_PREFIX, /* `dst` */
+	LNL_TO_REMOTE, /* remote_host: the server's address; `dst` holds bits, but family 0 */
+	LNL_TO_GATEWAY /* vpn_gateway: none are left after lnl_pulled_finish */
+};
+
 struct lnl_route {
-	struct lnl_prefix dst;
+	enum lnl_route_to to;
+	struct lnl_prefix dst; /* host bits are zero */
 	enum lnl_via via;
-	struct lnl_ip gateway; /* with LNL_VIA_ADDRESS; the tunnel's gateway when known otherwise */
-	int metric;	       /* -1: the default */
+	struct lnl_ip
+		gateway; /* with LNL_VIA_ADDRESS; in the tunnel its gateway, if one is known */
+	int metric;	 /* -1: route_metric */
 };
 
 /* redirect-gateway's and redirect-private's flags. */
 enum lnl_redirect {
-	LNL_REDIRECT_IPV4 = 1 << 0,  /* the default route (unless !ipv4) */
+	LNL_REDIRECT_IPV4 = 1 << 0, /* the default route (unless !ipv4) */
 	LNL_REDIRECT_IPV6 = 1 << 1,
-	LNL_REDIRECT_DEF1 = 1 << 2,  /* two halves instead of replacing the default route; always done for IPv6 */
-	LNL_REDIRECT_LOCAL = 1 << 3, /* the server is on a directly connected network: no host route */
+	LNL_REDIRECT_DEF1 = 1 << 2,  /* two halves beside the default route; IPv6 always does so */
+	LNL_REDIRECT_LOCAL = 1 << 3, /* the server is on a connected network: no host route */
 	LNL_REDIRECT_AUTOLOCAL = 1 << 4,
 	LNL_REDIRECT_BYPASS_DHCP = 1 << 5,
 	LNL_REDIRECT_BYPASS_DNS = 1 << 6,
@@ -42,9 +51,9 @@ enum lnl_redirect {
 
 struct lnl_net {
 	bool tap;
-	unsigned mtu;		/* of the device */
+	unsigned mtu;		 /* of the device */
 	struct lnl_prefix addr4; /* family 0: none */
-	struct lnl_ip peer4;	/* point to point (net30, p2p): the other end; family 0 with topology subnet */
+	struct lnl_ip peer4; /* point to point (net30, p2p): the other end; family 0 with subnet */
 	struct lnl_prefix addr6;
 	struct lnl_ip gateway4; /* route-gateway, or the peer */
 	struct lnl_ip gateway6;
@@ -58,6 +67,9 @@ struct lnl_net {
 	char domain[LNL_NET_NAME];
 	unsigned n_search;
 	char search[LNL_NET_DOMAINS][LNL_NET_NAME];
+	/* Only names below these are asked of |dns| (split DNS; "." is all). None: all names. */
+	unsigned n_resolve;
+	char resolve[LNL_NET_DOMAINS][LNL_NET_NAME];
 };
 
 #endif

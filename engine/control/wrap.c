@@ -33,8 +33,8 @@ static int make_hmacs(struct lnl_wrap_key *k, const struct lnl_env *env,
 	int error = lnl_hmac_new(&k->hmac_send, env, k->digest, lnl_static_hmac(key, send), len);
 
 	if (error == 0)
-		error =
-		    lnl_hmac_new(&k->hmac_recv, env, k->digest, lnl_static_hmac(key, recv), len);
+		error = lnl_hmac_new(&k->hmac_recv, env, k->digest, lnl_static_hmac(key, recv),
+				     len);
 	if (error != 0)
 		lnl_wrap_key_deinit(k);
 	return error;
