@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 1 << 20 };
+enum { REPLAY_MAX = 1 << 20 };
 
 static int run_file(const char *path)
 {
@@ -25,12 +25,12 @@ static int run_file(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return -1;
 	}
-	data = malloc(MAX_INPUT);
+	data = malloc(REPLAY_MAX);
 	if (!data) {
 		fclose(file);
 		return -1;
 	}
-	size = fread(data, 1, MAX_INPUT, file);
+	size = fread(data, 1, REPLAY_MAX, file);
 	fclose(file);
 	// A block of just the input's size lets AddressSanitizer see a read one past its end.
 	if (size > 0) {
