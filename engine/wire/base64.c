@@ -13,9 +13,9 @@ void lnl_base64_write(struct lnl_writer *w, const void *data, size_t len)
 		size_t n = len - i < 3 ? len - i : 3;
 		uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
 			     (n > 2 ? p[i + 2] : 0);
-		char four[4] = {alphabet[v >> 18], alphabet[v >> 12 & 63],
-				n > 1 ? alphabet[v >> 6 & 63] : '=',
-				n > 2 ? alphabet[v & 63] : '='};
+		char four[4] = { alphabet[v >> 18], alphabet[v >> 12 & 63],
+				 n > 1 ? alphabet[v >> 6 & 63] : '=',
+				 n > 2 ? alphabet[v & 63] : '=' };
 
 		lnl_write_bytes(w, four, sizeof(four));
 	}

@@ -20,7 +20,7 @@ enum lnl_opcode {
 
 #define LNL_SID_LEN	     8 /* a session id */
 #define LNL_ACKS_MAX	     8 /* in one packet; a receiver drops packets with more */
-#define LNL_ACKS_CONTROL     4 /* that we put into a packet with payload (SoftEther takes no more) */
+#define LNL_ACKS_CONTROL     4 /* of ours in a packet with payload (SoftEther's limit) */
 #define LNL_PEER_ID_NONE     UINT32_C(0xffffff) /* in DATA_V2 and as "not negotiated" */
 #define LNL_CONTROL_MAX	     1250 /* default max-packet-size: a control packet on the wire */
 #define LNL_CONTROL_TEXT_MAX 2048 /* plaintext of one control message (OpenVPN's buffer) */

@@ -82,7 +82,7 @@ static int hex_digit(char c)
 static int read_static(uint8_t *out, const char *text, size_t len)
 {
 	static const char name[] = "OpenVPN Static key V1";
-	struct lines t = {text, len}, line;
+	struct lines t = { text, len }, line;
 	size_t digits = 0;
 	int more;
 
@@ -140,7 +140,7 @@ static int put(struct target *to, const uint8_t *bytes, size_t n)
  */
 static int read_base64(struct target *to, const char *name, const char *text, size_t len)
 {
-	struct lines t = {text, len}, line;
+	struct lines t = { text, len }, line;
 	char four[4];
 	uint8_t three[3];
 	size_t n = 0;
@@ -170,7 +170,7 @@ static int read_base64(struct target *to, const char *name, const char *text, si
 
 static int read_v2_client(struct lnl_v2_client_key *out, const char *text, size_t len)
 {
-	struct target to = {out->kc.bytes, LNL_STATIC_KEY_LEN, out->wkc, LNL_WKC_MAX, 0};
+	struct target to = { out->kc.bytes, LNL_STATIC_KEY_LEN, out->wkc, LNL_WKC_MAX, 0 };
 	int code = read_base64(&to, "OpenVPN tls-crypt-v2 client key", text, len);
 	size_t wkc_len;
 
@@ -198,7 +198,7 @@ int lnl_keyfile_v2_client(struct lnl_v2_client_key *out, const char *text, size_
 
 int lnl_keyfile_v2_server(uint8_t out[LNL_V2_SERVER_KEY_LEN], const char *text, size_t len)
 {
-	struct target to = {out, LNL_V2_SERVER_KEY_LEN, NULL, 0, 0};
+	struct target to = { out, LNL_V2_SERVER_KEY_LEN, NULL, 0, 0 };
 	int code = read_base64(&to, "OpenVPN tls-crypt-v2 server key", text, len);
 
 	if (!code && to.at != LNL_V2_SERVER_KEY_LEN)

@@ -18,7 +18,7 @@ static bool starts_with(struct slice s, const char *prefix)
 
 static struct slice skip(struct slice s, size_t n)
 {
-	return (struct slice){s.p + n, s.len - n};
+	return (struct slice){ s.p + n, s.len - n };
 }
 
 /* Cuts |*s| at the first |sep|: gives what stands before, leaves what stands behind. */
@@ -28,7 +28,7 @@ static bool cut(struct slice *s, char sep, struct slice *before)
 
 	if (!at)
 		return false;
-	*before = (struct slice){s->p, (size_t)(at - s->p)};
+	*before = (struct slice){ s->p, (size_t)(at - s->p) };
 	*s = skip(*s, before->len + 1);
 	return true;
 }
@@ -113,7 +113,7 @@ static void parse_temp(struct lnl_message *m, struct slice s)
 	if (s.len > 0 && s.p[0] == '[') {
 		s = skip(s, 1);
 		if (!cut(&s, ']', &flags))
-			flags = (struct slice){s.p, 0};
+			flags = (struct slice){ s.p, 0 };
 		while (next_item(&flags, &item)) {
 			keyed_number(item, "backoff", &m->backoff);
 			if (is_text(item, "advance no"))
@@ -188,17 +188,17 @@ static const struct {
 	enum lnl_message_kind kind;
 	int (*parse)(struct lnl_message *m, struct slice s);
 } kinds[] = {
-    {"AUTH_FAILED", LNL_MSG_AUTH_FAILED, parse_auth_failed},
-    {"PUSH_REQUEST", LNL_MSG_PUSH_REQUEST, parse_text},
-    {"PUSH_REPLY", LNL_MSG_PUSH_REPLY, parse_text},
-    {"PUSH_UPDATE", LNL_MSG_PUSH_UPDATE, parse_text},
-    {"RESTART", LNL_MSG_RESTART, parse_restart},
-    {"HALT", LNL_MSG_HALT, parse_restart},
-    {"INFO_PRE", LNL_MSG_INFO_PRE, parse_text},
-    {"INFO", LNL_MSG_INFO, parse_text},
-    {"CR_RESPONSE", LNL_MSG_CR_RESPONSE, parse_response},
-    {"AUTH_PENDING", LNL_MSG_AUTH_PENDING, parse_pending},
-    {"EXIT", LNL_MSG_EXIT, parse_text},
+	{ "AUTH_FAILED", LNL_MSG_AUTH_FAILED, parse_auth_failed },
+	{ "PUSH_REQUEST", LNL_MSG_PUSH_REQUEST, parse_text },
+	{ "PUSH_REPLY", LNL_MSG_PUSH_REPLY, parse_text },
+	{ "PUSH_UPDATE", LNL_MSG_PUSH_UPDATE, parse_text },
+	{ "RESTART", LNL_MSG_RESTART, parse_restart },
+	{ "HALT", LNL_MSG_HALT, parse_restart },
+	{ "INFO_PRE", LNL_MSG_INFO_PRE, parse_text },
+	{ "INFO", LNL_MSG_INFO, parse_text },
+	{ "CR_RESPONSE", LNL_MSG_CR_RESPONSE, parse_response },
+	{ "AUTH_PENDING", LNL_MSG_AUTH_PENDING, parse_pending },
+	{ "EXIT", LNL_MSG_EXIT, parse_text },
 };
 
 static bool has_control_bytes(struct slice s)
@@ -211,7 +211,7 @@ static bool has_control_bytes(struct slice s)
 
 int lnl_message_parse(struct lnl_message *m, const char *text, size_t len)
 {
-	struct slice s = {len > 0 ? text : "", len};
+	struct slice s = { len > 0 ? text : "", len };
 	bool clean;
 
 	memset(m, 0, sizeof(*m));
@@ -234,7 +234,7 @@ int lnl_message_parse(struct lnl_message *m, const char *text, size_t len)
 
 void lnl_info_parse(struct lnl_info *i, const char *text, size_t len)
 {
-	struct slice s = {len > 0 ? text : "", len};
+	struct slice s = { len > 0 ? text : "", len };
 	struct slice flags;
 
 	memset(i, 0, sizeof(*i));

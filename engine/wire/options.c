@@ -76,7 +76,7 @@ static int step(struct split *s, char c)
 
 static int split(struct lnl_option *o, const char *p, size_t len)
 {
-	struct split s = {.o = o, .state = BETWEEN};
+	struct split s = { .o = o, .state = BETWEEN };
 	bool backslash = false;
 	int code = 0;
 
@@ -195,8 +195,8 @@ static unsigned digest_size(const char *auth)
 		const char *name;
 		unsigned size;
 	} digests[] = {
-	    {"MD5", 16},    {"SHA1", 20},   {"RSA-SHA1", 20}, {"RIPEMD160", 20},
-	    {"SHA224", 28}, {"SHA256", 32}, {"SHA384", 48},   {"SHA512", 64},
+		{ "MD5", 16 },	  { "SHA1", 20 },   { "RSA-SHA1", 20 }, { "RIPEMD160", 20 },
+		{ "SHA224", 28 }, { "SHA256", 32 }, { "SHA384", 48 },	{ "SHA512", 64 },
 	};
 
 	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
@@ -238,7 +238,7 @@ static struct item item_of(const char *p, size_t len)
 {
 	const char *blank = len > 0 ? memchr(p, ' ', len) : NULL;
 
-	return (struct item){p, len, blank ? (size_t)(blank - p) : len};
+	return (struct item){ p, len, blank ? (size_t)(blank - p) : len };
 }
 
 static bool next_item(const char **s, struct item *item)
@@ -280,8 +280,8 @@ static void report(struct report *r, struct item ours, struct item theirs)
 void lnl_occ_compare(const char *ours, const char *theirs, void *ctx,
 		     void (*differs)(void *ctx, const char *ours, const char *theirs))
 {
-	const struct item none = {"", 0, 0};
-	struct report r = {ctx, differs, REPORTS};
+	const struct item none = { "", 0, 0 };
+	struct report r = { ctx, differs, REPORTS };
 	struct item item, other;
 
 	for (const char *s = ours; next_item(&s, &item);) {

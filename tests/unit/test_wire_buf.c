@@ -12,7 +12,7 @@
 
 #include "wire/buf.h"
 
-static const uint8_t count[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+static const uint8_t count[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18 };
 
 static void numbers_are_big_endian(void **state)
 {
@@ -52,7 +52,7 @@ static void what_is_written_is_read(void **state)
  */
 static void reads_stop_at_the_end(void **state)
 {
-	static const size_t size[] = {1, 2, 3, 4, 8};
+	static const size_t size[] = { 1, 2, 3, 4, 8 };
 
 	(void)state;
 	for (size_t len = 0; len <= 9; len++) {
@@ -81,7 +81,7 @@ static void reads_stop_at_the_end(void **state)
 static void a_failed_read_sticks(void **state)
 {
 	struct lnl_reader r;
-	uint8_t out[4] = {9, 9, 9, 9};
+	uint8_t out[4] = { 9, 9, 9, 9 };
 	const uint8_t *before;
 
 	(void)state;
@@ -139,7 +139,7 @@ static void nothing_at_null_is_empty(void **state)
 
 static void a_failed_write_sticks(void **state)
 {
-	uint8_t out[4] = {0xaa, 0xaa, 0xaa, 0xaa};
+	uint8_t out[4] = { 0xaa, 0xaa, 0xaa, 0xaa };
 	struct lnl_writer w;
 
 	(void)state;
@@ -174,12 +174,12 @@ static void decimal_and_hex(void **state)
 		uint64_t v;
 		const char *text;
 	} row[] = {
-	    {0, "0"},
-	    {9, "9"},
-	    {10, "10"},
-	    {1500, "1500"},
-	    {UINT32_MAX, "4294967295"},
-	    {UINT64_MAX, "18446744073709551615"},
+		{ 0, "0" },
+		{ 9, "9" },
+		{ 10, "10" },
+		{ 1500, "1500" },
+		{ UINT32_MAX, "4294967295" },
+		{ UINT64_MAX, "18446744073709551615" },
 	};
 	char out[32];
 	struct lnl_writer w;
@@ -222,19 +222,19 @@ static void C1_text_is_cleaned(void **state)
 		size_t len, cap;
 		const char *to;
 	} row[] = {
-	    {"plain", 5, 16, "plain"},
-	    {"", 0, 16, ""},
-	    {NULL, 0, 16, ""},
-	    {"a\0b", 3, 16, "a?b"},
-	    {"\x1b[31m", 5, 16, "?[31m"},
-	    {"one\ntwo\r", 8, 16, "one?two?"},
-	    {"\t ~\x7f", 4, 16, "? ~?"},
-	    {"\x80\xff\xc3\xa9", 4, 16, "????"},
-	    {"%s%n", 4, 16, "%s%n"},
-	    {"too long", 8, 4, "too"},
-	    {"exact", 5, 6, "exact"},
-	    {"exact", 5, 5, "exac"},
-	    {"x", 1, 1, ""},
+		{ "plain", 5, 16, "plain" },
+		{ "", 0, 16, "" },
+		{ NULL, 0, 16, "" },
+		{ "a\0b", 3, 16, "a?b" },
+		{ "\x1b[31m", 5, 16, "?[31m" },
+		{ "one\ntwo\r", 8, 16, "one?two?" },
+		{ "\t ~\x7f", 4, 16, "? ~?" },
+		{ "\x80\xff\xc3\xa9", 4, 16, "????" },
+		{ "%s%n", 4, 16, "%s%n" },
+		{ "too long", 8, 4, "too" },
+		{ "exact", 5, 6, "exact" },
+		{ "exact", 5, 5, "exac" },
+		{ "x", 1, 1, "" },
 	};
 	char out[16];
 
@@ -284,26 +284,26 @@ static void decimals_are_bounded(void **state)
 		int code;
 		uint64_t v;
 	} row[] = {
-	    {"0", 0, 0, 0},
-	    {"1", 0, LNL_E_FORMAT, 0},
-	    {"007", 7, 0, 7},
-	    {"65535", 65535, 0, 65535},
-	    {"65536", 65535, LNL_E_FORMAT, 0},
-	    {"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
-	    {"18446744073709551616", UINT64_MAX, LNL_E_FORMAT, 0},
-	    {"18446744073709551619", UINT64_MAX, LNL_E_FORMAT, 0},
-	    {"99999999999999999999", UINT64_MAX, LNL_E_FORMAT, 0},
-	    {"184467440737095516150", UINT64_MAX, LNL_E_FORMAT, 0},
-	    {"", 10, LNL_E_FORMAT, 0},
-	    {"-1", 10, LNL_E_FORMAT, 0},
-	    {"+1", 10, LNL_E_FORMAT, 0},
-	    {" 1", 10, LNL_E_FORMAT, 0},
-	    {"1 ", 10, LNL_E_FORMAT, 0},
-	    {"0x1", 10, LNL_E_FORMAT, 0},
-	    {"1.0", 10, LNL_E_FORMAT, 0},
-	    {"\xb1", 10, LNL_E_FORMAT, 0},
-	    {"/", 10, LNL_E_FORMAT, 0},
-	    {":", 10, LNL_E_FORMAT, 0},
+		{ "0", 0, 0, 0 },
+		{ "1", 0, LNL_E_FORMAT, 0 },
+		{ "007", 7, 0, 7 },
+		{ "65535", 65535, 0, 65535 },
+		{ "65536", 65535, LNL_E_FORMAT, 0 },
+		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, LNL_E_FORMAT, 0 },
+		{ "18446744073709551619", UINT64_MAX, LNL_E_FORMAT, 0 },
+		{ "99999999999999999999", UINT64_MAX, LNL_E_FORMAT, 0 },
+		{ "184467440737095516150", UINT64_MAX, LNL_E_FORMAT, 0 },
+		{ "", 10, LNL_E_FORMAT, 0 },
+		{ "-1", 10, LNL_E_FORMAT, 0 },
+		{ "+1", 10, LNL_E_FORMAT, 0 },
+		{ " 1", 10, LNL_E_FORMAT, 0 },
+		{ "1 ", 10, LNL_E_FORMAT, 0 },
+		{ "0x1", 10, LNL_E_FORMAT, 0 },
+		{ "1.0", 10, LNL_E_FORMAT, 0 },
+		{ "\xb1", 10, LNL_E_FORMAT, 0 },
+		{ "/", 10, LNL_E_FORMAT, 0 },
+		{ ":", 10, LNL_E_FORMAT, 0 },
 	};
 	uint64_t v;
 
@@ -321,18 +321,18 @@ static void decimals_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(numbers_are_big_endian),
-	    cmocka_unit_test(what_is_written_is_read),
-	    cmocka_unit_test(reads_stop_at_the_end),
-	    cmocka_unit_test(a_failed_read_sticks),
-	    cmocka_unit_test(bytes_are_given_in_place),
-	    cmocka_unit_test(nothing_at_null_is_empty),
-	    cmocka_unit_test(a_failed_write_sticks),
-	    cmocka_unit_test(space_is_filled_by_the_caller),
-	    cmocka_unit_test(decimal_and_hex),
-	    cmocka_unit_test(C1_text_is_cleaned),
-	    cmocka_unit_test(C1_no_byte_gets_through_raw),
-	    cmocka_unit_test(decimals_are_bounded),
+		cmocka_unit_test(numbers_are_big_endian),
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(reads_stop_at_the_end),
+		cmocka_unit_test(a_failed_read_sticks),
+		cmocka_unit_test(bytes_are_given_in_place),
+		cmocka_unit_test(nothing_at_null_is_empty),
+		cmocka_unit_test(a_failed_write_sticks),
+		cmocka_unit_test(space_is_filled_by_the_caller),
+		cmocka_unit_test(decimal_and_hex),
+		cmocka_unit_test(C1_text_is_cleaned),
+		cmocka_unit_test(C1_no_byte_gets_through_raw),
+		cmocka_unit_test(decimals_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

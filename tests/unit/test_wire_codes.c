@@ -17,17 +17,17 @@ static void errors_have_texts(void **state)
 		int code;
 		const char *text;
 	} row[] = {
-	    {LNL_E_NOMEM, "out of memory"},
-	    {LNL_E_INVAL, "invalid argument or value"},
-	    {LNL_E_AUTH, "authentication tag does not verify"},
-	    {LNL_E_AGAIN, "would block"},
-	    {0, "success"},
-	    {1, "success"},
-	    {INT_MAX, "success"},
-	    {-1, "out of memory"},
-	    {-23, "would block"},
-	    {-24, "unknown error"},
-	    {INT_MIN, "unknown error"},
+		{ LNL_E_NOMEM, "out of memory" },
+		{ LNL_E_INVAL, "invalid argument or value" },
+		{ LNL_E_AUTH, "authentication tag does not verify" },
+		{ LNL_E_AGAIN, "would block" },
+		{ 0, "success" },
+		{ 1, "success" },
+		{ INT_MAX, "success" },
+		{ -1, "out of memory" },
+		{ -23, "would block" },
+		{ -24, "unknown error" },
+		{ INT_MIN, "unknown error" },
 	};
 
 	(void)state;
@@ -39,7 +39,7 @@ static void error_values_are_distinct(void **state)
 {
 	static const int code[] = {
 #define X(name, value, text) LNL_E_##name,
-	    LNL_ERRORS(X)
+		LNL_ERRORS(X)
 #undef X
 	};
 
@@ -73,9 +73,9 @@ static void drops_have_metric_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(errors_have_texts),
-	    cmocka_unit_test(error_values_are_distinct),
-	    cmocka_unit_test(drops_have_metric_names),
+		cmocka_unit_test(errors_have_texts),
+		cmocka_unit_test(error_values_are_distinct),
+		cmocka_unit_test(drops_have_metric_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

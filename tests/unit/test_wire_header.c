@@ -20,15 +20,15 @@ static void the_first_byte(void **state)
 		unsigned key_id;
 		uint8_t byte;
 	} row[] = {
-	    {LNL_OP_HARD_RESET_CLIENT_V2, 0, 0x38},
-	    {LNL_OP_HARD_RESET_SERVER_V2, 0, 0x40},
-	    {LNL_OP_HARD_RESET_CLIENT_V3, 0, 0x50},
-	    {LNL_OP_CONTROL_V1, 0, 0x20},
-	    {LNL_OP_ACK_V1, 0, 0x28},
-	    {LNL_OP_DATA_V2, 0, 0x48},
-	    {LNL_OP_DATA_V1, 7, 0x37},
-	    {LNL_OP_SOFT_RESET_V1, 3, 0x1b},
-	    {LNL_OP_CONTROL_WKC_V1, 0, 0x58},
+		{ LNL_OP_HARD_RESET_CLIENT_V2, 0, 0x38 },
+		{ LNL_OP_HARD_RESET_SERVER_V2, 0, 0x40 },
+		{ LNL_OP_HARD_RESET_CLIENT_V3, 0, 0x50 },
+		{ LNL_OP_CONTROL_V1, 0, 0x20 },
+		{ LNL_OP_ACK_V1, 0, 0x28 },
+		{ LNL_OP_DATA_V2, 0, 0x48 },
+		{ LNL_OP_DATA_V1, 7, 0x37 },
+		{ LNL_OP_SOFT_RESET_V1, 3, 0x1b },
+		{ LNL_OP_CONTROL_WKC_V1, 0, 0x58 },
 	};
 
 	(void)state;
@@ -71,39 +71,41 @@ struct body {
 #define ACKS7	"\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5\0\0\0\6\0\0\0\7"
 
 static const struct body bodies[] = {
-    {"client reset", 7, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0},
-    {"client reset with payload", 7, BODY("\0\0\0\0\0zz"), 0, 0, 0, 0, 2},
-    {"server reset, one ack", 8, BODY("\1\0\0\0\0" SID "\0\0\0\0"), 0, 1, 0, 0, 0},
-    {"v3 reset", 10, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0},
-    {"soft reset", 3, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0},
-    {"wkc", 11, BODY("\1\0\0\0\0" SID "\0\0\0\1hello"), 0, 1, 0, 1, 5},
-    {"control", 4, BODY("\0\0\0\0\1x"), 0, 0, 0, 1, 1},
-    {"control, no payload", 4, BODY("\0\0\0\0\1"), 0, 0, 0, 1, 0},
-    {"control, last id", 4, BODY("\0\xff\xff\xff\xff"), 0, 0, 0, UINT32_MAX, 0},
-    {"control, 8 acks", 4, BODY("\x8" ACKS7 "\0\0\0\x9" SID "\0\0\0\2abc"), 0, 8, 9, 2, 3},
-    {"ack", 5, BODY("\1\0\0\0\7" SID), 0, 1, 7, 0, 0},
-    {"8 acks", 5, BODY("\x8" ACKS7 "\xff\xff\xff\xff" SID), 0, 8, UINT32_MAX, 0, 0},
+	{ "client reset", 7, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0 },
+	{ "client reset with payload", 7, BODY("\0\0\0\0\0zz"), 0, 0, 0, 0, 2 },
+	{ "server reset, one ack", 8, BODY("\1\0\0\0\0" SID "\0\0\0\0"), 0, 1, 0, 0, 0 },
+	{ "v3 reset", 10, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0 },
+	{ "soft reset", 3, BODY("\0\0\0\0\0"), 0, 0, 0, 0, 0 },
+	{ "wkc", 11, BODY("\1\0\0\0\0" SID "\0\0\0\1hello"), 0, 1, 0, 1, 5 },
+	{ "control", 4, BODY("\0\0\0\0\1x"), 0, 0, 0, 1, 1 },
+	{ "control, no payload", 4, BODY("\0\0\0\0\1"), 0, 0, 0, 1, 0 },
+	{ "control, last id", 4, BODY("\0\xff\xff\xff\xff"), 0, 0, 0, UINT32_MAX, 0 },
+	{ "control, 8 acks", 4, BODY("\x8" ACKS7 "\0\0\0\x9" SID "\0\0\0\2abc"), 0, 8, 9, 2, 3 },
+	{ "ack", 5, BODY("\1\0\0\0\7" SID), 0, 1, 7, 0, 0 },
+	{ "8 acks", 5, BODY("\x8" ACKS7 "\xff\xff\xff\xff" SID), 0, 8, UINT32_MAX, 0, 0 },
 
-    {"reset of id 1", 7, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"server reset of id 1", 8, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"v3 reset of id 2^24", 10, BODY("\0\1\0\0\0"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"soft reset of id 1", 3, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"9 acks", 4, BODY("\x9" ACKS7 "\0\0\0\x8\0\0\0\x9" SID "\0\0\0\2"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"9 acks in an ack", 5, BODY("\x9" ACKS7 "\0\0\0\x8\0\0\0\x9" SID), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"ack without acks", 5, BODY("\0"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"ack with a byte behind", 5, BODY("\1\0\0\0\7" SID "x"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"ack with an id", 5, BODY("\1\0\0\0\7" SID "\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"empty", 4, BODY(""), LNL_E_SHORT, 0, 0, 0, 0},
-    {"empty ack", 5, BODY(""), LNL_E_SHORT, 0, 0, 0, 0},
-    {"no id", 4, BODY("\0"), LNL_E_SHORT, 0, 0, 0, 0},
-    {"half an id", 4, BODY("\0\0\0\0"), LNL_E_SHORT, 0, 0, 0, 0},
-    {"acks cut", 4, BODY("\2\0\0\0\1\0\0\0"), LNL_E_SHORT, 0, 0, 0, 0},
-    {"sid cut", 5, BODY("\1\0\0\0\1\1\2\3\4\5\6\7"), LNL_E_SHORT, 0, 0, 0, 0},
-    {"key method 1", 1, BODY("\0\0\0\0\0"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"data", 6, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"data v2", 9, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"opcode 12", 12, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
-    {"opcode 31", 31, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0},
+	{ "reset of id 1", 7, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "server reset of id 1", 8, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "v3 reset of id 2^24", 10, BODY("\0\1\0\0\0"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "soft reset of id 1", 3, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "9 acks", 4, BODY("\x9" ACKS7 "\0\0\0\x8\0\0\0\x9" SID "\0\0\0\2"), LNL_E_FORMAT, 0, 0, 0,
+	  0 },
+	{ "9 acks in an ack", 5, BODY("\x9" ACKS7 "\0\0\0\x8\0\0\0\x9" SID), LNL_E_FORMAT, 0, 0, 0,
+	  0 },
+	{ "ack without acks", 5, BODY("\0"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "ack with a byte behind", 5, BODY("\1\0\0\0\7" SID "x"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "ack with an id", 5, BODY("\1\0\0\0\7" SID "\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "empty", 4, BODY(""), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "empty ack", 5, BODY(""), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "no id", 4, BODY("\0"), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "half an id", 4, BODY("\0\0\0\0"), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "acks cut", 4, BODY("\2\0\0\0\1\0\0\0"), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "sid cut", 5, BODY("\1\0\0\0\1\1\2\3\4\5\6\7"), LNL_E_SHORT, 0, 0, 0, 0 },
+	{ "key method 1", 1, BODY("\0\0\0\0\0"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "data", 6, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "data v2", 9, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "opcode 12", 12, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
+	{ "opcode 31", 31, BODY("\0\0\0\0\1"), LNL_E_FORMAT, 0, 0, 0, 0 },
 };
 
 /* Parses a copy of exactly |len| bytes, so that ASan sees a read of one more. */
@@ -185,7 +187,7 @@ static void bodies_are_written_as_read(void **state)
 static void too_many_acks_are_not_written(void **state)
 {
 	uint8_t out[64];
-	struct lnl_control c = {.op = LNL_OP_ACK_V1, .n_acks = LNL_ACKS_MAX + 1};
+	struct lnl_control c = { .op = LNL_OP_ACK_V1, .n_acks = LNL_ACKS_MAX + 1 };
 	struct lnl_writer w;
 
 	(void)state;
@@ -263,7 +265,7 @@ static void W1_every_single_byte_change(void **state)
 /* W5 too: each ack count with each shorter body. */
 static void W5_ack_count_with_short_body(void **state)
 {
-	uint8_t bytes[1 + 4 * 8 + 8 + 4] = {0};
+	uint8_t bytes[1 + 4 * 8 + 8 + 4] = { 0 };
 	struct lnl_control c;
 
 	(void)state;
@@ -311,16 +313,16 @@ static void W1_junk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_first_byte),
-	    cmocka_unit_test(opcodes_have_a_kind),
-	    cmocka_unit_test(bodies_are_read),
-	    cmocka_unit_test(bodies_are_written_as_read),
-	    cmocka_unit_test(too_many_acks_are_not_written),
-	    cmocka_unit_test(body_lengths),
-	    cmocka_unit_test(W1_every_truncation),
-	    cmocka_unit_test(W1_every_single_byte_change),
-	    cmocka_unit_test(W5_ack_count_with_short_body),
-	    cmocka_unit_test(W1_junk),
+		cmocka_unit_test(the_first_byte),
+		cmocka_unit_test(opcodes_have_a_kind),
+		cmocka_unit_test(bodies_are_read),
+		cmocka_unit_test(bodies_are_written_as_read),
+		cmocka_unit_test(too_many_acks_are_not_written),
+		cmocka_unit_test(body_lengths),
+		cmocka_unit_test(W1_every_truncation),
+		cmocka_unit_test(W1_every_single_byte_change),
+		cmocka_unit_test(W5_ack_count_with_short_body),
+		cmocka_unit_test(W1_junk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

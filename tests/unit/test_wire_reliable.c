@@ -54,7 +54,7 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	f->heap.left = -1;
-	f->env = (struct lnl_env){.ctx = &f->heap, .alloc = heap_alloc, .release = heap_release};
+	f->env = (struct lnl_env){ .ctx = &f->heap, .alloc = heap_alloc, .release = heap_release };
 	lnl_reliable_init(&f->r, &f->env, 2 * LNL_SECOND);
 	*state = f;
 	return 0;
@@ -159,7 +159,7 @@ static void sizes_and_memory(void **state)
 
 static void retransmission_backs_off(void **state)
 {
-	static const uint64_t seconds[] = {2, 6, 14, 30, 62, 122, 182};
+	static const uint64_t seconds[] = { 2, 6, 14, 30, 62, 122, 182 };
 	struct lnl_reliable *r = &((struct fixture *)*state)->r;
 
 	queue(r, 1);
@@ -240,31 +240,31 @@ static void W5_ids_outside_the_window(void **state)
 		uint32_t next, id;
 		int code;
 	} row[] = {
-	    {0, 0, 1},
-	    {0, 11, 1},
-	    {0, 12, LNL_E_LIMIT},
-	    {0, 13, LNL_E_LIMIT},
-	    {0, 0x7fffffff, LNL_E_LIMIT},
-	    {0, 0x80000000, LNL_E_LIMIT},
-	    {0, 0xffffffff, LNL_E_LIMIT},
-	    {1, 0, 0},
-	    {1, 12, 1},
-	    {1, 13, LNL_E_LIMIT},
-	    {1000, 0, 0},
-	    {1000, 988, 0},
-	    {1000, 999, 0},
-	    {1000, 1000, 1},
-	    {1000, 1011, 1},
-	    {1000, 1012, LNL_E_LIMIT},
-	    {1000, 0xffffffff, LNL_E_LIMIT},
-	    {0x80000000, 0x7fffffff, 0},
-	    {0x80000000, 0x80000000, 1},
-	    {0xfffffffe, 0xfffffffd, 0},
-	    {0xfffffffe, 0xfffffffe, 1},
-	    {0xfffffffe, 0xffffffff, LNL_E_LIMIT}, /* taking it would wrap */
-	    {0xfffffffe, 0, 0},
-	    {0xffffffff, 0xffffffff, LNL_E_LIMIT},
-	    {0xffffffff, 0, 0}, /* no wrap: 0 is old, not next */
+		{ 0, 0, 1 },
+		{ 0, 11, 1 },
+		{ 0, 12, LNL_E_LIMIT },
+		{ 0, 13, LNL_E_LIMIT },
+		{ 0, 0x7fffffff, LNL_E_LIMIT },
+		{ 0, 0x80000000, LNL_E_LIMIT },
+		{ 0, 0xffffffff, LNL_E_LIMIT },
+		{ 1, 0, 0 },
+		{ 1, 12, 1 },
+		{ 1, 13, LNL_E_LIMIT },
+		{ 1000, 0, 0 },
+		{ 1000, 988, 0 },
+		{ 1000, 999, 0 },
+		{ 1000, 1000, 1 },
+		{ 1000, 1011, 1 },
+		{ 1000, 1012, LNL_E_LIMIT },
+		{ 1000, 0xffffffff, LNL_E_LIMIT },
+		{ 0x80000000, 0x7fffffff, 0 },
+		{ 0x80000000, 0x80000000, 1 },
+		{ 0xfffffffe, 0xfffffffd, 0 },
+		{ 0xfffffffe, 0xfffffffe, 1 },
+		{ 0xfffffffe, 0xffffffff, LNL_E_LIMIT }, /* taking it would wrap */
+		{ 0xfffffffe, 0, 0 },
+		{ 0xffffffff, 0xffffffff, LNL_E_LIMIT },
+		{ 0xffffffff, 0, 0 }, /* no wrap: 0 is old, not next */
 	};
 	struct fixture *f = *state;
 
@@ -331,15 +331,15 @@ static void acks_are_taken_oldest_first_and_repeated(void **state)
 	assert_true(lnl_reliable_has_acks(r));
 	/* Two wait; then those sent last, newest first; none twice. */
 	assert_int_equal(lnl_reliable_take_acks(r, acks, 8, true), 6);
-	assert_memory_equal(acks, ((uint32_t[]){4, 5, 3, 2, 1, 0}), 6 * sizeof(acks[0]));
+	assert_memory_equal(acks, ((uint32_t[]){ 4, 5, 3, 2, 1, 0 }), 6 * sizeof(acks[0]));
 	assert_false(lnl_reliable_has_acks(r));
 	assert_int_equal(lnl_reliable_take_acks(r, acks, 8, false), 0);
 	assert_int_equal(lnl_reliable_take_acks(r, acks, 3, true), 3);
-	assert_memory_equal(acks, ((uint32_t[]){5, 4, 3}), 3 * sizeof(acks[0]));
+	assert_memory_equal(acks, ((uint32_t[]){ 5, 4, 3 }), 3 * sizeof(acks[0]));
 	/* An old one that came again moves to the front. */
 	assert_int_equal(lnl_reliable_receive(r, OP, 1, "x", 1), 0);
 	assert_int_equal(lnl_reliable_take_acks(r, acks, 8, true), 6);
-	assert_memory_equal(acks, ((uint32_t[]){1, 5, 4, 3, 2, 0}), 6 * sizeof(acks[0]));
+	assert_memory_equal(acks, ((uint32_t[]){ 1, 5, 4, 3, 2, 0 }), 6 * sizeof(acks[0]));
 }
 
 /* As many acks wait as packets can be held; one more is left to the packet's next copy. */
@@ -365,7 +365,7 @@ static void acks_that_wait_are_bounded(void **state)
 /* Acknowledgements of what is not outstanding change not one byte of the state. */
 static void W5_bogus_acks_change_nothing(void **state)
 {
-	static const uint32_t base[] = {0, 6, 100, 0x7ffffffe, 0x80000000, 0xfffffff0};
+	static const uint32_t base[] = { 0, 6, 100, 0x7ffffffe, 0x80000000, 0xfffffff0 };
 	struct fixture *f = *state;
 	struct lnl_reliable *r = &f->r;
 
@@ -426,22 +426,22 @@ static void W5_bogus_acks_cause_no_traffic(void **state)
 
 static void W5_timeouts_stay_in_bounds(void **state)
 {
-	static const uint64_t first[] = {0,
-					 1,
-					 LNL_MSEC,
-					 100 * LNL_MSEC,
-					 LNL_SECOND,
-					 2 * LNL_SECOND,
-					 7 * LNL_SECOND,
-					 LNL_RELIABLE_TIMEOUT_MAX,
-					 LNL_RELIABLE_TIMEOUT_MAX + 1,
-					 UINT64_MAX / 2 + 1,
-					 UINT64_MAX};
+	static const uint64_t first[] = { 0,
+					  1,
+					  LNL_MSEC,
+					  100 * LNL_MSEC,
+					  LNL_SECOND,
+					  2 * LNL_SECOND,
+					  7 * LNL_SECOND,
+					  LNL_RELIABLE_TIMEOUT_MAX,
+					  LNL_RELIABLE_TIMEOUT_MAX + 1,
+					  UINT64_MAX / 2 + 1,
+					  UINT64_MAX };
 	struct fixture *f = *state;
 	struct lnl_reliable *r = &f->r;
 
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
-		uint64_t start = 12345, now = start, recent[LNL_RELIABLE_TRIES] = {0};
+		uint64_t start = 12345, now = start, recent[LNL_RELIABLE_TRIES] = { 0 };
 		unsigned in_hand_window = 0;
 
 		lnl_reliable_init(r, &f->env, first[i]);
@@ -603,13 +603,13 @@ static void speak(struct end *e, struct end *to, uint64_t now, uint64_t *seed)
 		e->queued++;
 	}
 	while ((s = lnl_reliable_due(&e->r, now))) {
-		p = (struct packet){.has_id = true, .id = s->id};
+		p = (struct packet){ .has_id = true, .id = s->id };
 		memcpy(&p.value, s->data, sizeof(p.value));
 		p.n_acks = lnl_reliable_take_acks(&e->r, p.acks, LNL_ACKS_CONTROL, true);
 		transmit(to, &p, now, seed);
 	}
 	while (lnl_reliable_has_acks(&e->r)) {
-		p = (struct packet){0};
+		p = (struct packet){ 0 };
 		p.n_acks = lnl_reliable_take_acks(&e->r, p.acks, LNL_ACKS_MAX, true);
 		transmit(to, &p, now, seed);
 	}
@@ -648,23 +648,23 @@ static void all_arrives_in_order_over_a_bad_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(packets_go_out_in_order_and_once),
-	    T(six_packets_are_in_flight_at_most),
-	    T(sizes_and_memory),
-	    T(retransmission_backs_off),
-	    T(three_later_acks_resend_at_once),
-	    T(received_packets_come_in_order),
-	    T(W5_ids_outside_the_window),
-	    T(W5_duplicates_are_kept_once_and_acked_again),
-	    T(acks_are_taken_oldest_first_and_repeated),
-	    T(acks_that_wait_are_bounded),
-	    T(W5_bogus_acks_change_nothing),
-	    T(W5_bogus_acks_cause_no_traffic),
-	    T(W5_timeouts_stay_in_bounds),
-	    T(W5_fast_resends_are_bounded),
-	    T(W5_the_end_of_time),
-	    T(W5_ids_do_not_wrap),
-	    T(all_arrives_in_order_over_a_bad_path),
+		T(packets_go_out_in_order_and_once),
+		T(six_packets_are_in_flight_at_most),
+		T(sizes_and_memory),
+		T(retransmission_backs_off),
+		T(three_later_acks_resend_at_once),
+		T(received_packets_come_in_order),
+		T(W5_ids_outside_the_window),
+		T(W5_duplicates_are_kept_once_and_acked_again),
+		T(acks_are_taken_oldest_first_and_repeated),
+		T(acks_that_wait_are_bounded),
+		T(W5_bogus_acks_change_nothing),
+		T(W5_bogus_acks_cause_no_traffic),
+		T(W5_timeouts_stay_in_bounds),
+		T(W5_fast_resends_are_bounded),
+		T(W5_the_end_of_time),
+		T(W5_ids_do_not_wrap),
+		T(all_arrives_in_order_over_a_bad_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

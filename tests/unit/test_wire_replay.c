@@ -21,102 +21,102 @@ static void D1_truth_table(void **state)
 		uint64_t id;
 		bool ok;
 	} row[] = {
-	    /* the first ids, in order and doubled */
-	    {64, 0, false},
-	    {0, 1, true},
-	    {0, 1, false},
-	    {0, 0, false},
-	    {0, 2, true},
-	    {0, 3, true},
-	    {0, 2, false},
-	    {0, 1, false},
-	    {0, 3, false},
-	    /* the lower edge: 64 ids, the highest among them */
-	    {0, 64, true},
-	    {0, 63, true},
-	    {0, 4, true},
-	    {0, 4, false},
-	    {0, 65, true},
-	    {0, 66, true},
-	    {0, 67, true},
-	    {0, 68, true},
-	    {0, 69, true},
-	    {0, 5, false}, /* 69 - 5 = 64: one too old, though never seen */
-	    {0, 6, true},  /* 69 - 6 = 63: just in */
-	    {0, 6, false},
-	    {0, 7, true},
-	    {0, 64, false},
-	    {0, 63, false},
-	    /* a jump by less than the window, the gap filled later */
-	    {0, 100, true},
-	    {0, 99, true},
-	    {0, 37, true},
-	    {0, 36, false},
-	    {0, 69, false},
-	    {0, 100, false},
-	    /* a jump by exactly the window, and by the ring's size */
-	    {0, 164, true},
-	    {0, 100, false},
-	    {0, 101, true},
-	    {0, 164 + 2048, true},
-	    {0, 164, false},
-	    {0, 164 + 2047, true},
-	    {0, 164 + 2048 - 63, true},
-	    {0, 164 + 2048 - 64, false},
-	    /* a jump by the ring's size less and more one: no mark of the turn before is left */
-	    {0, 4259, true},
-	    {0, 4258, true},
-	    {0, 6308, true},
-	    {0, 6307, true},
-	    {0, 6306, true},
-	    /* a large jump */
-	    {0, 1000000, true},
-	    {0, 999999, true},
-	    {0, 999999, false},
-	    {0, 6309, false},
-	    /* the ends of 32 and 48 bits, and of the type */
-	    {0, 0xfffffffe, true},
-	    {0, 0xffffffff, true},
-	    {0, 0xffffffff, false},
-	    {0, 0x100000000, true},
-	    {0, 0xfffffffd, true},
-	    {0, ID48, true},
-	    {0, ID48 - 63, true},
-	    {0, ID48 - 64, false},
-	    {0, UINT64_MAX, true},
-	    {0, UINT64_MAX, false},
-	    {0, UINT64_MAX - 63, true},
-	    {0, UINT64_MAX - 64, false},
-	    {0, 0, false},
-	    {0, 1, false},
-	    /* a window of one: only forward */
-	    {1, 5, true},
-	    {0, 4, false},
-	    {0, 6, true},
-	    {0, 8, true},
-	    {0, 7, false},
-	    /* the largest window: every bit of the ring is somebody's */
-	    {2048, 2048, true},
-	    {0, 1, true},
-	    {0, 2049, true},
-	    {0, 1, false},
-	    {0, 2, true},
-	    {0, 2, false},
-	    {0, 4096, true},
-	    {0, 2048, false},
-	    {0, 2049, false},
-	    {0, 2050, true},
-	    /* first packet far from 1: what is in its window was not seen */
-	    {64, 5000, true},
-	    {0, 4937, true},
-	    {0, 4936, false},
-	    {0, 5000, false},
-	    /* more than the largest window is the largest */
-	    {1 << 20, 5000, true},
-	    {0, 5000 - 2047, true},
-	    {0, 5000 - 2048, false},
+		/* the first ids, in order and doubled */
+		{ 64, 0, false },
+		{ 0, 1, true },
+		{ 0, 1, false },
+		{ 0, 0, false },
+		{ 0, 2, true },
+		{ 0, 3, true },
+		{ 0, 2, false },
+		{ 0, 1, false },
+		{ 0, 3, false },
+		/* the lower edge: 64 ids, the highest among them */
+		{ 0, 64, true },
+		{ 0, 63, true },
+		{ 0, 4, true },
+		{ 0, 4, false },
+		{ 0, 65, true },
+		{ 0, 66, true },
+		{ 0, 67, true },
+		{ 0, 68, true },
+		{ 0, 69, true },
+		{ 0, 5, false }, /* 69 - 5 = 64: one too old, though never seen */
+		{ 0, 6, true },	 /* 69 - 6 = 63: just in */
+		{ 0, 6, false },
+		{ 0, 7, true },
+		{ 0, 64, false },
+		{ 0, 63, false },
+		/* a jump by less than the window, the gap filled later */
+		{ 0, 100, true },
+		{ 0, 99, true },
+		{ 0, 37, true },
+		{ 0, 36, false },
+		{ 0, 69, false },
+		{ 0, 100, false },
+		/* a jump by exactly the window, and by the ring's size */
+		{ 0, 164, true },
+		{ 0, 100, false },
+		{ 0, 101, true },
+		{ 0, 164 + 2048, true },
+		{ 0, 164, false },
+		{ 0, 164 + 2047, true },
+		{ 0, 164 + 2048 - 63, true },
+		{ 0, 164 + 2048 - 64, false },
+		/* a jump by the ring's size less and more one: no mark of the turn before is left */
+		{ 0, 4259, true },
+		{ 0, 4258, true },
+		{ 0, 6308, true },
+		{ 0, 6307, true },
+		{ 0, 6306, true },
+		/* a large jump */
+		{ 0, 1000000, true },
+		{ 0, 999999, true },
+		{ 0, 999999, false },
+		{ 0, 6309, false },
+		/* the ends of 32 and 48 bits, and of the type */
+		{ 0, 0xfffffffe, true },
+		{ 0, 0xffffffff, true },
+		{ 0, 0xffffffff, false },
+		{ 0, 0x100000000, true },
+		{ 0, 0xfffffffd, true },
+		{ 0, ID48, true },
+		{ 0, ID48 - 63, true },
+		{ 0, ID48 - 64, false },
+		{ 0, UINT64_MAX, true },
+		{ 0, UINT64_MAX, false },
+		{ 0, UINT64_MAX - 63, true },
+		{ 0, UINT64_MAX - 64, false },
+		{ 0, 0, false },
+		{ 0, 1, false },
+		/* a window of one: only forward */
+		{ 1, 5, true },
+		{ 0, 4, false },
+		{ 0, 6, true },
+		{ 0, 8, true },
+		{ 0, 7, false },
+		/* the largest window: every bit of the ring is somebody's */
+		{ 2048, 2048, true },
+		{ 0, 1, true },
+		{ 0, 2049, true },
+		{ 0, 1, false },
+		{ 0, 2, true },
+		{ 0, 2, false },
+		{ 0, 4096, true },
+		{ 0, 2048, false },
+		{ 0, 2049, false },
+		{ 0, 2050, true },
+		/* first packet far from 1: what is in its window was not seen */
+		{ 64, 5000, true },
+		{ 0, 4937, true },
+		{ 0, 4936, false },
+		{ 0, 5000, false },
+		/* more than the largest window is the largest */
+		{ 1 << 20, 5000, true },
+		{ 0, 5000 - 2047, true },
+		{ 0, 5000 - 2048, false },
 	};
-	struct lnl_replay r = {0};
+	struct lnl_replay r = { 0 };
 
 	(void)state;
 	assert_true(sizeof(row) / sizeof(row[0]) >= 60);
@@ -156,42 +156,42 @@ static void D1_long_form(void **state)
 		uint32_t time, id;
 		bool ok;
 	} row[] = {
-	    {100, 0, false},
-	    {100, 1, true},
-	    {100, 1, false},
-	    {100, 3, true},
-	    {100, 2, true},
-	    {100, 2, false},
-	    {99, 4, false}, /* an older sequence */
-	    {99, UINT32_MAX, false},
-	    {0, 1, false},
-	    {101, 0, false}, /* id 0 starts nothing */
-	    {100, 4, true},
-	    {101, 1, true}, /* a new sequence starts at 1 again */
-	    {101, 1, false},
-	    {100, 5, false},
-	    {101, 2, true},
-	    {101, 200, true},
-	    {101, 137, true},
-	    {101, 136, false},
-	    {102, 50, true}, /* it need not start at 1 */
-	    {102, 49, true},
-	    {102, 1, true},
-	    {102, 49, false},
-	    {103, 1, true},
-	    {103, UINT32_MAX, true}, /* the last id, and the next time behind it */
-	    {103, UINT32_MAX - 1, true},
-	    {104, 1, true},
-	    {104, 1, false},
-	    {103, UINT32_MAX - 2, false}, /* within 64 by the numbers, but an older time */
-	    {104, 2, true},
-	    {104, 64, true},
-	    {104, 63, true},
-	    {UINT32_MAX, 0x0f000001, true},
-	    {UINT32_MAX, 2, false},
-	    {UINT32_MAX, UINT32_MAX, true},
-	    {UINT32_MAX, UINT32_MAX, false},
-	    {0, 1, false},
+		{ 100, 0, false },
+		{ 100, 1, true },
+		{ 100, 1, false },
+		{ 100, 3, true },
+		{ 100, 2, true },
+		{ 100, 2, false },
+		{ 99, 4, false }, /* an older sequence */
+		{ 99, UINT32_MAX, false },
+		{ 0, 1, false },
+		{ 101, 0, false }, /* id 0 starts nothing */
+		{ 100, 4, true },
+		{ 101, 1, true }, /* a new sequence starts at 1 again */
+		{ 101, 1, false },
+		{ 100, 5, false },
+		{ 101, 2, true },
+		{ 101, 200, true },
+		{ 101, 137, true },
+		{ 101, 136, false },
+		{ 102, 50, true }, /* it need not start at 1 */
+		{ 102, 49, true },
+		{ 102, 1, true },
+		{ 102, 49, false },
+		{ 103, 1, true },
+		{ 103, UINT32_MAX, true }, /* the last id, and the next time behind it */
+		{ 103, UINT32_MAX - 1, true },
+		{ 104, 1, true },
+		{ 104, 1, false },
+		{ 103, UINT32_MAX - 2, false }, /* within 64 by the numbers, but an older time */
+		{ 104, 2, true },
+		{ 104, 64, true },
+		{ 104, 63, true },
+		{ UINT32_MAX, 0x0f000001, true },
+		{ UINT32_MAX, 2, false },
+		{ UINT32_MAX, UINT32_MAX, true },
+		{ UINT32_MAX, UINT32_MAX, false },
+		{ 0, 1, false },
 	};
 	struct lnl_replay r;
 
@@ -243,7 +243,7 @@ static bool model(uint8_t *seen, uint64_t *highest, uint32_t window, uint64_t id
 
 static void D1_agrees_with_a_model(void **state)
 {
-	static const uint32_t windows[] = {1, 2, 63, 64, 65, 127, 128, 1000, 2047, 2048};
+	static const uint32_t windows[] = { 1, 2, 63, 64, 65, 127, 128, 1000, 2047, 2048 };
 	enum { IDS = 400000 };
 	uint8_t *seen = malloc(IDS);
 	uint64_t seed = 42;
@@ -318,9 +318,12 @@ static void D1_million_shuffled_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(D1_truth_table),	      cmocka_unit_test(D1_window_of_zero),
-	    cmocka_unit_test(D1_long_form),	      cmocka_unit_test(D1_long_form_at_time_zero),
-	    cmocka_unit_test(D1_agrees_with_a_model), cmocka_unit_test(D1_million_shuffled_ids),
+		cmocka_unit_test(D1_truth_table),
+		cmocka_unit_test(D1_window_of_zero),
+		cmocka_unit_test(D1_long_form),
+		cmocka_unit_test(D1_long_form_at_time_zero),
+		cmocka_unit_test(D1_agrees_with_a_model),
+		cmocka_unit_test(D1_million_shuffled_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,19 +97,19 @@ static void T1_lengths_are_checked(void **state)
 		const char *prefix;
 		int code;
 	} row[] = {
-	    {10, "\0\0", LNL_E_FORMAT},
-	    {10, "\0\1", 0},
-	    {10, "\0\12", 0},
-	    {10, "\0\13", LNL_E_FORMAT},
-	    {10, "\1\1", LNL_E_FORMAT},
-	    {10, "\377\377", LNL_E_FORMAT},
-	    {65535, "\377\377", 0},
-	    {65535, "\0\0", LNL_E_FORMAT},
-	    {65534, "\377\377", LNL_E_FORMAT},
-	    {1000000, "\377\377", 0},
-	    {0, "\0\1", LNL_E_FORMAT},
-	    {256, "\1\0", 0},
-	    {255, "\1\0", LNL_E_FORMAT},
+		{ 10, "\0\0", LNL_E_FORMAT },
+		{ 10, "\0\1", 0 },
+		{ 10, "\0\12", 0 },
+		{ 10, "\0\13", LNL_E_FORMAT },
+		{ 10, "\1\1", LNL_E_FORMAT },
+		{ 10, "\377\377", LNL_E_FORMAT },
+		{ 65535, "\377\377", 0 },
+		{ 65535, "\0\0", LNL_E_FORMAT },
+		{ 65534, "\377\377", LNL_E_FORMAT },
+		{ 1000000, "\377\377", 0 },
+		{ 0, "\0\1", LNL_E_FORMAT },
+		{ 256, "\1\0", 0 },
+		{ 255, "\1\0", LNL_E_FORMAT },
 	};
 
 	(void)state;
@@ -135,7 +135,7 @@ static void T1_lengths_are_checked(void **state)
  */
 static void the_buffer_bounds_the_packet(void **state)
 {
-	static const size_t cap[] = {0, 1, 2, 3, 12};
+	static const size_t cap[] = { 0, 1, 2, 3, 12 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cap) / sizeof(cap[0]); i++) {
@@ -179,11 +179,11 @@ static void more_than_the_room_is_clamped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(packets_come_out),
-	    cmocka_unit_test(cuts_do_not_matter),
-	    cmocka_unit_test(T1_lengths_are_checked),
-	    cmocka_unit_test(the_buffer_bounds_the_packet),
-	    cmocka_unit_test(more_than_the_room_is_clamped),
+		cmocka_unit_test(packets_come_out),
+		cmocka_unit_test(cuts_do_not_matter),
+		cmocka_unit_test(T1_lengths_are_checked),
+		cmocka_unit_test(the_buffer_bounds_the_packet),
+		cmocka_unit_test(more_than_the_room_is_clamped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
