@@ -47,8 +47,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# What the engine needs of the library. Options that a version does not know are no error to
-# its configure script, so one list serves all versions.
+# What the engine needs of the library, of whatever version: build() leaves out the options that
+# a version's configure script does not know.
 options() {
 	cat <<-'LIST'
 		--enable-static --disable-shared --with-pic
@@ -210,7 +210,12 @@ source_list() {
 from_unstable() {
 	say "asking Debian unstable for the pinned $VERSION"
 	source_list unstable || return 1
-	private_apt apt-get update >"$work/apt/log" 2>&1 || return 1
+	# How old the index is does not matter: the file that is used is known by its hash.
+	private_apt apt-get -o Acquire::Check-Valid-Until=false -o Acquire::Check-Date=false \
+		update >"$work/apt/log" 2>&1 || {
+		grep '^E:' "$work/apt/log" >&2
+		return 1
+	}
 	# The suite moves: only a package version that lists the pinned file will do.
 	version=$(private_apt apt-cache showsrc wolfssl 2>/dev/null |
 		awk -v hash="$SHA256" '/^Version:/ { v = $2 } index($0, hash) { print v; exit }')
@@ -219,7 +224,7 @@ from_unstable() {
 		return 1
 	}
 	(cd "$work/apt" && private_apt apt-get source --download-only --tar-only \
-		"wolfssl=$version") >>"$work/apt/log" 2>&1 || say "part of the download failed"
+		"wolfssl=$version") >>"$work/apt/log" 2>&1 || grep '^E:' "$work/apt/log" >&2
 	for file in "$work"/apt/*.tar.*; do
 		[ -f "$file" ] && keep_tarball "$file" && return 0
 	done
@@ -237,7 +242,10 @@ distro_version() {
 from_distro() {
 	say "asking the distribution for its source package"
 	source_list || return 1
-	private_apt apt-get update >"$work/apt/log" 2>&1 || return 1
+	private_apt apt-get update >"$work/apt/log" 2>&1 || {
+		grep '^E:' "$work/apt/log" >&2
+		return 1
+	}
 	(cd "$work/apt" && private_apt apt-get source wolfssl) >>"$work/apt/log" 2>&1 || {
 		tail -n 5 "$work/apt/log" >&2
 		return 1
@@ -263,6 +271,21 @@ step() {
 	}
 }
 
+# Those of our options that the configure script at hand knows; it takes --enable-x where its help
+# says --disable-x and the other way round.
+known_options() {
+	./configure --help | sed -n 's/^ *--\(enable\|disable\|with\)-\([a-z0-9_-]*\).*/\2/p' >"$work/known"
+	for option in $(options); do
+		word=${option%%=*}
+		word=${word#--}
+		if grep -qx -e "${word#*-}" "$work/known"; then
+			echo "$option"
+		else
+			echo "this version has no option $option" >>"$work/log"
+		fi
+	done
+}
+
 build() {
 	prefix=$1
 	origin=$2
@@ -272,7 +295,7 @@ build() {
 		# The scripts inside are upstream's; the git hooks they would install are not wanted.
 		step "preparing configure ($origin)" sh ./autogen.sh || exit 1
 		# shellcheck disable=SC2046
-		step "configuring" ./configure --prefix="$out" $(options) \
+		step "configuring" ./configure --prefix="$out" $(known_options) \
 			CPPFLAGS= CFLAGS="$(compiler_flags)" EXTRA_CFLAGS= C_EXTRA_FLAGS="$(defines | tr '\n\t' '  ')" || exit 1
 		step "compiling" make -j"$(nproc)" || exit 1
 		step "installing" make install
@@ -312,7 +335,7 @@ use_system() {
 
 build_pinned() {
 	unpack "$cache/wolfssl-$VERSION.tar.gz"
-	build "$(prefix_of $VERSION)" "release $VERSION"
+	build "$(prefix_of $VERSION)" "release $VERSION" || die "the pinned release does not build"
 	done_with "$(prefix_of $VERSION)"
 }
 
@@ -344,7 +367,7 @@ use_path() {
 		die "LUNEL_WOLFSSL: no such file or directory: $1"
 	fi
 	prefix=$(prefix_of "$(tree_version "$work/src")-$mark")
-	is_prefix "$prefix" || build "$prefix" "$1"
+	is_prefix "$prefix" || build "$prefix" "$1" || die "$1 does not build"
 	done_with "$prefix"
 }
 
@@ -355,7 +378,8 @@ use_distro() {
 	fi
 	from_distro || return 1
 	prefix=$(prefix_of "$distro")
-	is_prefix "$prefix" || build "$prefix" "distribution $distro"
+	is_prefix "$prefix" || build "$prefix" "distribution $distro" ||
+		die "the distribution's source does not build"
 	done_with "$prefix"
 }
 
@@ -378,8 +402,15 @@ work=$(mktemp -d "$cache/work.XXXXXX")
 case $want in
 auto | upstream)
 	! is_prefix "$(prefix_of $VERSION)" || done_with "$(prefix_of $VERSION)"
-	if from_cache || from_upstream || from_unstable; then
+	if from_cache; then
 		build_pinned
+	fi
+	# Once in a day is enough to find all roads closed.
+	if [ "$want" = upstream ] || [ -z "$(find "$cache/no-road" -mmin -1440 2>/dev/null)" ]; then
+		if from_upstream || from_unstable; then
+			build_pinned
+		fi
+		touch "$cache/no-road"
 	fi
 	[ "$want" = auto ] || die "no road to the pinned release $VERSION is open"
 	say "no road to the pinned release $VERSION is open; using the distribution's source"
