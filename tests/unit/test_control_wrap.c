@@ -78,7 +78,10 @@ static void assert_same(const struct lnl_control *got, const struct lnl_control 
 		assert_memory_equal(got->payload, want->payload, want->payload_len);
 }
 
-/* A way to wrap, with the keys of both ends; |side| is tls-auth's direction or tls-crypt's "server". */
+/*
+ * A way to wrap, with the keys of both ends; |side| is tls-auth's direction or tls-crypt's
+ * "server".
+ */
 struct mode {
 	const char *name;
 	enum lnl_wrap_mode mode;
@@ -272,7 +275,10 @@ static void authentic_but_wrong(void **state)
 	}
 }
 
-/* TRUST W1: every truncation and every change of one byte, in each role; and then the packet itself. */
+/*
+ * TRUST W1: every truncation and every change of one byte, in each role; and then the packet
+ * itself.
+ */
 static void w1_first_packet(void **state)
 {
 	for (size_t m = 0; m < N_MODES; m++) {
@@ -315,7 +321,9 @@ static void w1_first_packet(void **state)
 	}
 }
 
-/* TRUST W1, W4: junk and control packets of every size. Nothing above the limit is even looked at. */
+/*
+ * TRUST W1, W4: junk and control packets of every size. Nothing above the limit is even looked at.
+ */
 static void w4_control_size(void **state)
 {
 	uint8_t *junk = malloc(65507);
@@ -444,7 +452,10 @@ static void wrong_key(void **state)
 	}
 }
 
-/* PROTOCOL 1.3: ids once each, within the window; a later time starts anew, an earlier one is refused. */
+/*
+ * PROTOCOL 1.3: ids once each, within the window; a later time starts anew, an earlier one is
+ * refused.
+ */
 static void replay(void **state)
 {
 	static const struct {
@@ -489,7 +500,10 @@ static void replay(void **state)
 	}
 }
 
-/* A retransmission is a new packet; the ids end before they repeat; time stays (OpenVPN packet_id.c). */
+/*
+ * A retransmission is a new packet; the ids end before they repeat; time stays (OpenVPN
+ * packet_id.c).
+ */
 static void ids_of_ours(void **state)
 {
 	struct fixture *f = fixture(state);
