@@ -151,6 +151,8 @@ enum lnl_eku { LNL_EKU_SERVER = 1, LNL_EKU_CLIENT = 2, LNL_EKU_ANY = 4 };
 struct lnl_cert {
 	unsigned depth; /* 0: the peer's own */
 	char subject[LNL_NAME_MAX]; /* as OpenVPN writes it: "C=DE, O=Example, CN=vpn.example.net" */
+	bool subject_lossy;	    /* cut, or not all printable ASCII: matches no name */
+	bool cn_lossy;
 	char issuer[LNL_NAME_MAX];
 	char cn[LNL_NAME_MAX]; /* the last CN, empty if there is none */
 	char serial[64];       /* decimal when it fits 64 bits, else hex pairs with ':' */
@@ -163,6 +165,7 @@ struct lnl_cert {
 	bool has_eku;
 	unsigned eku; /* enum lnl_eku bits */
 	bool is_ca;
+	bool weak_digest; /* signed over MD5 or older */
 	bool embedded_nul; /* subject or SAN holds a NUL: refused (CVE-2026-84790) */
 };
 
@@ -173,7 +176,7 @@ enum lnl_name_check { LNL_NAME_NONE, LNL_NAME_SUBJECT, LNL_NAME_CN, LNL_NAME_CN_
 
 /*
  * verify-x509-name: SUBJECT compares the whole subject as above, CN the common name, CN_PREFIX its start.
- * False when the certificate's text held a NUL or is empty.
+ * False when the certificate's text held a NUL, is lossy or empty, or |name| is empty.
  */
 bool lnl_cert_name_matches(const struct lnl_cert *c, enum lnl_name_check how, const char *name);
 
