@@ -23,7 +23,10 @@ struct lnl_addr {
 struct lnl_addr lnl_addr_from(const struct lnl_ip *ip, uint16_t port);
 /* What the kernel wrote: LNL_E_UNSUPPORTED unless it is a whole IPv4 or IPv6 address. */
 int lnl_addr_from_sockaddr(struct lnl_addr *out, const struct sockaddr *sa, socklen_t len);
-/* The address alone; an IPv4 address mapped into IPv6 comes back as IPv4. Family 0 when there is none. */
+/*
+ * The address alone; an IPv4 address mapped into IPv6 comes back as IPv4. Family 0 when there is
+ * none.
+ */
 struct lnl_ip lnl_addr_ip(const struct lnl_addr *a);
 uint16_t lnl_addr_port(const struct lnl_addr *a);
 void lnl_addr_set_port(struct lnl_addr *a, uint16_t port);

@@ -9,7 +9,9 @@
 uint64_t lnl_clock_now(void);
 /* Seconds since 1970, as lnl_env wants them; |ctx| is unused. */
 uint64_t lnl_clock_wall(void *ctx);
-/* Seconds from |now| until |due|, for an ev_timer: 0 when it is past, at most a day for LNL_NEVER. */
+/*
+ * Seconds from |now| until |due|, for an ev_timer: 0 when it is past, at most a day for LNL_NEVER.
+ */
 double lnl_clock_until(uint64_t due, uint64_t now);
 
 #endif

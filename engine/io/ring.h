@@ -16,14 +16,16 @@ struct lnl_ring {
 	uint8_t *data;
 	size_t size; /* a power of two */
 	bool secret; /* messages are wiped once read */
-	/* Bytes ever written and read; each has its own cache line, since two threads write them. */
+	/*
+	 * Bytes ever written and read; each has its own cache line, since two threads write them.
+	 */
 	alignas(64) _Atomic size_t written;
 	alignas(64) _Atomic size_t read;
 };
 
 /*
- * An empty ring of |size| bytes (a power of two, at least 64). With |secret| a message is wiped from
- * the ring as soon as it was read, and the rest when the ring goes. LNL_E_NOMEM, LNL_E_INVAL.
+ * An empty ring of |size| bytes (a power of two, at least 64). With |secret| a message is wiped
+ * from the ring as soon as it was read, and the rest when the ring goes. LNL_E_NOMEM, LNL_E_INVAL.
  */
 int lnl_ring_init(struct lnl_ring *r, size_t size, bool secret);
 /* Releases what init took; neither side may use it any more. A zeroed ring is fine. */

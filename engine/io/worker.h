@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A data worker: a thread with its own libev loop that owns links (sockets to peers), the TUN device and a data plane. The
- * control thread talks to it by two rings alone: commands go in, notifications come out, nothing waits for an answer.
+ * A data worker: a thread with its own libev loop that owns links (sockets to peers), the TUN
+ * device and a data plane. The control thread talks to it by two rings alone: commands go in,
+ * notifications come out, nothing waits for an answer.
+ *
+ * Packets of TUN go to the peer that was added last and is there still. When its link is full (TCP,
+ * or a UDP socket that would block), TUN is not read until it has room: the kernel's queue and the
+ * senders behind it feel that.
  */
 #ifndef LNL_IO_WORKER_H
 #define LNL_IO_WORKER_H
@@ -9,7 +14,8 @@
 #include "data/data.h"
 #include "io/address.h"
 
-#define LNL_DATAGRAM_MAX 2048 /* a control packet in a message; data packets never travel by ring */
+/* A control packet in a message; data packets never travel by ring. Longer ones are dropped. */
+#define LNL_DATAGRAM_MAX 2048
 
 enum lnl_link_kind { LNL_LINK_UDP, LNL_LINK_TCP };
 
@@ -18,26 +24,37 @@ struct lnl_link_conf {
 	uint32_t id; /* the control thread's number for it, never 0 */
 	int fd;
 	enum lnl_link_kind kind;
-	uint32_t peer; /* data packets belong to this peer (a client's link); LNL_PEER_ID_NONE: by peer-id and address */
+	/*
+	 * data packets belong to this peer (a client's link); LNL_PEER_ID_NONE: their peer-id
+	 * decides
+	 */
+	uint32_t peer;
 };
 
 enum lnl_command_kind {
-	LNL_CMD_LINK_ADD,     /* link */
-	LNL_CMD_LINK_DEL,     /* id: what is queued is sent first where that needs no waiting, then the socket is closed */
-	LNL_CMD_LINK_SEND,    /* id, datagram */
-	LNL_CMD_TUN_ADD,      /* fd, tap: the device, owned from now on */
-	LNL_CMD_TUN_DEL,      /* closed */
-	LNL_CMD_PEER_ADD,     /* peer conf, id: its link */
-	LNL_CMD_PEER_SET,
-	LNL_CMD_PEER_LINK,    /* peer: data goes out by link id from now on */
-	LNL_CMD_PEER_DEL,
-	LNL_CMD_KEY_INSTALL,  /* peer, slot, key (wiped in the ring once read) */
-	LNL_CMD_KEY_SWAP,
-	LNL_CMD_KEY_DEL,
-	LNL_CMD_KEY_EXPIRE,   /* peer, slot, when */
-	LNL_CMD_SPECIAL,      /* peer, special: OCC EXIT or ping */
-	LNL_CMD_COUNTERS,     /* peer: answered by LNL_NTF_COUNTERS */
-	LNL_CMD_STOP,
+	/* link. An id of 0 or in use is LNL_NTF_FAILED, and the new socket is closed. */
+	LNL_CMD_LINK_ADD,
+	/*
+	 * id: what is queued is sent first where that needs no waiting, then the socket is closed.
+	 * An id that is not there is fine: the link may have ended by itself.
+	 */
+	LNL_CMD_LINK_DEL,
+	/* id, datagram: one control packet; dropped where there is no link or no room */
+	LNL_CMD_LINK_SEND,
+	LNL_CMD_TUN_ADD,     /* tun: the device, owned from now on; one that was there is closed */
+	LNL_CMD_TUN_DEL,     /* closed */
+	LNL_CMD_PEER_ADD,    /* conf, id: its link (0: none yet) */
+	LNL_CMD_PEER_SET,    /* conf */
+	LNL_CMD_PEER_LINK,   /* peer: data goes out by link id from now on */
+	LNL_CMD_PEER_DEL,    /* peer */
+	LNL_CMD_KEY_INSTALL, /* peer, key.slot, key.key (wiped in the ring once read) */
+	LNL_CMD_KEY_SWAP,    /* peer */
+	LNL_CMD_KEY_DEL,     /* peer, key.slot */
+	LNL_CMD_KEY_EXPIRE,  /* peer, key.slot, key.when */
+	LNL_CMD_SPECIAL,     /* peer, special: OCC EXIT or ping */
+	/* peer: answered by LNL_NTF_COUNTERS; LNL_PEER_ID_NONE: what is nobody's */
+	LNL_CMD_COUNTERS,
+	LNL_CMD_STOP, /* the thread ends after LNL_NTF_STOPPED; commands behind it are not done */
 };
 
 struct lnl_command {
@@ -65,12 +82,27 @@ struct lnl_command {
 };
 
 enum lnl_ntf_kind {
-	LNL_NTF_PACKET,	     /* id: a control packet arrived (opcode checked to be control, nothing else) */
-	LNL_NTF_LINK_CLOSED, /* id, error: the link ended (TCP: EOF 0, RST, bad frame; UDP: only fatal errors) */
-	LNL_NTF_LINK_ERROR,  /* id, error: a send or receive error that the link survives (UDP: ECONNREFUSED); at most one a second */
-	LNL_NTF_TUN_ERROR,   /* error: the device failed for good */
-	LNL_NTF_NOTICE,	     /* notice of the data plane */
-	LNL_NTF_COUNTERS,    /* peer, counters */
+	/* id: a control packet arrived (opcode checked to be control, nothing else) */
+	LNL_NTF_PACKET,
+	/*
+	 * id, error: the link ended and is no more. TCP: 0 for EOF, EPROTO for a bad frame, EBADMSG
+	 * for a packet that did not decrypt, else the socket's. UDP: only what makes the socket
+	 * useless.
+	 */
+	LNL_NTF_LINK_CLOSED,
+	/*
+	 * id, error: a send or receive error that the link survives (UDP: ECONNREFUSED, EMSGSIZE);
+	 * at most one a second and link.
+	 */
+	LNL_NTF_LINK_ERROR,
+	LNL_NTF_TUN_ERROR, /* error: the device failed for good (deleted) and was closed */
+	/*
+	 * notice of the data plane. LNL_NOTICE_DECRYPT: over TCP with the link's end behind it,
+	 * over UDP at most one a second.
+	 */
+	LNL_NTF_NOTICE,
+	LNL_NTF_COUNTERS, /* peer, counters; zeroes for a peer that is not there */
+	LNL_NTF_FAILED,	  /* id: the command's kind, peer, error: LNL_E_*: it could not be done */
 	LNL_NTF_STOPPED,
 };
 
@@ -92,18 +124,23 @@ struct lnl_ntf {
 struct lnl_worker;
 
 /*
- * Starts the thread. |wake| is called from the worker's thread whenever notifications may wait (it must be async-safe: an
- * ev_async_send). |env| is used by the worker's data plane from the worker's thread: it must be thread-safe.
- * LNL_E_NOMEM, LNL_E_SYSTEM.
+ * Starts the thread. |wake| is called from the worker's thread whenever notifications may wait (it
+ * must be async-safe: an ev_async_send). |env| is used by the worker's data plane from the worker's
+ * thread: it must be thread-safe. LNL_E_NOMEM, LNL_E_SYSTEM.
  */
 int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 		   void (*wake)(void *ctx), void *ctx);
-/* Sends LNL_CMD_STOP, joins the thread, wipes and releases everything. Blocks for at most the loop turn in progress. */
+/*
+ * Sends LNL_CMD_STOP, joins the thread, wipes and releases everything; |w| may be NULL. Commands
+ * sent before are done first. Blocks for at most the loop turns in progress.
+ */
 void lnl_worker_free(struct lnl_worker *w);
 
 /*
- * Puts a command into the ring (only the part that its kind uses is copied), from the control thread. When the ring is full
- * the command waits on the control thread's side and is sent before later ones: nothing is lost, order is kept. LNL_E_NOMEM.
+ * Puts a command into the ring (only the part that its kind uses is copied), from the control
+ * thread. When the ring is full the command waits on the control thread's side and is sent before
+ * later ones (from here and from lnl_worker_next): nothing is lost, order is kept. LNL_E_NOMEM;
+ * LNL_E_INVAL for a datagram that is too long.
  */
 int lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cmd);
 /* Takes the next notification: true, or false when there is none. Call until false after |wake|. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a TCP link could not send yet: a bounded queue of bytes, in which control packets find room
+ * last.
+ */
+#ifndef LNL_IO_BACKLOG_H
+#define LNL_IO_BACKLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define LNL_BACKLOG_SIZE    (512 * 1024)
+#define LNL_BACKLOG_RESERVE (32 * 1024)	 /* of it, for control packets */
+#define LNL_BACKLOG_HIGH    (128 * 1024) /* full for backpressure; no more at half of it */
+
+struct lnl_backlog {
+	uint8_t *data; /* LNL_BACKLOG_SIZE */
+	size_t start;
+	size_t used;
+};
+
+/* LNL_E_NOMEM. */
+int lnl_backlog_init(struct lnl_backlog *q);
+void lnl_backlog_deinit(struct lnl_backlog *q);
+/*
+ * Appends the bytes of |n| pieces but the first |skip|; all, or nothing and false when they do not
+ * fit. Data packets leave LNL_BACKLOG_RESERVE free; the rest of a packet whose beginning was sent
+ * does not have to (|urgent|), nor do control packets.
+ */
+bool lnl_backlog_put(struct lnl_backlog *q, const struct iovec *pieces, unsigned n, size_t skip,
+		     bool urgent);
+/* Points |iov| at what is queued, oldest first: 0, 1 or 2 pieces. */
+unsigned lnl_backlog_pieces(const struct lnl_backlog *q, struct iovec iov[2]);
+/* |len| bytes of that, at most all, are gone. */
+void lnl_backlog_took(struct lnl_backlog *q, size_t len);
+
+#endif

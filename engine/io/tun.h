@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The TUN or TAP device: a file whose reads and writes are packets. */
+#ifndef LNL_IO_TUN_H
+#define LNL_IO_TUN_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "lunel.h"
+
+struct lnl_tun_conf {
+	/* "tun3": this one, created or attached to; "tun" and "tap": the next free number */
+	const char *name;
+	bool tap;
+	int txqueuelen; /* packets; 0: the system's */
+	int node;	/* /dev/net/tun opened by somebody else, ours from now on; -1: open it */
+};
+
+struct lnl_tun {
+	int fd; /* non-blocking, close-on-exec; no packet information in front of packets */
+	char name[IFNAMSIZ];
+	unsigned index;
+	bool tap;
+};
+
+/*
+ * Opens the device. One that was not persistent goes away with its last file. |why| names the
+ * cause: LNL_E_NOTFOUND (no device node, or the kernel has no TUN), LNL_E_PERM, LNL_E_EXIST
+ * (another process has it), LNL_E_INVAL (a name that cannot be, or that of a device of another
+ * kind), LNL_E_SYSTEM.
+ */
+int lnl_tun_open(struct lnl_tun *out, const struct lnl_tun_conf *conf, struct lnl_reason *why);
+
+#endif

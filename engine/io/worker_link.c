@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Links of a worker: sockets that come and go, and what they receive. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/clock.h"
+#include "io/worker_state.h"
+
+/* ---- what arrived ---- */
+
+/* Sorts a batch: control packets to the control thread, the rest through the data plane to TUN. */
+static void take(struct lnl_link *l, struct lnl_batch *b)
+{
+	struct lnl_worker *w = l->worker;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct lnl_packet *pkt = &b->pkts[i];
+
+		pkt->peer = l->conf.peer;
+		pkt->drop = LNL_DROP_NONE;
+		if (pkt->len == 0 || pkt->len > LNL_DATAGRAM_MAX ||
+		    !lnl_op_is_control(lnl_op_of(pkt->p[0])))
+			continue;
+		lnl_worker_note_packet(w, l->conf.id, pkt);
+		pkt->drop = LNL_DROP_OPCODE;
+	}
+	lnl_batch_compact(b);
+	/* What is neither control nor data goes along: the data plane counts it. */
+	if (b->n > 0 && lnl_data_open(w->data, b->pkts, b->n, lnl_clock_now()) > 0)
+		lnl_worker_tun_write(w, b->pkts, b->n);
+}
+
+/* Errors that no later datagram can do better with. */
+static bool useless(int err)
+{
+	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
+}
+
+static void receive_datagrams(struct lnl_link *l)
+{
+	struct lnl_batch *b = &l->worker->rx;
+
+	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
+		int n = lnl_batch_receive(b, l->conf.fd);
+
+		if (n < 0 && useless(-n)) {
+			lnl_worker_link_end(l, true, -n);
+			return;
+		}
+		if (n < 0) {
+			/*
+			 * An ICMP error of an earlier packet; it has been taken off, more may wait.
+			 */
+			lnl_worker_link_error(l, -n);
+			continue;
+		}
+		take(l, b);
+		if (n < LNL_BATCH)
+			return;
+	}
+}
+
+/* Cuts what has arrived into packets. LNL_E_FORMAT: the peer has lost its framing. */
+static int take_stream(struct lnl_link *l)
+{
+	struct lnl_batch *b = &l->worker->rx;
+	int rc;
+
+	do {
+		b->n = 0;
+		rc = 0;
+		while (b->n < LNL_BATCH) {
+			uint8_t *p;
+			size_t len;
+
+			rc = lnl_stream_next(&l->in, &p, &len);
+			if (rc <= 0)
+				break;
+			b->pkts[b->n++] = (struct lnl_packet){ .p = p, .len = (uint32_t)len };
+		}
+		take(l, b);
+	} while (rc > 0);
+	return rc;
+}
+
+static void receive_stream(struct lnl_link *l)
+{
+	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
+		size_t room;
+		uint8_t *at = lnl_stream_room(&l->in, &room);
+		ssize_t n = recv(l->conf.fd, at, room, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			lnl_worker_link_end(l, true, n < 0 ? errno : 0);
+			return;
+		}
+		lnl_stream_added(&l->in, (size_t)n);
+		if (take_stream(l) < 0) {
+			lnl_worker_link_end(l, true, EPROTO);
+			return;
+		}
+		if ((size_t)n < room)
+			return;
+	}
+}
+
+static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
+{
+	struct lnl_link *l = io->data;
+
+	(void)loop;
+	(void)revents;
+	if (l->conf.kind == LNL_LINK_TCP)
+		receive_stream(l);
+	else
+		receive_datagrams(l);
+}
+
+/* ---- coming and going ---- */
+
+struct lnl_link *lnl_worker_link(struct lnl_worker *w, uint32_t id)
+{
+	struct lnl_link *l = w->links[id % LNL_WORKER_BUCKETS];
+
+	while (l != NULL && l->conf.id != id)
+		l = l->next;
+	return l;
+}
+
+static void release(struct lnl_link *l)
+{
+	free(l->in.data);
+	lnl_backlog_deinit(&l->out);
+	free(l);
+}
+
+static int make(struct lnl_link **out, const struct lnl_link_conf *conf)
+{
+	struct lnl_link *l = calloc(1, sizeof(*l));
+	uint8_t *data;
+
+	if (l == NULL)
+		return LNL_E_NOMEM;
+	l->conf = *conf;
+	if (conf->kind == LNL_LINK_TCP) {
+		data = malloc(LNL_WORKER_STREAM);
+		if (data == NULL || lnl_backlog_init(&l->out) < 0) {
+			free(data);
+			free(l);
+			return LNL_E_NOMEM;
+		}
+		lnl_stream_init(&l->in, data, LNL_WORKER_STREAM, LNL_PACKET_MAX);
+	}
+	*out = l;
+	return 0;
+}
+
+int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
+{
+	struct lnl_link **bucket = &w->links[conf->id % LNL_WORKER_BUCKETS];
+	struct lnl_link *l = NULL;
+	int rc = 0;
+
+	if (conf->id == 0)
+		rc = LNL_E_INVAL;
+	else if (lnl_worker_link(w, conf->id) != NULL)
+		rc = LNL_E_EXIST;
+	else
+		rc = make(&l, conf);
+	if (rc < 0) {
+		close(conf->fd);
+		return rc;
+	}
+	l->worker = w;
+	l->next = *bucket;
+	*bucket = l;
+	ev_io_init(&l->readable, readable, conf->fd, EV_READ);
+	ev_io_init(&l->writable, lnl_worker_writable, conf->fd, EV_WRITE);
+	l->readable.data = l->writable.data = l;
+	ev_io_start(w->loop, &l->readable);
+	lnl_worker_carriers_link(w, conf->id, l);
+	return 0;
+}
+
+void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
+{
+	struct lnl_worker *w = l->worker;
+	struct lnl_link **at = &w->links[l->conf.id % LNL_WORKER_BUCKETS];
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	if (!tell && l->conf.kind == LNL_LINK_TCP)
+		lnl_worker_drain(l);
+	ev_io_stop(w->loop, &l->readable);
+	ev_io_stop(w->loop, &l->writable);
+	close(l->conf.fd);
+	lnl_worker_carriers_link(w, l->conf.id, NULL);
+	if (l->congested)
+		w->congested--;
+	l->congested = false;
+	if (w->blocked == l) {
+		w->blocked = NULL;
+		lnl_worker_flush(w);
+	}
+	lnl_worker_tun_watch(w);
+	if (!tell) {
+		release(l);
+		return;
+	}
+	l->ended = error;
+	l->next = NULL;
+	for (at = &w->ended; *at != NULL; at = &(*at)->next)
+		;
+	*at = l;
+}
+
+void lnl_worker_link_error(struct lnl_link *l, int error)
+{
+	uint64_t now = lnl_clock_now();
+
+	if (l->errored && now - l->error_at < LNL_SECOND)
+		return;
+	l->errored = true;
+	l->error_at = now;
+	lnl_worker_note_error(l->worker, LNL_NTF_LINK_ERROR, l->conf.id, l->conf.peer, error);
+}
+
+void lnl_worker_links_tell(struct lnl_worker *w)
+{
+	while (w->ended != NULL && lnl_worker_has_room(w)) {
+		struct lnl_link *l = w->ended;
+
+		lnl_worker_note_error(w, LNL_NTF_LINK_CLOSED, l->conf.id, l->conf.peer, l->ended);
+		w->ended = l->next;
+		release(l);
+	}
+}
+
+void lnl_worker_links_free(struct lnl_worker *w)
+{
+	for (unsigned i = 0; i < LNL_WORKER_BUCKETS; i++)
+		while (w->links[i] != NULL)
+			lnl_worker_link_end(w->links[i], false, 0);
+	while (w->ended != NULL) {
+		struct lnl_link *l = w->ended;
+
+		w->ended = l->next;
+		release(l);
+	}
+}
