@@ -1,0 +1,219 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- What `vpn.client {...}` may hold, checked whole: every error at once, each with its place.
+--
+-- M.check gives a new table with defaults filled in and one form for each value: durations in
+-- seconds, sizes in bytes, lists as lists, commands as lists of words, lines of network options as
+-- texts in OpenVPN's quoting; remotes stay the tables they were (policies compare them), with
+-- host, port and proto as fields. M.engine_options reads the files and makes of that what the
+-- engine takes: the fields of struct lnl_tunnel_options.
+local client = require "lunel.schema_client"
+local types = require "lunel.schema_types"
+local suggest = require "lunel.suggest"
+
+local M = {}
+
+-- A value's place: its path, and the errors of the whole check.
+local place = {}
+place.__index = place
+
+function place:child(key)
+  local path = type(key) == "number" and ("%s[%d]"):format(self.path, key)
+    or self.path == "" and tostring(key) or self.path .. "." .. tostring(key)
+  return setmetatable({ path = path, report = self.report }, place)
+end
+
+function place:fail(text)
+  self.report:add(self.path, text)
+end
+
+local report = {}
+report.__index = report
+
+-- Where |path| was set: the nearest known place of it or of what it is part of.
+local function origin_of(origin, path)
+  if type(origin) == "string" then return origin end
+  while path ~= "" do
+    local at = origin[path]
+    if type(at) == "table" and at.file then
+      return at.line and ("%s:%d"):format(at.file, at.line) or at.file
+    end
+    path = path:match("^(.*)%[%d+%]$") or path:match("^(.*)%.[^.]*$") or ""
+  end
+  return origin[""]
+end
+
+function report:add(path, text)
+  local where = origin_of(self.origin, path)
+  local line = path == "" and text or ("%s: %s"):format(path, text)
+  self.errors[#self.errors + 1] = where and ("%s: %s"):format(where, line) or line
+  self.roots[path:match("^[^.%[]*")] = true
+end
+
+local function new_report(origin)
+  return setmetatable({ errors = {}, roots = {}, origin = origin or {} }, report)
+end
+
+-- What is said under another name: directives' own names, with hyphens too.
+local moved = setmetatable({}, { __index = function(_, key)
+  return type(key) == "string" and client.moved[key:gsub("-", "_")] or nil
+end })
+
+local root = types.record(client.keys, { text = "a table of settings", moved = moved })
+
+local function given(...)
+  local n = 0
+  for i = 1, select("#", ...) do
+    if select(i, ...) ~= nil then n = n + 1 end
+  end
+  return n
+end
+
+local function check_tls(tls, at, out)
+  if given(tls.auth, tls.crypt, tls.crypt_v2) > 1 then
+    at:fail("auth, crypt and crypt_v2 exclude each other: which one does the server use?")
+  end
+  if given(tls.ca, tls.pkcs12, tls.peer_fingerprint) == 0 then
+    at:fail("'ca' is missing (or pkcs12, or peer_fingerprint): nobody could be trusted")
+  end
+  if tls.pkcs12 and (tls.cert or tls.key) then
+    at:fail("pkcs12 holds certificate and key already; drop 'cert' and 'key'")
+  end
+  if given(tls.cert, tls.key) == 1 then
+    at:fail(tls.cert and "'cert' needs its private key in 'key'"
+      or "'key' needs its certificate in 'cert'")
+  elseif given(tls.cert, tls.pkcs12) == 0 and not out.auth_user_pass then
+    at:fail("'cert' and 'key' are missing (or pkcs12, or auth_user_pass): who are we?")
+  end
+  if tls.key_direction and not tls.auth then
+    at:child("key_direction"):fail("it belongs to tls.auth, which is not set")
+  end
+  if tls.version_max and tls.version_min and tls.version_max < tls.version_min then
+    at:child("version_max"):fail("it is below version_min")
+  end
+  if tls.remote_cert == nil and not tls.remote_cert_eku and not tls.peer_fingerprint then
+    tls.remote_cert = "server"
+  end
+end
+
+local function finish_binding(out, at)
+  local bound = out["local"] or out.lport or out.bind
+  if out.nobind and bound then
+    at:child("nobind"):fail("it excludes local, lport and bind")
+  end
+  if out.nobind == nil then out.nobind = not bound end
+  if bound and not out.lport then out.lport = 1194 end
+end
+
+local function finish_timers(out, at)
+  local keepalive = out.keepalive
+  if keepalive and keepalive.interval and keepalive.timeout then
+    if out.ping or out.ping_restart or out.ping_exit then
+      at:child("keepalive"):fail("it excludes ping, ping_restart and ping_exit")
+    elseif keepalive.timeout < 2 * keepalive.interval then
+      at:child("keepalive"):fail("the timeout must be at least twice the interval")
+    end
+    out.ping, out.ping_restart = keepalive.interval, keepalive.timeout
+  end
+  out.keepalive = nil
+  if out.ping_restart and out.ping_exit and out.ping_restart > 0 and out.ping_exit > 0 then
+    at:child("ping_exit"):fail("it excludes ping_restart")
+  end
+  local retry = out.connect_retry
+  if retry and retry.first and retry.max and retry.max < retry.first then
+    at:child("connect_retry"):fail("the longest wait is below the first")
+  end
+end
+
+local function finish_device(out, at)
+  if not out.dev_type and out.dev then
+    out.dev_type = out.dev:match("^tun") or out.dev:match("^tap")
+    if not out.dev_type then
+      at:child("dev"):fail(("dev_type is needed: '%s' begins with neither tun nor tap")
+        :format(out.dev))
+    end
+  end
+  if not out.mssfix then
+    out.mssfix = out.tun_mtu == 1500 and { value = 1492, mode = "mtu" }
+      or { value = out.tun_mtu, mode = "fixed" }
+  end
+  for _, key in ipairs { "redirect_gateway", "redirect_private" } do
+    if out[key] == true then out[key] = "" end
+  end
+end
+
+local function finish_credentials(out, at)
+  local creds = out.auth_user_pass
+  if creds == true then creds = {} end
+  if creds == false then creds = nil end
+  if creds and creds.file and (creds.username or creds.password) then
+    at:child("auth_user_pass"):fail("either the file or the credentials themselves")
+  end
+  if creds and creds.password and not creds.username then
+    at:child("auth_user_pass"):fail("'username' is missing")
+  end
+  out.auth_user_pass = creds
+end
+
+--- Checks |conf|, the table of a client. |origin| says where things were set: a text
+-- ("office.lua:3"), or a table from path ("tls.ca", "remotes[2]") to {file, line}; without it,
+-- conf.origin, which the profile importer leaves there. Returns the normalized table, or nil and
+-- the list of all errors. The remotes in it are changed in place: they stay the same objects.
+function M.check(conf, origin)
+  if type(conf) ~= "table" then return nil, { "the configuration is not a table" } end
+  local rep = new_report(origin or conf.origin)
+  local at = setmetatable({ path = "", report = rep }, place)
+  local plain = {}
+  for k, v in pairs(conf) do
+    if k ~= "origin" then plain[k] = v end
+  end
+  local out = root.check(plain, at)
+  -- What does not fit together; but of a part with errors nothing can be said.
+  if not rep.roots.remotes and #out.remotes == 0 and not (out.on and out.on.select_remote) then
+    at:child("remotes"):fail("there is no remote to connect to")
+  end
+  if not rep.roots.auth_user_pass then finish_credentials(out, at) end
+  if not rep.roots.tls then check_tls(out.tls, at:child("tls"), out) end
+  finish_binding(out, at)
+  finish_timers(out, at)
+  finish_device(out, at)
+  if #rep.errors > 0 then return nil, rep.errors end
+  return out
+end
+
+--- Checks and normalizes one remote in place: host, port, proto also from the places 1, 2, 3.
+-- Returns it, or nil and the list of errors.
+function M.remote(t)
+  local rep = new_report()
+  local remote = client.remote.check(t, setmetatable({ path = "remote", report = rep }, place))
+  if #rep.errors > 0 then return nil, rep.errors end
+  return remote
+end
+
+local function describe_keys(keys, prefix, out)
+  for _, key in ipairs(keys) do
+    local name, kind = prefix .. key[1], key[2]
+    out[#out + 1] = {
+      path = name, type = kind.text, default = key.default, doc = key.doc,
+      required = key.required,
+    }
+    if name == "tls" then describe_keys(kind.keys, "tls.", out) end
+    if name == "remotes" then describe_keys(client.remote.keys, "remotes[n].", out) end
+    if name == "on" then describe_keys(kind.keys, "on.", out) end
+  end
+  return out
+end
+
+--- Every key in the order of the reference: a list of {path, type, default, doc, required}.
+function M.describe() return describe_keys(client.keys, "", {}) end
+
+--- The description of one key by its path, or nil and a sentence with the nearest name.
+function M.help(path)
+  local names = {}
+  for _, row in ipairs(M.describe()) do
+    if row.path == path then return row end
+    names[#names + 1] = row.path
+  end
+  return nil, ("there is no key '%s'%s"):format(path, suggest.hint(path, names))
+end
+
+return M
