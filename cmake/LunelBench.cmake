@@ -25,3 +25,8 @@ foreach(source ${programs})
 	lunel_link(bench_${name} ${LUNEL_ALL_ROOMS})
 	target_link_libraries(bench_${name} PRIVATE lunel_wolfssl lunel::luajit Threads::Threads)
 endforeach()
+
+# bench/engine.c counts what packets allocate.
+if(TARGET bench_engine)
+	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+endif()

@@ -14,7 +14,22 @@
 _Static_assert(4 + LNL_DIGEST_MAX + LNL_BLOCK_LEN + LNL_PID_LEN + LNL_FRAMING_HEAD_MAX <=
 		       LNL_HEADROOM,
 	       "headroom");
-_Static_assert(LNL_BLOCK_LEN + LNL_FRAMING_TAIL_MAX <= LNL_TAILROOM, "tailroom");
+_Static_assert(2 * LNL_BLOCK_LEN + LNL_FRAMING_TAIL_MAX <= LNL_TAILROOM, "tailroom");
+
+/*
+ * Moves the text to where its blocks are aligned: AES instructions want them so, and a library that
+ * does not find them so encrypts a copy on the heap.
+ */
+static uint8_t *align(uint8_t *text, uint32_t len)
+{
+	size_t off = (uintptr_t)text % LNL_BLOCK_LEN;
+
+	if (off == 0)
+		return text;
+	uint8_t *to = text + (LNL_BLOCK_LEN - off);
+	memmove(to, text, len);
+	return to;
+}
 
 uint16_t lnl_keyslot_seal_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id,
 			      struct lnl_ivs *ivs)
@@ -23,7 +38,7 @@ uint16_t lnl_keyslot_seal_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uin
 
 	if (!lnl_keyslot_take_id(k, pkt->len, &id))
 		return LNL_DROP_KEY_LIMIT;
-	uint8_t *text = pkt->p - LNL_PID_LEN;
+	uint8_t *text = align(pkt->p - LNL_PID_LEN, pkt->len + LNL_PID_LEN);
 	uint32_t len = pkt->len + LNL_PID_LEN;
 	uint8_t pad = (uint8_t)(LNL_BLOCK_LEN - len % LNL_BLOCK_LEN);
 	lnl_store32(text, id);

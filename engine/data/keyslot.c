@@ -87,13 +87,6 @@ void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env)
 	lnl_release(env, k);
 }
 
-bool lnl_keyslot_is_worn(const struct lnl_keyslot *k)
-{
-	return k->next_id > LNL_PID_WARN || k->send.used >= k->warn || k->recv.used >= k->warn ||
-	       k->failed >= LNL_FAILED_LIMIT || k->bytes >= k->limit_bytes ||
-	       k->packets >= k->limit_packets;
-}
-
 bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id)
 {
 	uint64_t used = k->send.used + 1 + (len + LNL_BLOCK_LEN - 1) / LNL_BLOCK_LEN;

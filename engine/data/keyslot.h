@@ -66,7 +66,12 @@ static inline void lnl_keyslot_count(struct lnl_keyslot *k, uint32_t len)
 }
 
 /* Whether the owner should be told to renegotiate because of |k|. */
-bool lnl_keyslot_is_worn(const struct lnl_keyslot *k);
+static inline bool lnl_keyslot_is_worn(const struct lnl_keyslot *k)
+{
+	return k->next_id > LNL_PID_WARN || k->send.used >= k->warn || k->recv.used >= k->warn ||
+	       k->failed >= LNL_FAILED_LIMIT || k->bytes >= k->limit_bytes ||
+	       k->packets >= k->limit_packets;
+}
 
 /*
  * Takes the next packet id for a message of |len| bytes, before anything is encrypted with it, so

@@ -13,6 +13,14 @@
 
 _Static_assert(LNL_SPECIAL_LEN_MAX <= 64, "what lnl_data_special asks of its buffer");
 
+/* Looks for peer |id|, first where the packet before went: packets come in trains. */
+static struct lnl_peer *find_next(const struct lnl_data *d, struct lnl_peer *last, uint32_t id)
+{
+	if (last != NULL && last->conf.id == id)
+		return last;
+	return lnl_table_find(&d->peers, id);
+}
+
 static bool works(const struct lnl_keyslot *k, uint64_t now)
 {
 	return k != NULL && k->expires > now;
@@ -76,8 +84,7 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
-		if (p == NULL || p->conf.id != pkt->peer)
-			p = lnl_table_find(&d->peers, pkt->peer);
+		p = find_next(d, p, pkt->peer);
 		if (p == NULL) {
 			pkt->drop = LNL_DROP_PEER;
 			d->strays.drops[LNL_DROP_PEER]++;
@@ -115,11 +122,11 @@ int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 
 /* The peer that a datagram is for: its address's, else the one that it names. */
 static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt,
-			  struct lnl_peer **p, uint32_t *header)
+			  struct lnl_peer *last, struct lnl_peer **p, uint32_t *header)
 {
 	bool named = pkt->peer == LNL_PEER_ID_NONE;
 
-	*p = named ? NULL : lnl_table_find(&d->peers, pkt->peer);
+	*p = named ? NULL : find_next(d, last, pkt->peer);
 	if (pkt->len == 0)
 		return LNL_DROP_SHORT;
 	switch (lnl_op_of(pkt->p[0])) {
@@ -131,7 +138,7 @@ static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt
 		if (pkt->len < 4)
 			return LNL_DROP_SHORT;
 		if (named)
-			*p = lnl_table_find(&d->peers, lnl_load24(pkt->p + 1));
+			*p = find_next(d, last, lnl_load24(pkt->p + 1));
 		break;
 	default:
 		return LNL_DROP_OPCODE;
@@ -246,6 +253,7 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 
 unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now)
 {
+	struct lnl_peer *last = NULL;
 	unsigned delivered = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -254,9 +262,11 @@ unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 		uint32_t header = 0;
 		bool message = false;
 
-		pkt->drop = find_peer(d, pkt, &p, &header);
-		if (p != NULL)
+		pkt->drop = find_peer(d, pkt, last, &p, &header);
+		if (p != NULL) {
 			pkt->peer = p->conf.id;
+			last = p;
+		}
 		if (pkt->drop == LNL_DROP_NONE)
 			message = open_datagram(d, p, pkt, header, now);
 		if (pkt->drop == LNL_DROP_NONE)

@@ -63,7 +63,9 @@ static void every_form(void **state)
 	}
 }
 
-/* Nothing but the datagram is written beyond the payload and its room. */
+/*
+ * Nothing but the datagram is written beyond the payload and its room, wherever the payload stands.
+ */
 static void stays_in_its_room(void **state)
 {
 	(void)state;
@@ -72,14 +74,23 @@ static void stays_in_its_room(void **state)
 	uint8_t data[100] = { 0x50 }; /* the framing's worst case */
 
 	world_init(&w, LNL_CIPHER_AES_256_CBC, LNL_DIGEST_SHA512, LNL_FRAMING_STUB_V2, true);
-	struct lnl_packet pkt = world_seal(&w, &b, data, sizeof(data));
-	assert_true(pkt.p >= b.bytes);
-	for (uint8_t *p = b.bytes; p < pkt.p; p++)
-		assert_int_equal(*p, 0xee);
-	uint8_t *end = pkt.p + pkt.len;
-	assert_true(end <= b.bytes + LNL_HEADROOM + sizeof(data) + LNL_TAILROOM);
-	for (uint8_t *p = end; p < b.bytes + sizeof(b.bytes); p++)
-		assert_int_equal(*p, 0xee);
+	for (unsigned off = 0; off < LNL_BLOCK_LEN; off++) {
+		struct lnl_packet pkt = test_packet(&b, CLIENT_PEER, NULL, 0);
+		pkt.p += off;
+		pkt.len = sizeof(data);
+		memcpy(pkt.p, data, sizeof(data));
+		assert_int_equal(lnl_data_seal(w.client, &pkt, 1, w.now), 1);
+		assert_true(pkt.p >= b.bytes + off);
+		for (uint8_t *p = b.bytes; p < pkt.p; p++)
+			assert_int_equal(*p, 0xee);
+		uint8_t *end = pkt.p + pkt.len;
+		assert_true(end <= b.bytes + off + LNL_HEADROOM + sizeof(data) + LNL_TAILROOM);
+		for (uint8_t *p = end; p < b.bytes + sizeof(b.bytes); p++)
+			assert_int_equal(*p, 0xee);
+		assert_int_equal(world_open(&w, &pkt), LNL_DROP_INNER);
+		assert_int_equal(pkt.len, sizeof(data));
+		assert_memory_equal(pkt.p, data, sizeof(data));
+	}
 	world_deinit(&w);
 }
 
