@@ -203,6 +203,24 @@ static void three_later_acks_resend_at_once(void **state)
 	assert_true(lnl_reliable_next_due(r) == now + 4 * LNL_SECOND);
 }
 
+/* Acks from before a packet was sent again say nothing of its copy. */
+static void later_acks_count_from_the_last_copy(void **state)
+{
+	struct lnl_reliable *r = &((struct fixture *)*state)->r;
+	uint64_t now = 2 * LNL_SECOND;
+
+	queue(r, 6);
+	assert_int_equal(flush(r, 0), 6);
+	assert_true(lnl_reliable_acked(r, 1, 0));
+	assert_true(lnl_reliable_acked(r, 2, 0));
+	assert_int_equal(flush(r, now), 4);
+	assert_true(lnl_reliable_acked(r, 3, now));
+	assert_true(lnl_reliable_acked(r, 4, now));
+	assert_int_equal(flush(r, now), 0);
+	assert_true(lnl_reliable_acked(r, 5, now));
+	assert_int_equal(lnl_reliable_due(r, now)->id, 0);
+}
+
 static void received_packets_come_in_order(void **state)
 {
 	struct lnl_reliable *r = &((struct fixture *)*state)->r;
@@ -653,6 +671,7 @@ int main(void)
 		T(sizes_and_memory),
 		T(retransmission_backs_off),
 		T(three_later_acks_resend_at_once),
+		T(later_acks_count_from_the_last_copy),
 		T(received_packets_come_in_order),
 		T(W5_ids_outside_the_window),
 		T(W5_duplicates_are_kept_once_and_acked_again),
