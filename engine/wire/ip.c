@@ -14,7 +14,7 @@ static size_t ip_len(const struct lnl_ip *ip)
 	return ip->family == 6 ? 16 : 0;
 }
 
-/* Reads four numbers of at most three digits without leading zeros: the one form that nobody reads as octal. */
+/* Four numbers of at most three digits without leading zeros: a form that nobody reads as octal. */
 static int parse_v4(uint8_t out[4], const char *s, size_t len)
 {
 	size_t at = 0;
@@ -230,7 +230,7 @@ static void write_group(struct lnl_writer *w, unsigned v)
 	}
 }
 
-/* The longest run of at least two zero groups, the first of equals; its length, 0 if there is none. */
+/* The longest run of at least two zero groups, the first of equals; its length, or 0 for none. */
 static unsigned longest_gap(const uint16_t *v, unsigned *start)
 {
 	unsigned best = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How the sans-IO rooms say what happened: typed records to a sink, checked against a level before anything is built. */
+/* How the sans-IO rooms say what happened: typed records to a sink, built only if the level asks. */
 #ifndef LNL_WIRE_LOG_H
 #define LNL_WIRE_LOG_H
 
@@ -13,12 +13,12 @@ struct lnl_log {
 
 static inline struct lnl_field lnl_field_text(const char *name, const char *v)
 {
-	return (struct lnl_field){.name = name, .type = LNL_FIELD_TEXT, .text = v};
+	return (struct lnl_field){ .name = name, .type = LNL_FIELD_TEXT, .text = v };
 }
 
 static inline struct lnl_field lnl_field_number(const char *name, int64_t v)
 {
-	return (struct lnl_field){.name = name, .type = LNL_FIELD_NUMBER, .number = v};
+	return (struct lnl_field){ .name = name, .type = LNL_FIELD_NUMBER, .number = v };
 }
 
 /* A field: LNL_F("depth", 2), LNL_F("subject", cert->subject). */
@@ -30,15 +30,16 @@ static inline struct lnl_field lnl_field_number(const char *name, int64_t v)
 /* clang-format on */
 
 /*
- * lnl_log(log, LNL_LEVEL_INFO, "tls.verified", LNL_F(...), ...): at most LNL_RECORD_FIELDS fields. |event| and field names
- * are literals; text is copied and cleaned, so a peer's may be given. |log| may be NULL.
+ * lnl_log(log, LNL_LEVEL_INFO, "tls.verified", LNL_F(...), ...): at most LNL_RECORD_FIELDS fields.
+ * |event| and field names are literals; text is copied and cleaned, so a peer's may be given. |log|
+ * may be NULL.
  */
 #define lnl_log(log, lvl, event, ...)                                                              \
 	do {                                                                                       \
-		if ((log) && (log)->level >= (lvl)) {                                              \
-			const struct lnl_field f_[] = {{0}, __VA_ARGS__};                          \
-			lnl_log_emit((log), (lvl), (event), f_ + 1,                                \
-				     sizeof(f_) / sizeof(*f_) - 1);                                \
+		const struct lnl_log *log_ = (log);                                                \
+		if (log_ && log_->level >= (lvl)) {                                                \
+			const struct lnl_field f_[] = { { 0 }, __VA_ARGS__ };                      \
+			lnl_log_emit(log_, (lvl), (event), f_ + 1, sizeof(f_) / sizeof(*f_) - 1);  \
 		}                                                                                  \
 	} while (0)
 
