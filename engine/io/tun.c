@@ -48,7 +48,7 @@ static int choose_name(char out[IFNAMSIZ], const char *name, struct lnl_reason *
 	return 0;
 }
 
-static int attach(int fd, struct ifreq *ifr, bool tap, struct lnl_reason *why)
+static int attach(int fd, struct ifreq *ifr, const char *name, bool tap, struct lnl_reason *why)
 {
 	const char *kind = tap ? "tap" : "tun";
 
@@ -59,18 +59,18 @@ static int attach(int fd, struct ifreq *ifr, bool tap, struct lnl_reason *why)
 		return lnl_reason_set(why, LNL_E_EXIST,
 				      "cannot open %s device %s: device busy (another process"
 				      " has it)",
-				      kind, ifr->ifr_name);
+				      kind, name);
 	if (errno == EPERM || errno == EACCES)
 		return lnl_reason_set(why, LNL_E_PERM,
 				      "cannot create %s device %s: not permitted (root or"
 				      " CAP_NET_ADMIN is needed)",
-				      kind, ifr->ifr_name);
+				      kind, name);
 	if (errno == EINVAL && if_nametoindex(ifr->ifr_name) != 0)
 		return lnl_reason_set(why, LNL_E_INVAL,
 				      "cannot open %s device %s: a device of that name exists and"
 				      " is of another kind",
-				      kind, ifr->ifr_name);
-	return lnl_reason_errno(why, errno, "cannot open %s device %s", kind, ifr->ifr_name);
+				      kind, name);
+	return lnl_reason_errno(why, errno, "cannot open %s device %s", kind, name);
 }
 
 static int set_queue(const char *name, int len, struct lnl_reason *why)
@@ -95,7 +95,7 @@ static int set_up(struct lnl_tun *t, const struct lnl_tun_conf *conf, struct lnl
 	int rc = choose_name(ifr.ifr_name, conf->name, why);
 
 	if (rc == 0)
-		rc = attach(t->fd, &ifr, conf->tap, why);
+		rc = attach(t->fd, &ifr, conf->name, conf->tap, why);
 	if (rc < 0)
 		return rc;
 	memcpy(t->name, ifr.ifr_name, IFNAMSIZ);
