@@ -29,8 +29,10 @@ static void keep(void *ctx, const struct lnl_record *r)
 		if (r->field[i].type != LNL_FIELD_TEXT)
 			continue;
 		assert_non_null(text);
-		if (*text == '\0')
+		if (*text == '\0') {
+			s->last.field[i].text = "";
 			continue;
+		}
 		assert_true(text >= r->store && text < r->store + LNL_RECORD_TEXT);
 		s->last.field[i].text = s->last.store + (text - r->store);
 	}
