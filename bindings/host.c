@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bindings/host.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "bindings/events.h"
+#include "bindings/task.h"
+
+static double clock_seconds(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double lnl_host_now(const struct lnl_host *h)
+{
+	return h && h->engine ? lnl_engine_now(h->engine) : clock_seconds(CLOCK_MONOTONIC);
+}
+
+double lnl_host_wallclock(const struct lnl_host *h)
+{
+	return h && h->engine ? lnl_engine_wallclock(h->engine) : clock_seconds(CLOCK_REALTIME);
+}
+
+void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault)
+{
+	char first[512];
+	size_t n = strcspn(fault->text, "\n");
+
+	if (!h)
+		return;
+	if (n >= sizeof(first))
+		n = sizeof(first) - 1;
+	memcpy(first, fault->text, n);
+	first[n] = '\0';
+	lnl_record_text(&h->log, LNL_LEVEL_ERROR, "script.error", lnl_host_wallclock(h), "what", what,
+			"error", first);
+	/* The way there is for whoever looks closer. */
+	for (const char *p = fault->text + strcspn(fault->text, "\n"); *p;) {
+		size_t len = strcspn(++p, "\n");
+
+		if (len >= sizeof(first))
+			len = sizeof(first) - 1;
+		memcpy(first, p, len);
+		first[len] = '\0';
+		lnl_record_text(&h->log, LNL_LEVEL_DEBUG, "script.traceback", lnl_host_wallclock(h), "what",
+				what, "line", first);
+		p += strcspn(p, "\n");
+	}
+}
+
+static void take_records(struct lnl_host *h)
+{
+	lnl_record_collect(&h->log, h->engine);
+}
+
+static void handle(struct lnl_host *h, const struct lnl_event *e)
+{
+	switch (e->kind) {
+	case LNL_EVENT_SIGNAL:
+		if (h->n_signals < LNL_HOST_SIGNALS)
+			h->signals[h->n_signals++] = e->u.signal;
+		break;
+	case LNL_EVENT_TIMER:
+	case LNL_EVENT_RESOLVED:
+	case LNL_EVENT_EXITED:
+		if (h->vm)
+			lnl_task_event(h->vm, e);
+		break;
+	default:
+		if (h->vm)
+			lnl_event_deliver(h->vm, e);
+		else if (e->ticket)
+			lnl_reply_default(h->engine, e->ticket);
+	}
+	if (h->vm)
+		lnl_task_run(h->vm);
+}
+
+bool lnl_host_turn(struct lnl_host *h)
+{
+	struct lnl_event e;
+	int alive;
+
+	h->n_signals = 0;
+	if (h->vm)
+		lnl_task_run(h->vm);
+	alive = lnl_engine_turn(h->engine);
+	take_records(h);
+	while (lnl_engine_next(h->engine, &e)) {
+		handle(h, &e);
+		take_records(h);
+	}
+	return alive > 0;
+}

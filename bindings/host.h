@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The host: one engine, the policy VM that answers its events, and the queue of log records on the way to the launcher's sink. */
+#ifndef LNL_BINDINGS_HOST_H
+#define LNL_BINDINGS_HOST_H
+
+#include "bindings/call.h"
+#include "bindings/record.h"
+#include "lunel.h"
+
+#define LNL_HOST_SIGNALS 16
+
+struct lnl_host {
+	struct lnl_engine *engine; /* NULL until it is started */
+	struct lnl_vm *vm;	   /* gets the events; NULL: every question gets its default */
+	struct lnl_record_queue log;
+	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
+	unsigned n_signals;
+};
+
+/*
+ * One turn: waits, then hands out all events and runs tasks. False when nothing is left that could happen.
+ */
+bool lnl_host_turn(struct lnl_host *h);
+
+/* Logs a script's error, |what| being the hook or task. |h| may be NULL. */
+void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault);
+
+/* Seconds: the engine's clocks, or the system's before it runs. |h| may be NULL. */
+double lnl_host_now(const struct lnl_host *h);
+double lnl_host_wallclock(const struct lnl_host *h);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* bin/lunel: embeds LuaJIT, offers it the module, and runs scripts/launcher.lua with the command line. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bindings/module.h"
+
+/* Exit status: DESIGN section 7. */
+#define FAILED 1
+
+struct start {
+	int argc;
+	char **argv;
+	char scripts[PATH_MAX];
+};
+
+static int has_launcher(const char *folder)
+{
+	char file[PATH_MAX];
+
+	return snprintf(file, sizeof(file), "%s/launcher.lua", folder) < (int)sizeof(file) &&
+	       access(file, R_OK) == 0;
+}
+
+/* ../share/lunel beside the folder of the program. */
+static int beside_program(char *out, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return 0;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return 0;
+	*slash = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return 0;
+	*slash = '\0';
+	return snprintf(out, size, "%s/share/lunel", self) < (int)size;
+}
+
+/* LUNEL_SCRIPTS, then what is installed with this program, then the source tree, then the configured prefix. */
+static int find_scripts(char *out, size_t size)
+{
+	const char *given = secure_getenv("LUNEL_SCRIPTS");
+	const char *const places[] = {LUNEL_SCRIPTS_DIR, LUNEL_INSTALLED_SCRIPTS_DIR};
+
+	if (given)
+		return snprintf(out, size, "%s", given) < (int)size && has_launcher(out);
+	if (beside_program(out, size) && has_launcher(out))
+		return 1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (snprintf(out, size, "%s", places[i]) < (int)size && has_launcher(out))
+			return 1;
+	return 0;
+}
+
+static int add_traceback(lua_State *L)
+{
+	const char *text = lua_tostring(L, 1);
+
+	luaL_traceback(L, L, text ? text : "(error object is not a text)", 1);
+	return 1;
+}
+
+static int launch(lua_State *L)
+{
+	const struct start *s = lua_touserdata(L, 1);
+
+	lua_settop(L, 0);
+	lua_pushcfunction(L, add_traceback);
+	luaL_openlibs(L);
+	lua_getglobal(L, "package");
+	lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", s->scripts, s->scripts);
+	lua_setfield(L, -2, "path");
+	lua_getfield(L, -1, "preload");
+	lua_pushcfunction(L, luaopen_lunel_core);
+	lua_setfield(L, -2, "lunel.core");
+	lua_settop(L, 1);
+	lua_createtable(L, s->argc, 0);
+	for (int i = 0; i < s->argc; i++) {
+		lua_pushstring(L, s->argv[i]);
+		lua_rawseti(L, -2, i);
+	}
+	lua_setglobal(L, "arg");
+	lua_pushfstring(L, "%s/launcher.lua", s->scripts);
+	if (luaL_loadfile(L, lua_tostring(L, -1)) || lua_pcall(L, 0, 0, 1))
+		fprintf(stderr, "lunel: %s\n", lua_tostring(L, -1));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct start s = {.argc = argc, .argv = argv};
+	lua_State *L;
+
+	if (!find_scripts(s.scripts, sizeof(s.scripts))) {
+		fprintf(stderr, "lunel: its scripts are not where they were installed; "
+				"LUNEL_SCRIPTS names their folder\n");
+		return FAILED;
+	}
+	L = luaL_newstate();
+	if (!L) {
+		fprintf(stderr, "lunel: out of memory\n");
+		return FAILED;
+	}
+	/* The launcher ends the process itself, with its status: coming back means an error. */
+	if (lua_cpcall(L, launch, &s))
+		fprintf(stderr, "lunel: %s\n", lua_tostring(L, -1));
+	lua_close(L);
+	return FAILED;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bindings/ops.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "bindings/call.h"
+#include "bindings/config.h"
+#include "bindings/events.h"
+#include "bindings/host.h"
+#include "bindings/objects.h"
+#include "bindings/system.h"
+#include "bindings/task.h"
+
+static struct lnl_host *host_of(lua_State *L)
+{
+	struct lnl_host *h = lnl_vm_of(L)->host;
+
+	if (!h)
+		luaL_error(L, "there is no host");
+	return h;
+}
+
+static struct lnl_engine *engine_of(lua_State *L)
+{
+	struct lnl_engine *e = host_of(L)->engine;
+
+	if (!e)
+		luaL_error(L, "the engine does not run yet");
+	return e;
+}
+
+/* 0: true. An error: nil, its text. */
+static int answer(lua_State *L, int rc)
+{
+	if (rc >= 0) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, lnl_error_text(rc));
+	return 2;
+}
+
+static uint32_t tunnel_at(lua_State *L, int index)
+{
+	return (uint32_t)luaL_checknumber(L, index);
+}
+
+/* ---- log and clocks ---- */
+
+/* log(level, sub, event [, fields]) */
+static int op_log(lua_State *L)
+{
+	struct lnl_host *h = host_of(L);
+	int level = lnl_level_of(luaL_checkstring(L, 1));
+
+	luaL_argcheck(L, level >= 0, 1, "no such level");
+	if (!lua_isnoneornil(L, 4))
+		luaL_checktype(L, 4, LUA_TTABLE);
+	if (h->engine)
+		lnl_record_collect(&h->log, h->engine); /* what the engine said before comes first */
+	lnl_record_script(L, &h->log, (enum lnl_level)level, luaL_checkstring(L, 2),
+			  luaL_checkstring(L, 3), lnl_host_wallclock(h),
+			  lua_istable(L, 4) ? 4 : 0);
+	return 0;
+}
+
+static int op_now(lua_State *L)
+{
+	lua_pushnumber(L, lnl_host_now(lnl_vm_of(L)->host));
+	return 1;
+}
+
+static int op_wallclock(lua_State *L)
+{
+	lua_pushnumber(L, lnl_host_wallclock(lnl_vm_of(L)->host));
+	return 1;
+}
+
+static int op_owner(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)lnl_vm_of(L)->owner);
+	return 1;
+}
+
+/* as_owner(owner): what runs now belongs to |owner| until this call into Lua ends; the one before. */
+static int op_as_owner(lua_State *L)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+	uint64_t owner = (uint64_t)luaL_checknumber(L, 1);
+
+	lua_pushnumber(L, (lua_Number)vm->owner);
+	vm->owner = owner;
+	return 1;
+}
+
+/* where(level): "file:line" of the caller |level| levels up, or nil: what debug.getinfo would say. */
+static int op_where(lua_State *L)
+{
+	lua_Debug ar;
+
+	if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "Sl", &ar) ||
+	    ar.currentline < 0)
+		return 0;
+	lua_pushfstring(L, "%s:%d", *ar.source == '@' ? ar.source + 1 : ar.short_src,
+			ar.currentline);
+	return 1;
+}
+
+/* ---- waiting ---- */
+
+static int op_sleep(lua_State *L)
+{
+	double seconds = luaL_checknumber(L, 1);
+
+	lnl_task_check(L, "vpn.sleep");
+	luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 1, "seconds from 0 to 10^9 expected");
+	return lnl_task_wait(L, lnl_op_timer(engine_of(L), seconds));
+}
+
+static int op_resolve(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	int family = (int)luaL_optinteger(L, 2, 0);
+
+	lnl_task_check(L, "vpn.resolve");
+	luaL_argcheck(L, family == 0 || family == 4 || family == 6, 2, "4 or 6 expected");
+	return lnl_task_wait(L, lnl_op_resolve(engine_of(L), name, family));
+}
+
+/* A list of texts at |index|, NULL at its end; in a userdata that stays on the stack. */
+static const char **text_list(lua_State *L, int index)
+{
+	size_t n = lua_objlen(L, index);
+	const char **list = lua_newuserdata(L, (n + 1) * sizeof(*list));
+
+	luaL_checkstack(L, 2, "list");
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, index, (int)i + 1);
+		list[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+		if (!list[i] || strlen(list[i]) != lua_objlen(L, -1))
+			luaL_error(L, "a list of texts without NUL bytes expected");
+		lua_pop(L, 1); /* the list keeps it */
+	}
+	list[n] = NULL;
+	return list;
+}
+
+/* exec(argv, env or nil, input or nil, timeout) */
+static int op_exec(lua_State *L)
+{
+	struct lnl_bytes input = {0};
+	const char **argv, **env = NULL;
+	double timeout = luaL_optnumber(L, 4, 0);
+
+	lnl_task_check(L, "vpn.exec");
+	luaL_checktype(L, 1, LUA_TTABLE);
+	argv = text_list(L, 1);
+	luaL_argcheck(L, argv[0] && argv[0][0], 1, "a program expected");
+	if (!lua_isnoneornil(L, 2)) {
+		luaL_checktype(L, 2, LUA_TTABLE);
+		env = text_list(L, 2);
+	}
+	if (!lua_isnoneornil(L, 3)) {
+		input.data = lnl_secret_text(L, 3, &input.len);
+		luaL_argcheck(L, input.data, 3, "a text expected");
+	}
+	return lnl_task_wait(L, lnl_op_exec(engine_of(L), argv, env, input, timeout));
+}
+
+/* ---- replies: true, or nil and why ("not found": too late) ---- */
+
+/* reply_remote(ticket, remote, index or nil, delay) */
+static int op_reply_remote(lua_State *L)
+{
+	struct lnl_remote r;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lnl_config_remote(L, 2, &r);
+	return answer(L, lnl_reply_remote(engine_of(L), lnl_event_ticket(L, 1), &r,
+					  (int)luaL_optinteger(L, 3, 0) - 1,
+					  luaL_optnumber(L, 4, 0)));
+}
+
+static const char *optional_text(lua_State *L, int index)
+{
+	const char *text;
+
+	if (lua_isnoneornil(L, index))
+		return NULL;
+	text = lnl_secret_text(L, index, NULL);
+	luaL_argcheck(L, text, index, "a text or secret expected");
+	return text;
+}
+
+/* reply_credentials(ticket, username or nil, password, reason) */
+static int op_reply_credentials(lua_State *L)
+{
+	return answer(L, lnl_reply_credentials(engine_of(L), lnl_event_ticket(L, 1),
+					       optional_text(L, 2), optional_text(L, 3),
+					       optional_text(L, 4)));
+}
+
+/* reply_answer(ticket, answer or nil, reason) */
+static int op_reply_answer(lua_State *L)
+{
+	return answer(L, lnl_reply_answer(engine_of(L), lnl_event_ticket(L, 1), optional_text(L, 2),
+					  optional_text(L, 3)));
+}
+
+/* reply_verdict(ticket, ok, reason) */
+static int op_reply_verdict(lua_State *L)
+{
+	return answer(L, lnl_reply_verdict(engine_of(L), lnl_event_ticket(L, 1),
+					   lua_toboolean(L, 2), optional_text(L, 3)));
+}
+
+/* reply_options(ticket, list or nil, reason) */
+static int op_reply_options(lua_State *L)
+{
+	const char **list = NULL;
+	unsigned n = 0;
+
+	if (!lua_isnoneornil(L, 2)) {
+		luaL_checktype(L, 2, LUA_TTABLE);
+		list = text_list(L, 2);
+		n = (unsigned)lua_objlen(L, 2);
+	}
+	return answer(L, lnl_reply_options(engine_of(L), lnl_event_ticket(L, 1), list, n,
+					   optional_text(L, 3)));
+}
+
+/* reply_reconnect(ticket, seconds, reason) */
+static int op_reply_reconnect(lua_State *L)
+{
+	return answer(L, lnl_reply_reconnect(engine_of(L), lnl_event_ticket(L, 1),
+					     luaL_checknumber(L, 2), optional_text(L, 3)));
+}
+
+static int op_reply_default(lua_State *L)
+{
+	return answer(L, lnl_reply_default(engine_of(L), lnl_event_ticket(L, 1)));
+}
+
+/* ---- tunnels ---- */
+
+/* tunnel_open(options): handle, or nil, why, true when the key's pass phrase is what is missing */
+static int op_tunnel_open(lua_State *L)
+{
+	struct lnl_tunnel_options o;
+	struct lnl_reason why = {{0}};
+	uint32_t handle = 0;
+	int rc;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lnl_config_tunnel(L, 1, &o);
+	rc = lnl_tunnel_open(engine_of(L), &o, &handle, &why);
+	if (rc == 0) {
+		lua_pushnumber(L, handle);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, why.text[0] ? why.text : lnl_error_text(rc));
+	lua_pushboolean(L, rc == LNL_E_PASSWORD);
+	return 3;
+}
+
+static int op_tunnel_stop(lua_State *L)
+{
+	return answer(L, lnl_tunnel_stop(engine_of(L), tunnel_at(L, 1),
+					 luaL_optstring(L, 2, "stopped")));
+}
+
+/* tunnel_reconnect(handle, hard, remote or nil, index or nil, reason) */
+static int op_tunnel_reconnect(lua_State *L)
+{
+	struct lnl_remote r;
+	bool given = !lua_isnoneornil(L, 3);
+
+	if (given) {
+		luaL_checktype(L, 3, LUA_TTABLE);
+		lnl_config_remote(L, 3, &r);
+	}
+	return answer(L, lnl_tunnel_reconnect(engine_of(L), tunnel_at(L, 1), lua_toboolean(L, 2),
+					      given ? &r : NULL,
+					      (int)luaL_optinteger(L, 4, 0) - 1,
+					      luaL_optstring(L, 5, "asked for")));
+}
+
+static int op_tunnel_stats(lua_State *L)
+{
+	struct lnl_stats s;
+	int rc = lnl_tunnel_stats(engine_of(L), tunnel_at(L, 1), &s);
+
+	if (rc < 0)
+		return answer(L, rc);
+	lnl_event_push_stats(L, &s);
+	return 1;
+}
+
+static int op_tunnel_state(lua_State *L)
+{
+	lua_pushstring(L, lnl_state_name(lnl_tunnel_state(engine_of(L), tunnel_at(L, 1))));
+	return 1;
+}
+
+static int op_tunnel_text(lua_State *L)
+{
+	return answer(L, lnl_tunnel_text(engine_of(L), tunnel_at(L, 1), luaL_checkstring(L, 2)));
+}
+
+static void push_cert(lua_State *L, const struct lnl_cert_info *c)
+{
+	const struct {
+		const char *name, *text;
+	} texts[] = {
+		{"subject", c->subject}, {"issuer", c->issuer}, {"cn", c->cn},
+		{"serial", c->serial},	 {"fingerprint", c->fingerprint},
+	};
+
+	lua_createtable(L, 0, 9);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		lua_pushstring(L, texts[i].text ? texts[i].text : "");
+		lua_setfield(L, -2, texts[i].name);
+	}
+	lua_pushnumber(L, c->depth);
+	lua_setfield(L, -2, "depth");
+	lua_pushnumber(L, (lua_Number)c->not_before);
+	lua_setfield(L, -2, "not_before");
+	lua_pushnumber(L, (lua_Number)c->not_after);
+	lua_setfield(L, -2, "not_after");
+	lua_createtable(L, (int)c->n_san, 0);
+	for (unsigned i = 0; i < c->n_san; i++) {
+		lua_pushstring(L, c->san[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "san");
+}
+
+/* tunnel_chain(handle): the peer's certificates, leaf first. */
+static int op_tunnel_chain(lua_State *L)
+{
+	struct lnl_cert_info c;
+
+	lua_newtable(L);
+	for (unsigned i = 0; lnl_tunnel_cert(engine_of(L), tunnel_at(L, 1), i, &c); i++) {
+		push_cert(L, &c);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
+static void push_asks(lua_State *L)
+{
+	static const struct {
+		const char *name;
+		enum lnl_ask bit;
+	} asks[] = {
+		{"select_remote", LNL_ASK_SELECT_REMOTE}, {"credentials", LNL_ASK_CREDENTIALS},
+		{"challenge", LNL_ASK_CHALLENGE},	  {"verify_cert", LNL_ASK_VERIFY_CERT},
+		{"pulled", LNL_ASK_PULLED},		  {"up", LNL_ASK_UP},
+		{"down", LNL_ASK_DOWN},			  {"reconnect", LNL_ASK_RECONNECT},
+		{"control", LNL_ASK_CONTROL},
+	};
+
+	lua_createtable(L, 0, 9);
+	for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
+		lua_pushinteger(L, (lua_Integer)asks[i].bit);
+		lua_setfield(L, -2, asks[i].name);
+	}
+	lua_setfield(L, -2, "asks");
+}
+
+int lnl_ops_open(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"log", op_log},
+		{"now", op_now},
+		{"wallclock", op_wallclock},
+		{"where", op_where},
+		{"owner", op_owner},
+		{"as_owner", op_as_owner},
+		{"sleep", op_sleep},
+		{"resolve", op_resolve},
+		{"exec", op_exec},
+		{"spawn", lnl_task_spawn},
+		{"cancel", lnl_task_cancel},
+		{"cancel_owner", lnl_task_cancel_owner},
+		{"try", lnl_call_try},
+		{"reply_remote", op_reply_remote},
+		{"reply_credentials", op_reply_credentials},
+		{"reply_answer", op_reply_answer},
+		{"reply_verdict", op_reply_verdict},
+		{"reply_options", op_reply_options},
+		{"reply_reconnect", op_reply_reconnect},
+		{"reply_default", op_reply_default},
+		{"tunnel_open", op_tunnel_open},
+		{"tunnel_stop", op_tunnel_stop},
+		{"tunnel_reconnect", op_tunnel_reconnect},
+		{"tunnel_stats", op_tunnel_stats},
+		{"tunnel_state", op_tunnel_state},
+		{"tunnel_text", op_tunnel_text},
+		{"tunnel_chain", op_tunnel_chain},
+		{"secret", lnl_secret_new},
+		{"prompt", lnl_system_prompt},
+		{"read_file", lnl_system_read_file},
+		{"program", lnl_system_program},
+		{"exists", lnl_system_exists},
+		{"hostname", lnl_system_hostname},
+		{"pid", lnl_system_pid},
+		{NULL, NULL},
+	};
+
+	lua_createtable(L, 0, 40);
+	luaL_register(L, NULL, functions);
+	push_asks(L);
+	lua_pushboolean(L, 1);
+	lua_setfield(L, -2, "policy");
+	return 1;
+}

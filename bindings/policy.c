@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes the policy VM: which libraries it has, where its scripts come from, how much memory it may use. */
+#include <errno.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bindings/call.h"
+#include "bindings/file.h"
+#include "bindings/objects.h"
+#include "bindings/ops.h"
+#include "bindings/task.h"
+#include "bindings/vm.h"
+
+/* What leaves the heap is wiped: a script's passwords and keys live here. */
+static void *allocate(void *ud, void *p, size_t old, size_t size)
+{
+	struct lnl_vm *vm = ud;
+	void *fresh;
+
+	if (!p)
+		old = 0;
+	if (size > old && size - old > vm->limit - vm->used)
+		return NULL;
+	if (size == 0) {
+		if (p)
+			explicit_bzero(p, old);
+		free(p);
+		vm->used -= old;
+		return NULL;
+	}
+	fresh = malloc(size);
+	if (!fresh) {
+		if (size > old)
+			return NULL;
+		fresh = p; /* shrinking must not fail */
+	}
+	if (p && fresh != p) {
+		memcpy(fresh, p, old < size ? old : size);
+		explicit_bzero(p, old);
+		free(p);
+	}
+	vm->used += size;
+	vm->used -= old;
+	return fresh;
+}
+
+/* Text only: bytecode can do what the language cannot. */
+static int load_text(lua_State *L, const char *text, size_t len, const char *name)
+{
+	return luaL_loadbufferx(L, text, len, name, "t");
+}
+
+/* load(text or function [, name]); loadstring is the same. */
+static int load(lua_State *L)
+{
+	const char *name = luaL_optstring(L, 2, "=(load)");
+	const char *text;
+	size_t len;
+
+	if (lua_isfunction(L, 1)) {
+		luaL_Buffer b;
+
+		luaL_buffinit(L, &b);
+		for (;;) {
+			lua_pushvalue(L, 1);
+			lnl_call_function(L, 0, 1);
+			if (lua_isnil(L, -1) || lua_objlen(L, -1) == 0)
+				break;
+			luaL_argcheck(L, lua_isstring(L, -1), 1, "it must return texts");
+			luaL_addvalue(&b);
+		}
+		lua_pop(L, 1);
+		luaL_pushresult(&b);
+		lua_replace(L, 1);
+	}
+	text = luaL_checklstring(L, 1, &len);
+	if (load_text(L, text, len, name) == 0)
+		return 1;
+	lua_pushnil(L);
+	lua_insert(L, -2);
+	return 2;
+}
+
+/* Pushes the chunk of |path|: 0; or an error's text: -1 when there is no such file, 1 when it is no good. */
+static int load_path(lua_State *L, const char *path)
+{
+	char name[512];
+	struct lnl_file f;
+	int rc;
+
+	if (lnl_file_read(path, &f) < 0) {
+		lua_pushfstring(L, "cannot read %s: %s", path, f.why);
+		return f.error == ENOENT ? -1 : 1;
+	}
+	snprintf(name, sizeof(name), "@%s", path);
+	rc = load_text(L, f.data, f.len, name);
+	lnl_file_free(&f);
+	return rc ? 1 : 0;
+}
+
+static int load_file(lua_State *L)
+{
+	if (load_path(L, luaL_checkstring(L, 1)) == 0)
+		return 1;
+	lua_pushnil(L);
+	lua_insert(L, -2);
+	return 2;
+}
+
+static int do_file(lua_State *L)
+{
+	lua_settop(L, 1);
+	if (load_path(L, luaL_checkstring(L, 1)) != 0)
+		return lua_error(L);
+	lnl_call_function(L, 0, LUA_MULTRET);
+	return lua_gettop(L) - 1;
+}
+
+/* The only searcher beside package.preload: Lua text along package.path. */
+static int search(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const char *path, *end;
+
+	lua_getfield(L, lua_upvalueindex(1), "path");
+	path = luaL_checkstring(L, -1);
+	name = luaL_gsub(L, name, ".", "/");
+	lua_pushliteral(L, "");
+	for (; *path; path = *end ? end + 1 : end) {
+		end = path + strcspn(path, ";");
+		lua_pushlstring(L, path, (size_t)(end - path));
+		luaL_gsub(L, lua_tostring(L, -1), "?", name);
+		lua_remove(L, -2);
+		switch (load_path(L, lua_tostring(L, -1))) {
+		case 0:
+			return 1;
+		case 1:
+			return luaL_error(L, "%s", lua_tostring(L, -1));
+		default:
+			lua_pop(L, 1);
+			lua_pushfstring(L, "%s\n\tno file '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
+			lua_replace(L, -3);
+			lua_pop(L, 1);
+		}
+	}
+	return 1;
+}
+
+static void open_libraries(lua_State *L)
+{
+	static const luaL_Reg libraries[] = {
+		{"", luaopen_base},	{LUA_LOADLIBNAME, luaopen_package},
+		{LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
+		{LUA_MATHLIBNAME, luaopen_math}, {LUA_IOLIBNAME, luaopen_io},
+		{LUA_OSLIBNAME, luaopen_os},	 {LUA_BITLIBNAME, luaopen_bit},
+	};
+
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++) {
+		lua_pushcfunction(L, libraries[i].func);
+		lua_pushstring(L, libraries[i].name);
+		lnl_call_function(L, 1, 0);
+	}
+}
+
+/* What a policy has no use for, or could end or block the process with. */
+static void remove_names(lua_State *L)
+{
+	static const struct {
+		const char *table, *name;
+	} names[] = {
+		{"_G", "newproxy"},  {"_G", "module"},	  {"_G", "gcinfo"},	{"_G", "getfenv"},
+		{"_G", "setfenv"},   {"os", "execute"},	  {"os", "exit"},	{"os", "setlocale"},
+		{"io", "popen"},     {"io", "stdin"},	  {"io", "read"},	{"package", "loadlib"},
+		{"package", "cpath"}, {"package", "seeall"}, {"package", "config"}, {"string", "dump"},
+		{"_G", "jit"},	     {"_G", "debug"},	  {"_G", "ffi"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		lua_getglobal(L, names[i].table);
+		lua_pushnil(L);
+		lua_setfield(L, -2, names[i].name);
+		lua_pop(L, 1);
+	}
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "loaded");
+	lua_pushnil(L);
+	lua_setfield(L, -2, "jit");
+	lua_pushnil(L);
+	lua_setfield(L, -2, "debug");
+	lua_pop(L, 2);
+}
+
+static void replace_loading(lua_State *L, const char *scripts)
+{
+	lua_register(L, "load", load);
+	lua_register(L, "loadstring", load);
+	lua_register(L, "loadfile", load_file);
+	lua_register(L, "dofile", do_file);
+	lua_getglobal(L, "package");
+	lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", scripts, scripts);
+	lua_setfield(L, -2, "path");
+	lua_getfield(L, -1, "loaders");
+	lua_pushvalue(L, -2);
+	lua_pushcclosure(L, search, 1);
+	lua_rawseti(L, -2, 2);
+	lua_pushnil(L);
+	lua_rawseti(L, -2, 4);
+	lua_pushnil(L);
+	lua_rawseti(L, -2, 3);
+	lua_getfield(L, -2, "preload");
+	lua_pushcfunction(L, lnl_ops_open);
+	lua_setfield(L, -2, "lunel.core");
+	lua_pop(L, 3);
+}
+
+static int set_up(lua_State *L)
+{
+	const struct lnl_vm_options *o = lua_touserdata(L, 1);
+	struct lnl_vm *vm = lnl_vm_of(L);
+
+	lua_settop(L, 0);
+	open_libraries(L);
+	remove_names(L);
+	replace_loading(L, o->scripts);
+	lnl_secret_register(L);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "lunel.instance");
+	lnl_call_function(L, 1, 1);
+	vm->instance = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+struct lnl_vm *lnl_vm_new(struct lnl_host *host, const struct lnl_vm_options *o, char *err,
+			  size_t err_len)
+{
+	struct lnl_vm *vm = calloc(1, sizeof(*vm));
+	struct lnl_fault fault;
+
+	if (!vm) {
+		snprintf(err, err_len, "out of memory");
+		return NULL;
+	}
+	vm->host = host;
+	vm->limit = o->limit;
+	vm->instance = LUA_NOREF;
+	vm->L = lua_newstate(allocate, vm);
+	if (!vm->L) {
+		snprintf(err, err_len, "cannot make a Lua state (LuaJIT without GC64?)");
+		free(vm);
+		return NULL;
+	}
+	luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+	if (lnl_call(vm, "loading lunel.instance", LNL_SLICE_LOAD, set_up, (void *)(uintptr_t)o,
+		     &fault)) {
+		snprintf(err, err_len, "%s", fault.text);
+		lnl_vm_free(vm);
+		return NULL;
+	}
+	return vm;
+}
+
+void lnl_vm_free(struct lnl_vm *vm)
+{
+	if (!vm)
+		return;
+	lnl_task_clear(vm);
+	lua_close(vm->L);
+	free(vm);
+}

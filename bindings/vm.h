@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The policy VM: a Lua state of its own for scripts that decide, with a memory limit, without compiler and without what a policy must
+ * not do. Made by the module so that a reload can put another in its place. Whatever enters it goes through bindings/call.h.
+ */
+#ifndef LNL_BINDINGS_VM_H
+#define LNL_BINDINGS_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lnl_host;
+struct lnl_task;
+
+/* The time a stretch of Lua may run; see bindings/call.h. */
+struct lnl_slice {
+	int64_t end;	  /* in microseconds of this thread's CPU time */
+	int64_t length;	  /* microseconds; 0: none runs */
+	const char *what; /* for messages: "hook 'pulled'" */
+	bool spent;
+};
+
+struct lnl_vm {
+	lua_State *L;
+	struct lnl_host *host; /* may be NULL in tests: then nothing that needs an engine works */
+	size_t used, limit;    /* bytes */
+	struct lnl_slice slice;
+	uint64_t owner;		  /* whose code runs: what it spawns is cancelled with it */
+	struct lnl_task *tasks;	  /* oldest first */
+	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
+	uint64_t last_task;
+	int instance; /* reference to what `require "lunel.instance"` returned */
+};
+
+struct lnl_vm_options {
+	const char *scripts; /* the folder that holds lunel/ */
+	size_t limit;	     /* bytes */
+};
+
+/*
+ * Makes the state: libraries without what a policy must not have, `lunel.core`, and `lunel.instance` loaded. On failure returns NULL
+ * with a sentence in |err|.
+ */
+struct lnl_vm *lnl_vm_new(struct lnl_host *host, const struct lnl_vm_options *o, char *err,
+			  size_t err_len);
+/* Ends its tasks and releases it, wiping what it held; |vm| may be NULL. */
+void lnl_vm_free(struct lnl_vm *vm);
+
+/* The VM that |L| (a state or coroutine of it) belongs to. */
+static inline struct lnl_vm *lnl_vm_of(lua_State *L)
+{
+	void *vm;
+
+	lua_getallocf(L, &vm);
+	return vm;
+}
+
+#endif

@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- The command line: what is asked for, and the texts about it. Pure; lunel/launch.lua acts.
+local suggest = require "lunel.suggest"
+
+local M = {}
+
+M.usage = [[
+usage: lunel FILE [--OPTION ...]            run a profile (.ovpn, .conf)
+       lunel FILE.lua [ARGUMENT ...]        run a script
+       lunel --config FILE [--OPTION ...]   the same as openvpn's command line
+       lunel check FILE ...                 say what is wrong with it, and do nothing
+       lunel version [--features]           what this build is and can do
+       lunel help                           this text
+]]
+
+M.help = M.usage .. [[
+
+A profile's directives are OpenVPN's; each can be given on the command line with
+two dashes in front. Relative paths are relative to the working directory unless
+--cd says otherwise. A script is Lua: see scripts/README.md.
+
+--verb 0 to 11 says how much is logged (0 errors, 1 to 3 what happens, 4 and 5
+details, 6 and more each control packet).
+
+Signals: SIGTERM and SIGINT end it, saying goodbye to the server; SIGHUP reads
+the file again and reconnects; SIGUSR1 reconnects; SIGUSR2 logs counters.
+
+Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
+]]
+
+-- Commands of DESIGN section 7; only what exists is one.
+local COMMANDS = { check = true, version = true, help = true }
+local NAMES = { "check", "version", "help" }
+local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
+                  ["-v"] = "version" }
+
+local function rest(args, from)
+  local out = {}
+  for i = from, #args do out[#out + 1] = args[i] end
+  return out
+end
+
+-- What to run, from args[from] on.
+local function target(args, from)
+  local first = args[from]
+  if not first then return nil, "a file is missing" end
+  if first:find("^%-%-") then return { kind = "args", args = rest(args, from) } end
+  if first:find("^%-") then return nil, ("unknown option '%s'; options begin with --"):format(first) end
+  if first:find("%.lua$") then
+    return { kind = "script", file = first, args = rest(args, from + 1) }
+  end
+  if #args == from then return { kind = "profile", file = first } end
+  if not args[from + 1]:find("^%-%-") then
+    return nil, ("'%s' after the file: options begin with --"):format(args[from + 1])
+  end
+  local list = rest(args, from + 1)
+  table.insert(list, 1, first)
+  table.insert(list, 1, "--config")
+  return { kind = "args", args = list, file = first }
+end
+
+--- What |args| ask for: { command = "run" or one of the commands, kind, file, args, features }; or nil
+-- and what is wrong. |exists|(path) tells whether there is such a file: one named like a command wins
+-- over a mistyped command, not over a command.
+function M.parse(args, exists)
+  local first = args[1]
+  if not first then return nil, "a file is missing" end
+  local command = ALIASES[first] or first
+  if command == "help" then return { command = "help" } end
+  if command == "version" then
+    local what = { command = "version" }
+    for i = 2, #args do
+      if args[i] ~= "--features" then
+        return nil, ("version knows --features, not '%s'"):format(args[i])
+      end
+      what.features = true
+    end
+    return what
+  end
+  local from = COMMANDS[command] and 2 or 1
+  local what, err = target(args, from)
+  if not what then return nil, err end
+  if from == 1 and what.file and not what.file:find("[./]") and not exists(what.file) then
+    return nil, ("there is no command and no file '%s'%s"):format(what.file,
+      suggest.hint(what.file, NAMES))
+  end
+  what.command = from == 2 and "check" or "run"
+  return what
+end
+
+--- The lines of `lunel version`; |build| is core.build(), |ciphers| core.ciphers().
+function M.version(build, ciphers, features)
+  local lines = {
+    "lunel " .. build.version,
+    ("wolfSSL %s (%s), %s, libev %s, c-ares %s"):format(build.wolfssl,
+      build.assembly and "with assembly" or "without assembly: about 25 times slower",
+      build.luajit, build.libev, build.cares),
+  }
+  if features then
+    lines[#lines + 1] = "role: client"
+    lines[#lines + 1] = "transports: udp, udp4, udp6, tcp, tcp4, tcp6"
+    lines[#lines + 1] = "control channel: none, tls-auth, tls-crypt, tls-crypt-v2, dyn-tls-crypt"
+    lines[#lines + 1] = "data ciphers: " .. ciphers
+    lines[#lines + 1] = "assembly: " .. (build.assembly and "yes" or "no")
+  end
+  return lines
+end
+
+return M

@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- User names, passwords, pass phrases and answers where no hook gives them: asked on the terminal, or
+-- of systemd's password agents where there is none. Asking on the terminal blocks the control thread
+-- (no other tunnel of this process can be negotiated meanwhile); packets flow on.
+local core = require "lunel.core"
+
+local M = {}
+
+local TIMEOUT = 120
+
+-- Asks on the terminal: text or secret, or nil and why.
+local function on_terminal(text, echo) return core.prompt(text .. ": ", echo) end
+
+-- Asks an agent (a boot splash, a desktop): needs a task that waits.
+local function of_agent(text, echo)
+  local program = core.program "systemd-ask-password"
+  if not program then return nil, "there is no terminal to ask on" end
+  local argv = { program, "--timeout=" .. TIMEOUT }
+  if echo then argv[#argv + 1] = "--echo" end
+  argv[#argv + 1] = text .. ":"
+  local r, err = core.exec(argv, { "PATH=/usr/bin:/bin" }, nil, TIMEOUT + 5)
+  if not r then return nil, err end
+  if r.status ~= 0 then return nil, "nobody answered: " .. (r.err:match("[^\n]+") or "no agent") end
+  local answer = r.out:gsub("\r?\n$", "")
+  return echo and answer or core.secret(answer)
+end
+
+local function ask(text, echo, may_wait)
+  local answer, why = on_terminal(text, echo)
+  if answer or why ~= "no terminal" then return answer, why end
+  if not may_wait then return nil, "there is no terminal to ask on" end
+  return of_agent(text, echo)
+end
+
+local function pair(t, user, may_wait)
+  local err
+  if not user or user == "" then
+    user, err = ask("User name for " .. t.name, true, may_wait)
+    if not user then return nil, err end
+  end
+  local password
+  password, err = ask(("Password of %s for %s"):format(user, t.name), false, may_wait)
+  if not password then return nil, err end
+  return { username = user, password = password }
+end
+
+--- The default of the hook `credentials`.
+function M.ask(t, ctx)
+  if ctx.why == "failed" then core.log("warn", "auth", "refused", { user = ctx.username }) end
+  -- After a refusal the name may be what was wrong.
+  return pair(t, ctx.why ~= "failed" and ctx.username or nil, true)
+end
+
+--- The default of the hook `challenge`.
+function M.challenge(_, ctx)
+  return ask(ctx.text ~= "" and ctx.text or "Answer", ctx.echo, true)
+end
+
+--- The private key's pass phrase, asked before anything runs.
+function M.passphrase(t) return ask("Pass phrase of the private key for " .. t.name, false, false) end
+
+--- Asks for what t.options lacks while the terminal is there for sure: before the process goes to the
+-- background. true, or nil and why not.
+function M.prepare(t)
+  local o = t.options
+  if not o.auth_user_pass or o.password or t.on.credentials or o.auth_token then return true end
+  local given, why = pair(t, o.username, false)
+  if given then
+    o.username, o.password = given.username, given.password
+    return true
+  end
+  if why == "interrupted" then return nil, "auth-user-pass: interrupted" end
+  if core.program "systemd-ask-password" then return true end -- asked for later
+  return nil, "auth-user-pass: user name and password are needed, and " .. why
+end
+
+return M

@@ -1,0 +1,314 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- What runs in one policy VM: its configuration, its tunnels and their sessions. The launcher calls
+-- the functions of this module by name, bindings/events.c calls `event`.
+local core = require "lunel.core"
+local credentials = require "lunel.credentials"
+local hooks = require "lunel.hooks"
+local profile = require "lunel.profile"
+local schema = require "lunel.schema"
+local schema_engine = require "lunel.schema_engine"
+local sessions = require "lunel.session"
+local strict = require "lunel.strict"
+
+local M = {}
+
+local clients = {}    -- what vpn.client was given: { conf, origin }
+local tunnels = {}    -- prepared, in order
+local by_handle = {}  -- those that are open
+local notes = {}
+local owners = 0
+local status = 0
+local open_tunnels = 0
+
+local function new_owner()
+  owners = owners + 1
+  return owners
+end
+
+-- ---- for init.lua ----
+
+function M.add_client(conf, origin)
+  clients[#clients + 1] = { conf = conf, origin = origin }
+end
+
+function M.add_notes(list)
+  for _, note in ipairs(list or {}) do notes[#notes + 1] = note end
+end
+
+local stop = {}
+stop.__index = stop
+
+--- The value by which `reconnect` ends a tunnel.
+function M.stop_marker(reason)
+  return setmetatable({ reason = tostring(reason or "stopped by a script") }, stop)
+end
+
+function M.is_stop(value) return getmetatable(value) == stop end
+
+--- Logs a script's error: the sentence, and its traceback for those who look closer.
+function M.report(what, err)
+  local first, rest = tostring(err):match("^([^\n]*)\n?(.*)$")
+  core.log("error", "script", "error", { what = what, error = first })
+  for line in rest:gmatch("[^\n]+") do
+    core.log("debug", "script", "traceback", { what = what, line = line })
+  end
+end
+
+local DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+--- vpn.exec; a program never inherits this process's environment.
+function M.exec(o)
+  local argv = {}
+  for i, word in ipairs(o) do argv[i] = tostring(word) end
+  local program = argv[1] and core.program(argv[1])
+  if not program then return nil, ("there is no program '%s'"):format(tostring(argv[1])) end
+  argv[1] = program
+  local env = { "PATH=" .. (os.getenv("PATH") or DEFAULT_PATH) }
+  for k, v in pairs(o.env or {}) do
+    env[#env + 1] = type(k) == "number" and v or k .. "=" .. tostring(v)
+  end
+  return core.exec(argv, env, o.input, o.timeout or 30)
+end
+
+-- ---- loading ----
+
+local function run_script(file, args)
+  local folder = file:match("^(.*)/[^/]*$") or "."
+  package.path = folder .. "/?.lua;" .. package.path
+  local chunk, err = loadfile(file)
+  if not chunk then return nil, { err } end
+  chunk(unpack(args))
+  return true
+end
+
+local function read_profile(spec)
+  local conf, list
+  if spec.kind == "args" then
+    conf, list = profile.from_args(spec.args, core.read_file)
+  else
+    conf, list = profile.load(spec.file, core.read_file)
+  end
+  if not conf then return nil, list end
+  M.add_notes(list)
+  M.add_client(conf)
+  return true
+end
+
+local tunnel = {}
+tunnel.__index = tunnel
+
+--- The place of |remote| in the list, or nil.
+function tunnel:index_of(remote)
+  for i, r in ipairs(self.remotes) do
+    if r == remote then return i end
+  end
+end
+
+local function new_tunnel(conf, origin)
+  return setmetatable({
+    conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, owner = new_owner(),
+    history = {}, state = "idle", name = conf.dev,
+  }, tunnel)
+end
+
+local function summarize()
+  if #tunnels == 0 then return "no vpn.client in it; as a module it is well formed" end
+  local parts = {}
+  for _, t in ipairs(tunnels) do
+    parts[#parts + 1] = ("client, %d remote%s"):format(#t.remotes, #t.remotes == 1 and "" or "s")
+  end
+  return "ok: " .. table.concat(parts, "; ")
+end
+
+-- What concerns the process comes from the first client.
+local PROCESS = { "user", "group", "nice", "mlock", "log", "log_append", "verb", "mute",
+                  "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon" }
+
+local function process_options()
+  local out = {}
+  local conf = tunnels[1] and tunnels[1].conf or {}
+  for _, name in ipairs(PROCESS) do
+    if conf[name] ~= false then out[name] = conf[name] end
+  end
+  if out.daemon and not (out.log or out.log_append) then
+    out.syslog = out.syslog or (type(out.daemon) == "string" and out.daemon) or "lunel"
+  end
+  if out.syslog == true then out.syslog = "lunel" end
+  return out
+end
+
+--- Reads and checks what |spec| names: { kind, file, args, check }. A plan for the launcher
+-- { tunnels = number, options, notes, summary }; or nil and the list of all errors.
+function M.load(spec)
+  local ok, errors
+  if spec.kind == "script" then ok, errors = run_script(spec.file, spec.args or {})
+  else ok, errors = read_profile(spec) end
+  if not ok then return nil, errors end
+  local all = {}
+  local given = clients
+  clients = {}
+  for _, c in ipairs(given) do
+    local conf, problems = schema.check(c.conf, c.conf.origin or c.origin)
+    if conf then tunnels[#tunnels + 1] = new_tunnel(conf, c.conf.origin) end
+    for _, e in ipairs(problems or {}) do all[#all + 1] = e end
+  end
+  if #all == 0 and #tunnels == 0 and not spec.check then
+    all[1] = ("%s: there is no vpn.client{...} in it"):format(spec.file)
+  end
+  if #all > 0 then return nil, all end
+  return { tunnels = #tunnels, options = process_options(), notes = notes, summary = summarize() }
+end
+
+-- ---- preparing and opening ----
+
+--- Reads the files that the configuration names and, with |o.ask|, asks for credentials that it lacks
+-- while there is a terminal for sure. true; or nil and the list of errors.
+function M.prepare(o)
+  local all = {}
+  for _, t in ipairs(tunnels) do
+    local options, used = schema_engine.options(t.conf, core.read_file, t.origin)
+    if options then
+      t.options, t.remotes = options, used
+    else
+      for _, e in ipairs(used) do all[#all + 1] = e end
+    end
+  end
+  if #all > 0 then return nil, all end
+  for _, t in ipairs(tunnels) do
+    t.options.asks = hooks.asks(t)
+    if o.ask then
+      local ok, err = credentials.prepare(t)
+      if not ok then return nil, { err } end
+    end
+  end
+  return true
+end
+
+local function open_one(t)
+  local handle, err, passphrase
+  for _ = 1, 3 do
+    handle, err, passphrase = core.tunnel_open(t.options)
+    if handle or not passphrase then break end
+    local text, why = credentials.passphrase(t)
+    if not text then return nil, why and err .. " (" .. why .. ")" or err end
+    t.options.key_password = text
+  end
+  if not handle then return nil, err end
+  t.handle = handle
+  by_handle[handle] = t
+  open_tunnels = open_tunnels + 1
+  -- The engine has its own copies of keys and passwords now.
+  t.options, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil
+  return true
+end
+
+--- Opens all tunnels: true; or nil and the errors.
+function M.open()
+  for _, t in ipairs(tunnels) do
+    local ok, err = open_one(t)
+    if not ok then return nil, { err } end
+  end
+  collectgarbage() -- with it goes what was read: keys and passwords
+  return true
+end
+
+-- ---- what goes on ----
+
+--- Ends all tunnels.
+function M.stop(reason)
+  for handle in pairs(by_handle) do core.tunnel_stop(handle, reason) end
+  return true
+end
+
+--- Connects all tunnels anew; |hard|: closing the device too.
+function M.reconnect(hard, reason)
+  for handle in pairs(by_handle) do core.tunnel_reconnect(handle, hard, nil, nil, reason) end
+  return true
+end
+
+--- Logs the counters (SIGUSR2).
+function M.report_status()
+  for handle, t in pairs(by_handle) do
+    local s = core.tunnel_stats(handle) or { rx = 0, tx = 0, link_rx = 0, link_tx = 0 }
+    core.log("info", "status", "counters", {
+      name = t.name, state = t.state, rx = s.rx, tx = s.tx, link_rx = s.link_rx, link_tx = s.link_tx,
+    })
+  end
+  return true
+end
+
+--- Whether every tunnel is up.
+function M.is_up()
+  for _, t in pairs(by_handle) do
+    if t.state ~= "up" then return false end
+  end
+  return open_tunnels > 0
+end
+
+--- The exit status so far.
+function M.status() return status end
+
+-- A session begins with the first sign of an attempt and ends with its last.
+local BEGINS = { resolve = true, connect = true, hello = true }
+local ENDS = { wait = true, closing = true }
+
+function M.begin_session(t)
+  if t.session and not t.session.ended then return t.session end
+  t.session = sessions.new(t, new_owner())
+  return t.session
+end
+
+function M.end_session(t)
+  local s = t.session
+  if not s or s.ended then return end
+  s.ended, s.up = true, false
+  core.cancel_owner(s.owner)
+end
+
+local function state_changed(t, ev)
+  t.state = ev.state
+  if ENDS[ev.state] then M.end_session(t) end
+  if BEGINS[ev.state] then M.begin_session(t) end
+  local s = t.session
+  if s and not s.ended then
+    s.remote = ev.remote and t.remotes[ev.remote] or t.chosen or s.remote
+    s.address = ev.address or s.address
+    if ev.state == "up" then s.up = true end
+  end
+end
+
+local function all_closed()
+  -- What the instance itself waits for must not keep the process.
+  core.cancel_owner(0)
+end
+
+local function closed(t, ev)
+  M.end_session(t)
+  core.cancel_owner(t.owner)
+  by_handle[t.handle] = nil
+  open_tunnels = open_tunnels - 1
+  if ev.exit_status and ev.exit_status > status then status = ev.exit_status end
+  hooks.closed(t, ev, function()
+    if open_tunnels == 0 then all_closed() end
+  end)
+end
+
+--- One event of the engine (bindings/events.c).
+function M.event(ev)
+  local t = by_handle[ev.tunnel]
+  if not t then
+    if ev.ticket then core.reply_default(ev.ticket) end
+    return
+  end
+  if ev.kind == "state" then state_changed(t, ev)
+  elseif ev.kind == "closed" then closed(t, ev)
+  else hooks.event(t, ev) end
+end
+
+-- hooks.lua needs this module's sessions, and this module its hooks.
+hooks.bind(M)
+
+math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
+strict.enable(_G)
+
+return M

@@ -1,0 +1,289 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- The launcher: reads the command line, has the policy VM load what it names, sets up the process,
+-- and runs the loop. It runs in the program's (or a foreign program's) own Lua state.
+local core = require "lunel.core"
+local cli = require "lunel.cli"
+local log = require "lunel.log"
+
+local M = {}
+
+local OK, FAILED, BAD = 0, 1, 2
+
+local scripts = debug.getinfo(1, "S").source:match("^@(.*)/lunel/launch%.lua$") or "."
+
+local function complain(text)
+  io.stdout:flush()
+  for line in (text .. "\n"):gmatch("(.-)\n") do io.stderr:write("lunel: ", line, "\n") end
+end
+
+local function exists(path)
+  local f = io.open(path, "r")
+  if f then f:close() end
+  return f ~= nil
+end
+
+-- ---- loading ----
+
+-- A policy VM with |what| loaded and its files read: vm, plan; or nil and the errors.
+local function load(host, what, check)
+  local vm, err = host:policy { scripts = scripts }
+  if not vm then return nil, { err } end
+  local ok, plan, errors = vm:call("load", {
+    kind = what.kind, file = what.file, args = what.args or {}, check = check,
+  })
+  if not ok then plan, errors = nil, { plan } end
+  if plan then
+    local fine, ready, problems = vm:call("prepare", { ask = not check })
+    if not fine then plan, errors = nil, { ready }
+    elseif not ready then plan, errors = nil, problems end
+  end
+  if plan then return vm, plan end
+  vm:close()
+  return nil, errors
+end
+
+local function engine_options(plan, check)
+  local s = core.signals
+  local o = plan.options
+  return {
+    level = log.level(o.verb or 1),
+    user = not check and o.user or nil,
+    group = not check and o.group or nil,
+    stay_root = check or nil,
+    signals = check and {} or { s.term, s.int, s.hup, s.usr1, s.usr2 },
+  }
+end
+
+-- ---- the process ----
+
+local function set_up_process(o)
+  if o.nice then
+    local ok, err = core.nice(o.nice)
+    if not ok then return nil, ("nice %d: %s"):format(o.nice, err) end
+  end
+  if o.mlock then
+    local ok, err = core.mlock()
+    if not ok then return nil, "mlock: " .. err end
+  end
+  if o.writepid then
+    local ok, err = core.write_pid(o.writepid)
+    if not ok then return nil, ("writepid %s: %s"):format(o.writepid, err) end
+  end
+  return true
+end
+
+-- ---- the loop ----
+
+local Run = {}
+Run.__index = Run
+
+function Run:flush()
+  repeat
+    local records, lost = self.host:records()
+    self.sink:write(records, lost)
+  until #records == 0
+end
+
+function Run:note(level, event, fields, ...)
+  local r = { ts = core.time(), level = level, sub = "process", event = event, fields = fields, ... }
+  self:flush()
+  self.sink:write({ r }, 0)
+end
+
+-- Calls the policy VM; its error is logged and nil returned.
+function Run:ask(name, ...)
+  local ok, a, b = self.vm:call(name, ...)
+  if ok then return a, b end
+  self:complain(a)
+  return nil
+end
+
+function Run:complain(text)
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    local r = { ts = core.time(), level = "error", sub = "config", event = "error",
+                fields = { text = line }, "text" }
+    self:flush()
+    self.sink:write({ r }, 0)
+  end
+end
+
+function Run:stop(why)
+  if self.stopping then
+    self.abandon = true -- the second time is meant
+    return
+  end
+  self.stopping = true
+  core.notify("STOPPING=1")
+  self:ask("stop", why)
+end
+
+-- SIGHUP: a new VM takes the place of the old one, unless the file is no good any more.
+function Run:reload()
+  self.sink:reopen()
+  local vm, plan = load(self.host, self.what)
+  if not vm then
+    for _, e in ipairs(plan) do self:complain(e) end
+    self:note("warn", "reload_failed", { text = "going on with the old configuration" }, "text")
+    self:ask("reconnect", true, "SIGHUP")
+    return
+  end
+  if self.fresh then self.fresh:close() end
+  self.fresh = vm
+  self:ask("stop", "SIGHUP: reading the configuration again")
+end
+
+function Run:signal(number)
+  local s = core.signals
+  local names = { [s.term] = "SIGTERM", [s.int] = "SIGINT", [s.hup] = "SIGHUP",
+                  [s.usr1] = "SIGUSR1", [s.usr2] = "SIGUSR2" }
+  self:note("info", "signal", { signal = names[number] or tostring(number) }, "signal")
+  if number == s.term or number == s.int then self:stop(names[number])
+  elseif self.stopping then return
+  elseif number == s.hup then self:reload()
+  elseif number == s.usr1 then self:ask("reconnect", false, "SIGUSR1")
+  elseif number == s.usr2 then self:ask("report_status") end
+end
+
+-- Every tunnel is closed: with what was read anew, or the end.
+function Run:swap()
+  local fresh = self.fresh
+  if not fresh or self.stopping then return false end
+  self.fresh = nil
+  self.vm:close()
+  self.vm = fresh
+  self.host:attach(fresh)
+  local opened, errors = self:ask("open")
+  for _, e in ipairs(errors or {}) do self:complain(e) end
+  return opened
+end
+
+function Run:loop()
+  self:flush()
+  while not self.abandon do
+    local alive, signals = self.host:turn()
+    self:flush()
+    if not self.ready and self:ask("is_up") then
+      self.ready = true
+      core.notify("READY=1\nSTATUS=Initialization Sequence Completed")
+    end
+    for _, number in ipairs(signals) do self:signal(number) end
+    if not alive and not self:swap() then break end
+  end
+end
+
+local function start(run, plan)
+  local ok, err = run.host:start(engine_options(plan))
+  if not ok then return nil, { err } end
+  run.host:attach(run.vm)
+  local build = core.build()
+  run:note("info", "start", build, "version", "wolfssl", "luajit")
+  for _, note in ipairs(plan.notes) do
+    run.sink:write({ { ts = core.time(), level = "warn", sub = "config", event = "note",
+                       fields = { text = note }, "text" } }, 0)
+  end
+  local called, opened, errors = run.vm:call("open")
+  if not called then return nil, { opened } end
+  return opened, errors
+end
+
+local function run_loaded(host, what, vm, plan)
+  local o = plan.options
+  local run = setmetatable({ host = host, what = what, vm = vm }, Run)
+  local err
+  run.sink, err = log.open(o, core)
+  if not run.sink then
+    complain(err)
+    return FAILED
+  end
+  if o.daemon then
+    local ok, why = core.daemon()
+    if not ok then
+      complain("daemon: " .. why)
+      return FAILED
+    end
+  end
+  local ok, why = set_up_process(o)
+  if not ok then
+    complain(why)
+    return FAILED
+  end
+  local opened, errors = start(run, plan)
+  if not opened then
+    run:flush()
+    for _, e in ipairs(errors) do
+      if run.sink.file ~= io.stdout then run:complain(e) end
+      complain(e)
+    end
+    return FAILED
+  end
+  if o.daemon then core.detach() end
+  run:loop()
+  local status = run:ask("status") or FAILED
+  if run.abandon then status = FAILED end
+  run:note("info", "exit", {})
+  if o.writepid then os.remove(o.writepid) end
+  return status
+end
+
+--- Runs what |what| (of cli.parse) names until it ends; the exit status.
+function M.run(what)
+  local host = core.host { level = "info" }
+  local vm, plan = load(host, what)
+  local status = BAD
+  if vm then
+    status = run_loaded(host, what, vm, plan)
+    vm:close()
+  else
+    for _, e in ipairs(plan) do complain(e) end
+  end
+  host:close()
+  return status
+end
+
+--- Says what is wrong with it. The keys are read by an engine that never takes a turn.
+function M.check(what)
+  local host = core.host { level = "warn" }
+  local vm, plan = load(host, what, true)
+  local errors = not vm and plan or nil
+  if vm and plan.tunnels > 0 then
+    local ok, err = host:start(engine_options(plan, true))
+    if ok then
+      host:attach(vm)
+      local called, opened, problems = vm:call("open")
+      if not called then errors = { opened } elseif not opened then errors = problems end
+    else
+      errors = { err }
+    end
+  end
+  for _, e in ipairs(errors or {}) do complain(e) end
+  if not errors then
+    for _, note in ipairs(plan.notes) do print("note: " .. note) end
+    print(("%s: %s"):format(what.file or "command line", plan.summary))
+  end
+  if vm then vm:close() end
+  host:close()
+  return errors and BAD or OK
+end
+
+function M.version(what)
+  for _, line in ipairs(cli.version(core.build(), core.ciphers(), what.features)) do print(line) end
+  return OK
+end
+
+function M.help()
+  io.stdout:write(cli.help)
+  return OK
+end
+
+--- Acts on a command line (a list); the exit status.
+function M.main(args)
+  local what, err = cli.parse(args, exists)
+  if not what then
+    complain(err)
+    io.stderr:write(cli.usage)
+    return BAD
+  end
+  return M[what.command](what)
+end
+
+return M

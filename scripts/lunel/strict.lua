@@ -1,0 +1,51 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- Strict globals: reading a name that nobody set, or setting a new one, is an error with a hint. What
+-- a script shares goes through modules and `local`.
+local suggest = require "lunel.suggest"
+
+local M = {}
+
+local function names(t)
+  local out = {}
+  for k in pairs(t) do
+    if type(k) == "string" then out[#out + 1] = k end
+  end
+  return out
+end
+
+-- What scripts are used to and will not find.
+local ABSENT = {
+  ffi = "there is no ffi in a policy script; packets are for packet lanes",
+  jit = "there is no jit in a policy script",
+  debug = "there is no debug library in a policy script",
+  module = "a module is a table that its file returns",
+  setfenv = "function environments are not available",
+  getfenv = "function environments are not available",
+  newproxy = "newproxy is not available",
+}
+
+--- Makes the globals of |g| strict.
+function M.enable(g)
+  setmetatable(g, {
+    __index = function(_, name)
+      error(ABSENT[name] or ("there is no variable '%s'%s"):format(tostring(name),
+        suggest.hint(tostring(name), names(g))), 2)
+    end,
+    __newindex = function(_, name)
+      error(("'%s' is not declared; write: local %s"):format(tostring(name), tostring(name)), 2)
+    end,
+    __metatable = "strict",
+  })
+end
+
+--- A table whose unknown fields are errors that name |what|.
+function M.fields(t, what)
+  return setmetatable(t, {
+    __index = function(_, name)
+      error(("there is no %s.%s%s"):format(what, tostring(name),
+        suggest.hint(tostring(name), names(t))), 2)
+    end,
+  })
+end
+
+return M
