@@ -17,7 +17,10 @@ static const struct {
 	size_t len;
 	const char *name;
 } attributes[] = {
-#define X(oid, name) { oid, sizeof(oid) - 1, name }
+#define X(oid, name)                                                                               \
+	{                                                                                          \
+		oid, sizeof(oid) - 1, name                                                         \
+	}
 	X("\x55\x04\x03", "CN"),
 	X("\x55\x04\x04", "SN"),
 	X("\x55\x04\x05", "serialNumber"),
@@ -100,7 +103,7 @@ static void put_hex(struct text *t, unsigned v, unsigned width)
 {
 	for (unsigned i = 4; i-- > 0;) {
 		if (i < width || v >> (4 * i) != 0)
-			put_char(t, (uint8_t)"0123456789abcdef"[v >> (4 * i) & 15]);
+			put_char(t, (uint8_t) "0123456789abcdef"[v >> (4 * i) & 15]);
 	}
 }
 
@@ -211,7 +214,9 @@ static void put_address(struct text *t, const struct lnl_der *d)
 
 static bool read_alternative_names(struct lnl_reader *r, struct lnl_cert *out)
 {
-	static const char *const kinds[] = { [1] = "email:", [2] = "DNS:", [6] = "URI:", [7] = "IP:" };
+	static const char *const kinds[] = {
+		[1] = "email:", [2] = "DNS:", [6] = "URI:", [7] = "IP:"
+	};
 	struct lnl_reader names;
 	struct lnl_der d;
 
@@ -370,8 +375,7 @@ static bool read_algorithm(struct lnl_reader *r, struct lnl_cert *out)
 	struct lnl_reader inner;
 	struct lnl_der oid;
 
-	if (!lnl_der_enter(r, LNL_DER_SEQUENCE, &inner) ||
-	    !lnl_der_take(&inner, LNL_DER_OID, &oid))
+	if (!lnl_der_enter(r, LNL_DER_SEQUENCE, &inner) || !lnl_der_take(&inner, LNL_DER_OID, &oid))
 		return false;
 	out->weak_digest = oid.len == sizeof(rsa) && memcmp(oid.data, rsa, sizeof(rsa) - 1) == 0 &&
 			   oid.data[oid.len - 1] >= 2 && oid.data[oid.len - 1] <= 4;

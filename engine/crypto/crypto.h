@@ -6,8 +6,8 @@
 #ifndef LNL_CRYPTO_CRYPTO_H
 #define LNL_CRYPTO_CRYPTO_H
 
-#include "wire/env.h"
 #include "wire/buf.h"
+#include "wire/env.h"
 
 /* ---- the library ---- */
 
@@ -85,8 +85,8 @@ enum lnl_cipher {
 	LNL_CIPHER_COUNT
 };
 
-#define LNL_KEY_MAX  32
-#define LNL_TAG_LEN  16
+#define LNL_KEY_MAX   32
+#define LNL_TAG_LEN   16
 #define LNL_NONCE_LEN 12
 #define LNL_BLOCK_LEN 16
 
@@ -141,8 +141,8 @@ int lnl_prf_tls10(uint8_t *out, size_t out_len, const uint8_t *secret, size_t se
 
 /* ---- certificates ---- */
 
-#define LNL_NAME_MAX 256
-#define LNL_SAN_MAX  16
+#define LNL_NAME_MAX  256
+#define LNL_SAN_MAX   16
 #define LNL_CHAIN_MAX 10
 
 enum lnl_eku { LNL_EKU_SERVER = 1, LNL_EKU_CLIENT = 2, LNL_EKU_ANY = 4 };
@@ -150,22 +150,24 @@ enum lnl_eku { LNL_EKU_SERVER = 1, LNL_EKU_CLIENT = 2, LNL_EKU_ANY = 4 };
 /* What is recorded of one certificate of a peer's chain. Texts are printable ASCII (others become '?') and terminated. */
 struct lnl_cert {
 	unsigned depth; /* 0: the peer's own */
-	char subject[LNL_NAME_MAX]; /* as OpenVPN writes it: "C=DE, O=Example, CN=vpn.example.net" */
-	bool subject_lossy;	    /* cut, or not all printable ASCII: matches no name */
+	char subject
+		[LNL_NAME_MAX]; /* as OpenVPN writes it: "C=DE, O=Example, CN=vpn.example.net" */
+	bool subject_lossy;	/* cut, or not all printable ASCII: matches no name */
 	bool cn_lossy;
 	char issuer[LNL_NAME_MAX];
 	char cn[LNL_NAME_MAX]; /* the last CN, empty if there is none */
 	char serial[64];       /* decimal when it fits 64 bits, else hex pairs with ':' */
 	unsigned n_san;
 	char san[LNL_SAN_MAX][LNL_NAME_MAX]; /* "DNS:host", "IP:10.0.0.1", "email:...", "URI:..." */
-	uint8_t sha256[32];    /* fingerprint */
-	uint64_t not_before, not_after; /* seconds since 1970 */
+	uint8_t sha256[32];		     /* fingerprint */
+	uint64_t not_before, not_after;	     /* seconds since 1970 */
 	bool has_ku;
-	uint16_t ku; /* bits as OpenVPN's remote-cert-ku: 0x80 digitalSignature, 0x20 keyEncipherment, 0x08 keyAgreement ... */
+	uint16_t
+		ku; /* bits as OpenVPN's remote-cert-ku: 0x80 digitalSignature, 0x20 keyEncipherment, 0x08 keyAgreement ... */
 	bool has_eku;
 	unsigned eku; /* enum lnl_eku bits */
 	bool is_ca;
-	bool weak_digest; /* signed over MD5 or older */
+	bool weak_digest;  /* signed over MD5 or older */
 	bool embedded_nul; /* subject or SAN holds a NUL: refused (CVE-2026-84790) */
 };
 
@@ -187,19 +189,19 @@ enum lnl_tls_version { LNL_TLS_ANY, LNL_TLS_1_2, LNL_TLS_1_3 };
 /* What was asked of the peer's certificate and failed: one cause, one text, for log and exit. */
 enum lnl_cert_failure {
 	LNL_CERT_OK,
-	LNL_CERT_UNTRUSTED,   /* no path to a trusted CA */
+	LNL_CERT_UNTRUSTED, /* no path to a trusted CA */
 	LNL_CERT_EXPIRED,
 	LNL_CERT_NOT_YET,
 	LNL_CERT_REVOKED,
-	LNL_CERT_CRL,	      /* CRL missing or out of date */
+	LNL_CERT_CRL, /* CRL missing or out of date */
 	LNL_CERT_NAME,
 	LNL_CERT_KU,
 	LNL_CERT_EKU,
 	LNL_CERT_FINGERPRINT,
-	LNL_CERT_MISSING,     /* the peer sent none */
-	LNL_CERT_V1,	      /* X.509 v1: wolfSSL refuses those */
-	LNL_CERT_WEAK,	      /* key or digest below what the library takes */
-	LNL_CERT_BAD,	      /* anything else: malformed, bad signature */
+	LNL_CERT_MISSING, /* the peer sent none */
+	LNL_CERT_V1,	  /* X.509 v1: wolfSSL refuses those */
+	LNL_CERT_WEAK,	  /* key or digest below what the library takes */
+	LNL_CERT_BAD,	  /* anything else: malformed, bad signature */
 };
 
 /* Room for one readable sentence on what went wrong; always terminated. */
@@ -219,21 +221,24 @@ struct lnl_tls_settings {
 	struct lnl_blob cert;	     /* own, with intermediates behind it */
 	struct lnl_blob extra_certs; /* more intermediates */
 	struct lnl_blob key;	     /* PKCS#1, SEC1, PKCS#8, also encrypted */
-	struct lnl_blob pkcs12;	     /* DER; instead of cert and key, and of ca when that is not given */
-	struct lnl_blob crl;	     /* one or more CRLs; every certificate of the chain is checked */
-	const char *password;	     /* for key or pkcs12; NULL: none */
+	struct lnl_blob pkcs12; /* DER; instead of cert and key, and of ca when that is not given */
+	struct lnl_blob crl;	/* one or more CRLs; every certificate of the chain is checked */
+	const char *password;	/* for key or pkcs12; NULL: none */
 	enum lnl_tls_version version_min; /* ANY: 1.2 */
 	enum lnl_tls_version version_max; /* ANY: the highest */
-	const char *cipher_list;  /* tls-cipher: colon list, IANA ("TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384") or OpenSSL names; NULL: default */
-	const char *ciphersuites; /* tls-ciphersuites: colon list of TLS 1.3 suites; NULL: default */
-	const char *groups;	  /* tls-groups: colon list ("X25519:secp256r1"); NULL: default */
+	const char *
+		cipher_list; /* tls-cipher: colon list, IANA ("TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384") or OpenSSL names; NULL: default */
+	const char
+		*ciphersuites; /* tls-ciphersuites: colon list of TLS 1.3 suites; NULL: default */
+	const char *groups;    /* tls-groups: colon list ("X25519:secp256r1"); NULL: default */
 	const uint8_t (*fingerprints)[32]; /* peer-fingerprint: any of them passes */
 	unsigned n_fingerprints;	   /* with no ca: the only check besides the dates' */
 	enum lnl_name_check name_check;
 	const char *name;
-	const uint16_t *ku; /* remote-cert-ku: all bits of at least one entry must be there; remote-cert-tls sends a list too */
+	const uint16_t *
+		ku; /* remote-cert-ku: all bits of at least one entry must be there; remote-cert-tls sends a list too */
 	unsigned n_ku;
-	bool require_ku; /* remote-cert-ku without values, and remote-cert-tls: KU, if present, must allow what TLS needs */
+	bool require_ku; /* remote-cert-ku without values, and remote-cert-tls: there must be a KU (if there is one it must allow TLS in any case) */
 	unsigned eku;	 /* enum lnl_eku that the peer must have; 0: not asked */
 	bool no_peer_cert; /* server: verify-client-cert none */
 	bool optional_peer_cert;

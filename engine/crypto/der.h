@@ -5,17 +5,17 @@
 
 #include "wire/buf.h"
 
-#define LNL_DER_BOOLEAN	    0x01
-#define LNL_DER_INTEGER	    0x02
-#define LNL_DER_BIT_STRING  0x03
-#define LNL_DER_OCTETS	    0x04
-#define LNL_DER_OID	    0x06
-#define LNL_DER_UTC_TIME    0x17
-#define LNL_DER_TIME	    0x18
-#define LNL_DER_UNIVERSAL   0x1c
-#define LNL_DER_BMP	    0x1e
-#define LNL_DER_SEQUENCE    0x30
-#define LNL_DER_SET	    0x31
+#define LNL_DER_BOOLEAN	   0x01
+#define LNL_DER_INTEGER	   0x02
+#define LNL_DER_BIT_STRING 0x03
+#define LNL_DER_OCTETS	   0x04
+#define LNL_DER_OID	   0x06
+#define LNL_DER_UTC_TIME   0x17
+#define LNL_DER_TIME	   0x18
+#define LNL_DER_UNIVERSAL  0x1c
+#define LNL_DER_BMP	   0x1e
+#define LNL_DER_SEQUENCE   0x30
+#define LNL_DER_SET	   0x31
 /* [n], constructed and primitive. */
 #define LNL_DER_CONTEXT(n)  (0xa0 | (n))
 #define LNL_DER_IMPLICIT(n) (0x80 | (n))

@@ -6,12 +6,9 @@ static const struct {
 	const char *name; /* as in an OCC string */
 	size_t len;
 } digests[] = {
-	[LNL_DIGEST_NONE] = { "[null-digest]", 0 },
-	[LNL_DIGEST_MD5] = { "MD5", 16 },
-	[LNL_DIGEST_SHA1] = { "SHA1", 20 },
-	[LNL_DIGEST_SHA224] = { "SHA224", 28 },
-	[LNL_DIGEST_SHA256] = { "SHA256", 32 },
-	[LNL_DIGEST_SHA384] = { "SHA384", 48 },
+	[LNL_DIGEST_NONE] = { "[null-digest]", 0 }, [LNL_DIGEST_MD5] = { "MD5", 16 },
+	[LNL_DIGEST_SHA1] = { "SHA1", 20 },	    [LNL_DIGEST_SHA224] = { "SHA224", 28 },
+	[LNL_DIGEST_SHA256] = { "SHA256", 32 },	    [LNL_DIGEST_SHA384] = { "SHA384", 48 },
 	[LNL_DIGEST_SHA512] = { "SHA512", 64 },
 };
 
@@ -69,8 +66,7 @@ size_t lnl_digest_len(enum lnl_digest d)
 
 const char *lnl_digest_name(enum lnl_digest d)
 {
-	return (size_t)d < sizeof(digests) / sizeof(digests[0]) ? digests[d].name
-								: digests[0].name;
+	return (size_t)d < sizeof(digests) / sizeof(digests[0]) ? digests[d].name : digests[0].name;
 }
 
 int lnl_digest_find(const char *name, enum lnl_digest *out)

@@ -53,7 +53,8 @@ const char *lnl_why_date(char out[LNL_DATE_LEN], uint64_t seconds)
 	/* Eras of 400 years from 0000-03-01, so that a leap day ends its year. */
 	uint64_t z = days + 719468;
 	uint64_t era = z / 146097, day_of_era = z % 146097;
-	uint64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint64_t year =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	uint64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
 	uint64_t shifted = (5 * day_of_year + 2) / 153;
 	uint64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
@@ -63,7 +64,7 @@ const char *lnl_why_date(char out[LNL_DATE_LEN], uint64_t seconds)
 	lnl_writer_init(&w, out, LNL_DATE_LEN - 1);
 	lnl_write_dec(&w, era * 400 + year + (month <= 2));
 	for (unsigned i = 0; i < 5; i++) {
-		lnl_write_u8(&w, (uint8_t)"-- ::"[i]);
+		lnl_write_u8(&w, (uint8_t) "-- ::"[i]);
 		lnl_write_u8(&w, (uint8_t)('0' + fields[i] / 10));
 		lnl_write_u8(&w, (uint8_t)('0' + fields[i] % 10));
 	}

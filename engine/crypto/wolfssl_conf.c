@@ -16,7 +16,8 @@ static WOLFSSL_METHOD *choose_method(const struct lnl_tls_settings *s)
 	return s->server ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
 }
 
-static int new_context(struct lnl_tls_conf *c, const struct lnl_tls_settings *s, struct lnl_why *why)
+static int new_context(struct lnl_tls_conf *c, const struct lnl_tls_settings *s,
+		       struct lnl_why *why)
 {
 	int verify = WOLFSSL_VERIFY_NONE;
 
@@ -28,9 +29,9 @@ static int new_context(struct lnl_tls_conf *c, const struct lnl_tls_settings *s,
 	if (c->ctx == NULL)
 		return LNL_E_NOMEM;
 	c->store.manager = wolfSSL_CTX_GetCertManager(c->ctx);
-	if (wolfSSL_CTX_SetMinVersion(c->ctx, s->version_min == LNL_TLS_1_3 ? WOLFSSL_TLSV1_3
-									    : WOLFSSL_TLSV1_2) !=
-		    WOLFSSL_SUCCESS ||
+	if (wolfSSL_CTX_SetMinVersion(c->ctx, s->version_min == LNL_TLS_1_3
+						      ? WOLFSSL_TLSV1_3
+						      : WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS ||
 	    wolfSSL_CTX_SetMinRsaKey_Sz(c->ctx, RSA_BITS_MIN) != WOLFSSL_SUCCESS)
 		return LNL_E_NOMEM;
 	if (c->wants_peer)
@@ -59,7 +60,8 @@ static int copy_policy(struct lnl_tls_conf *c, const struct lnl_tls_settings *s)
 	c->require_ku = s->require_ku;
 	c->eku = s->eku;
 	if (s->n_fingerprints > 0) {
-		c->fingerprints = copy(c->env, s->fingerprints, s->n_fingerprints * sizeof(*s->fingerprints));
+		c->fingerprints =
+			copy(c->env, s->fingerprints, s->n_fingerprints * sizeof(*s->fingerprints));
 		c->n_fingerprints = s->n_fingerprints;
 	}
 	if (s->name_check != LNL_NAME_NONE)
@@ -86,9 +88,10 @@ static int check_cas(const struct lnl_tls_conf *c, struct lnl_why *why)
 	}
 	if (last == NULL)
 		return 0;
-	lnl_why_say(why, last->out == LNL_CERT_V1
-				 ? "ca: an X.509 v1 certificate, which wolfSSL refuses: "
-				 : "ca: not the certificate of a CA: ",
+	lnl_why_say(why,
+		    last->out == LNL_CERT_V1
+			    ? "ca: an X.509 v1 certificate, which wolfSSL refuses: "
+			    : "ca: not the certificate of a CA: ",
 		    last->subject, NULL);
 	return LNL_E_CERT;
 }

@@ -54,8 +54,8 @@ static int use_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct l
 			return LNL_E_CERT;
 		}
 	}
-	int code = wolfSSL_CTX_use_certificate_chain_buffer_format(
-		ctx, (const unsigned char *)all, (long)len, WOLFSSL_FILETYPE_PEM);
+	int code = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, (const unsigned char *)all,
+								   (long)len, WOLFSSL_FILETYPE_PEM);
 	lnl_release(env, all);
 	if (code == WOLFSSL_SUCCESS)
 		return 0;
@@ -77,8 +77,11 @@ static int use_key(WOLFSSL_CTX *ctx, const uint8_t *der, size_t len, const char 
 	if (code == MEMORY_E)
 		return LNL_E_NOMEM;
 	if (code != WOLFSSL_SUCCESS) {
-		lnl_why_say(why, setting, ": the private key is malformed, of a kind that is not supported, or of "
-			    "another kind than the certificate's", NULL);
+		lnl_why_say(
+			why, setting,
+			": the private key is malformed, of a kind that is not supported, or of "
+			"another kind than the certificate's",
+			NULL);
 		return LNL_E_KEY;
 	}
 	if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS) {
@@ -178,8 +181,9 @@ static int open_bundle(struct bundle *b, const struct lnl_blob *file, const char
 	*b = (struct bundle){ 0 };
 	if (p12 == NULL)
 		return LNL_E_NOMEM;
-	code = file->len > INT32_MAX ? ASN_PARSE_E
-				     : wc_d2i_PKCS12((const byte *)file->data, (word32)file->len, p12);
+	code = file->len > INT32_MAX
+		       ? ASN_PARSE_E
+		       : wc_d2i_PKCS12((const byte *)file->data, (word32)file->len, p12);
 	if (code != 0) {
 		lnl_why_say(why, "pkcs12: not a PKCS#12 file", NULL);
 		error = code == MEMORY_E ? LNL_E_NOMEM : LNL_E_KEY;
@@ -259,7 +263,8 @@ int lnl_key_load(WOLFSSL_CTX *ctx, struct lnl_store *store, const struct lnl_tls
 	if (s->cert.data == NULL && s->key.data == NULL)
 		return 0;
 	if (s->cert.data == NULL || s->key.data == NULL) {
-		lnl_why_say(why, s->cert.data == NULL ? "key: no cert for it" : "cert: no key for it",
+		lnl_why_say(why,
+			    s->cert.data == NULL ? "key: no cert for it" : "cert: no key for it",
 			    NULL);
 		return LNL_E_KEY;
 	}

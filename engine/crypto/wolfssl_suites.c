@@ -5,11 +5,10 @@
 #include <string.h>
 
 /* Forward secrecy and AEAD only; whoever needs more says so with tls-cipher. */
-static const char default_tls12[] =
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-	"DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256";
+static const char default_tls12[] = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+				    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+				    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				    "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256";
 static const char default_tls13[] =
 	"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
 
@@ -106,15 +105,18 @@ static int set_suites(WOLFSSL_CTX *ctx, const struct lnl_tls_settings *s, struct
 
 	lnl_writer_init(&w, names, sizeof(names) - 1);
 	if (s->version_max != LNL_TLS_1_2)
-		write_suites(&w, &tls13, s->ciphersuites != NULL ? s->ciphersuites : "DEFAULT", true);
+		write_suites(&w, &tls13, s->ciphersuites != NULL ? s->ciphersuites : "DEFAULT",
+			     true);
 	if (s->version_min != LNL_TLS_1_3)
-		write_suites(&w, &tls12, s->cipher_list != NULL ? s->cipher_list : "DEFAULT", false);
+		write_suites(&w, &tls12, s->cipher_list != NULL ? s->cipher_list : "DEFAULT",
+			     false);
 	if ((s->version_max != LNL_TLS_1_2 && tls13.found == 0) ||
 	    (s->version_min != LNL_TLS_1_3 && tls12.found == 0) || w.error != 0) {
-		lnl_why_add(why, w.error != 0	     ? "tls-cipher: the list is too long"
-				 : tls12.found == 0 && s->version_min != LNL_TLS_1_3
-					 ? "tls-cipher: no known cipher suite is left"
-					 : "tls-ciphersuites: no known cipher suite is left",
+		lnl_why_add(why,
+			    w.error != 0 ? "tls-cipher: the list is too long"
+			    : tls12.found == 0 && s->version_min != LNL_TLS_1_3
+				    ? "tls-cipher: no known cipher suite is left"
+				    : "tls-ciphersuites: no known cipher suite is left",
 			    NULL);
 		return LNL_E_INVAL;
 	}
@@ -131,11 +133,21 @@ static const struct {
 	const char *name;
 	uint16_t id;
 } groups[] = {
-	{ "X25519", 29 },	{ "secp256r1", 23 },	  { "prime256v1", 23 },
-	{ "P-256", 23 },	{ "secp384r1", 24 },	  { "P-384", 24 },
-	{ "secp521r1", 25 },	{ "P-521", 25 },	  { "X448", 30 },
-	{ "ffdhe2048", 256 },	{ "ffdhe3072", 257 },	  { "ffdhe4096", 258 },
-	{ "SecP256r1MLKEM768", 4587 }, { "X25519MLKEM768", 4588 }, { "SecP384r1MLKEM1024", 4589 },
+	{ "X25519", 29 },
+	{ "secp256r1", 23 },
+	{ "prime256v1", 23 },
+	{ "P-256", 23 },
+	{ "secp384r1", 24 },
+	{ "P-384", 24 },
+	{ "secp521r1", 25 },
+	{ "P-521", 25 },
+	{ "X448", 30 },
+	{ "ffdhe2048", 256 },
+	{ "ffdhe3072", 257 },
+	{ "ffdhe4096", 258 },
+	{ "SecP256r1MLKEM768", 4587 },
+	{ "X25519MLKEM768", 4588 },
+	{ "SecP384r1MLKEM1024", 4589 },
 };
 
 /* No post-quantum group: with OpenSSL 3.5 at the other end, to offer it costs another round trip. */
@@ -184,7 +196,8 @@ static int set_groups(WOLFSSL_CTX *ctx, const struct lnl_tls_settings *s, struct
 		lnl_why_add(why, "tls-groups: no known group is left", NULL);
 		return LNL_E_INVAL;
 	}
-	if (s->version_max != LNL_TLS_1_2 && wolfSSL_CTX_set_groups(ctx, ids, n) != WOLFSSL_SUCCESS) {
+	if (s->version_max != LNL_TLS_1_2 &&
+	    wolfSSL_CTX_set_groups(ctx, ids, n) != WOLFSSL_SUCCESS) {
 		lnl_why_add(why, "tls-groups: the list is not accepted", NULL);
 		return LNL_E_INVAL;
 	}

@@ -92,17 +92,28 @@ static const char *alert_name(int code)
 		int code;
 		const char *name;
 	} rows[] = {
-		{ 10, "unexpected message" },	 { 20, "bad record MAC" },
-		{ 22, "record overflow" },	 { 40, "handshake failure" },
-		{ 42, "bad certificate" },	 { 43, "unsupported certificate" },
-		{ 44, "certificate revoked" },	 { 45, "certificate expired" },
-		{ 46, "certificate unknown" },	 { 47, "illegal parameter" },
-		{ 48, "unknown CA" },		 { 49, "access denied" },
-		{ 50, "decode error" },		 { 51, "decrypt error" },
-		{ 70, "protocol version" },	 { 71, "insufficient security" },
-		{ 80, "internal error" },	 { 90, "user cancelled" },
-		{ 109, "missing extension" },	 { 112, "unrecognized name" },
-		{ 116, "certificate required" }, { 120, "no application protocol" },
+		{ 10, "unexpected message" },
+		{ 20, "bad record MAC" },
+		{ 22, "record overflow" },
+		{ 40, "handshake failure" },
+		{ 42, "bad certificate" },
+		{ 43, "unsupported certificate" },
+		{ 44, "certificate revoked" },
+		{ 45, "certificate expired" },
+		{ 46, "certificate unknown" },
+		{ 47, "illegal parameter" },
+		{ 48, "unknown CA" },
+		{ 49, "access denied" },
+		{ 50, "decode error" },
+		{ 51, "decrypt error" },
+		{ 70, "protocol version" },
+		{ 71, "insufficient security" },
+		{ 80, "internal error" },
+		{ 90, "user cancelled" },
+		{ 109, "missing extension" },
+		{ 112, "unrecognized name" },
+		{ 116, "certificate required" },
+		{ 120, "no application protocol" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -119,10 +130,7 @@ static int fail_certificate(struct lnl_tls *t, int code)
 		lnl_why_say(&t->why,
 			    t->failure == LNL_CERT_MISSING ? "the peer sent no certificate"
 							   : "the peer's certificate is refused: ",
-			    t->failure == LNL_CERT_MISSING
-				    ? NULL
-				    : wolfSSL_ERR_reason_error_string((unsigned long)-code),
-			    NULL);
+			    t->failure == LNL_CERT_MISSING ? NULL : lnl_verify_text(code), NULL);
 	}
 	t->error = LNL_E_CERT;
 	return t->error;
@@ -146,8 +154,7 @@ static int fail(struct lnl_tls *t, int code)
 		lnl_why_say(&t->why, "the peer refused: alert \"", alert_name(alerts.last_rx.code),
 			    "\"", NULL);
 	else
-		lnl_why_say(&t->why, "TLS failed: ",
-			    wolfSSL_ERR_reason_error_string((unsigned long)-code), NULL);
+		lnl_why_say(&t->why, "TLS failed: ", lnl_verify_text(code), NULL);
 	return t->error;
 }
 
@@ -191,6 +198,8 @@ int lnl_tls_read(struct lnl_tls *t, uint8_t *out, size_t cap)
 		return t->error;
 	if (!t->done)
 		return LNL_E_STATE;
+	if (cap == 0)
+		return 0;
 	int n = wolfSSL_read(t->ssl, out, cap < RECORD_MAX ? (int)cap : RECORD_MAX);
 	if (n > 0)
 		return n;

@@ -13,7 +13,7 @@
 /* A certificate of `ca`. */
 struct lnl_ca {
 	struct lnl_ca *next;
-	bool unfit;		    /* by what it is, not by date or CRL */
+	bool unfit;		   /* by what it is, not by date or CRL */
 	enum lnl_cert_failure out; /* why it is not trusted now; LNL_CERT_OK: it is */
 	uint64_t not_before, not_after;
 	char subject[LNL_NAME_MAX];
@@ -115,5 +115,7 @@ void lnl_tls_set_io(WOLFSSL_CTX *ctx);
 int lnl_verify_callback(int good, WOLFSSL_X509_STORE_CTX *x);
 /* What wolfSSL's error |code| says of a certificate; LNL_CERT_OK when it is about something else. */
 enum lnl_cert_failure lnl_verify_failure(int code);
+/* wolfSSL's own words for its error |code|; static storage. */
+const char *lnl_verify_text(int code);
 
 #endif

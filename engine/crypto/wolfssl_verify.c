@@ -13,33 +13,20 @@ enum lnl_cert_failure lnl_verify_failure(int code)
 		int code;
 		enum lnl_cert_failure failure;
 	} rows[] = {
-		{ ASN_NO_SIGNER_E, LNL_CERT_UNTRUSTED },
-		{ ASN_SELF_SIGNED_E, LNL_CERT_UNTRUSTED },
-		{ ASN_AFTER_DATE_E, LNL_CERT_EXPIRED },
-		{ ASN_BEFORE_DATE_E, LNL_CERT_NOT_YET },
-		{ CRL_CERT_REVOKED, LNL_CERT_REVOKED },
-		{ CRL_MISSING, LNL_CERT_CRL },
-		{ CRL_CERT_DATE_ERR, LNL_CERT_CRL },
-		{ ASN_CRL_NO_SIGNER_E, LNL_CERT_CRL },
-		{ ASN_CRL_CONFIRM_E, LNL_CERT_CRL },
-		{ KEYUSE_SIGNATURE_E, LNL_CERT_KU },
-		{ KEYUSE_ENCIPHER_E, LNL_CERT_KU },
-		{ EXTKEYUSE_AUTH_E, LNL_CERT_EKU },
-		{ NO_PEER_CERT, LNL_CERT_MISSING },
-		{ ASN_VERSION_E, LNL_CERT_V1 },
-		{ RSA_KEY_SIZE_E, LNL_CERT_WEAK },
-		{ ECC_KEY_SIZE_E, LNL_CERT_WEAK },
-		{ ASN_SIG_HASH_E, LNL_CERT_WEAK },
-		{ HASH_TYPE_E, LNL_CERT_WEAK },
-		{ MAX_CHAIN_ERROR, LNL_CERT_BAD },
-		{ NOT_CA_ERROR, LNL_CERT_BAD },
-		{ VERIFY_CERT_ERROR, LNL_CERT_BAD },
-		{ PEER_KEY_ERROR, LNL_CERT_BAD },
-		{ ECC_PEERKEY_ERROR, LNL_CERT_BAD },
-		{ EXTKEYUSAGE_E, LNL_CERT_BAD },
-		{ ASN_PATHLEN_SIZE_E, LNL_CERT_BAD },
-		{ ASN_PATHLEN_INV_E, LNL_CERT_BAD },
-		{ ASN_NAME_INVALID_E, LNL_CERT_BAD },
+		{ ASN_NO_SIGNER_E, LNL_CERT_UNTRUSTED }, { ASN_SELF_SIGNED_E, LNL_CERT_UNTRUSTED },
+		{ ASN_AFTER_DATE_E, LNL_CERT_EXPIRED },	 { ASN_BEFORE_DATE_E, LNL_CERT_NOT_YET },
+		{ CRL_CERT_REVOKED, LNL_CERT_REVOKED },	 { CRL_MISSING, LNL_CERT_CRL },
+		{ CRL_CERT_DATE_ERR, LNL_CERT_CRL },	 { ASN_CRL_NO_SIGNER_E, LNL_CERT_CRL },
+		{ ASN_CRL_CONFIRM_E, LNL_CERT_CRL },	 { KEYUSE_SIGNATURE_E, LNL_CERT_KU },
+		{ KEYUSE_ENCIPHER_E, LNL_CERT_KU },	 { KEYUSAGE_E, LNL_CERT_KU },
+		{ EXTKEYUSE_AUTH_E, LNL_CERT_EKU },	 { NO_PEER_CERT, LNL_CERT_MISSING },
+		{ ASN_VERSION_E, LNL_CERT_V1 },		 { RSA_KEY_SIZE_E, LNL_CERT_WEAK },
+		{ ECC_KEY_SIZE_E, LNL_CERT_WEAK },	 { ASN_SIG_HASH_E, LNL_CERT_WEAK },
+		{ HASH_TYPE_E, LNL_CERT_WEAK },		 { MAX_CHAIN_ERROR, LNL_CERT_BAD },
+		{ NOT_CA_ERROR, LNL_CERT_BAD },		 { VERIFY_CERT_ERROR, LNL_CERT_BAD },
+		{ PEER_KEY_ERROR, LNL_CERT_BAD },	 { ECC_PEERKEY_ERROR, LNL_CERT_BAD },
+		{ EXTKEYUSAGE_E, LNL_CERT_BAD },	 { ASN_PATHLEN_SIZE_E, LNL_CERT_BAD },
+		{ ASN_PATHLEN_INV_E, LNL_CERT_BAD },	 { ASN_NAME_INVALID_E, LNL_CERT_BAD },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -48,6 +35,12 @@ enum lnl_cert_failure lnl_verify_failure(int code)
 	}
 	/* The parser's own range: whatever it did not like, it found in a certificate. */
 	return code <= ASN_PARSE_E && code >= ASN_ALT_NAME_E ? LNL_CERT_BAD : LNL_CERT_OK;
+}
+
+const char *lnl_verify_text(int code)
+{
+	/* Negative as it is: 5.5.4 knows no other numbers. */
+	return wolfSSL_ERR_reason_error_string((unsigned long)code);
 }
 
 /* ---- one sentence a cause ---- */
@@ -89,8 +82,9 @@ static enum lnl_cert_failure explain_untrusted(struct lnl_tls *t, const struct l
 		lnl_why_add(&t->why, "no valid CRL for the CA certificate ", ca->subject, NULL);
 		break;
 	case LNL_CERT_V1:
-		lnl_why_add(&t->why, "the CA certificate is X.509 v1, which wolfSSL refuses: ",
-			    ca->subject, NULL);
+		lnl_why_add(&t->why,
+			    "the CA certificate is X.509 v1, which wolfSSL refuses: ", ca->subject,
+			    NULL);
 		break;
 	default:
 		lnl_why_add(&t->why, "not usable as a CA: ", ca->subject, NULL);
@@ -107,7 +101,8 @@ static void explain_crl(struct lnl_tls *t, const struct lnl_cert *c)
 	if (crl == NULL)
 		lnl_why_say(&t->why, "no CRL of ", c->issuer, " to check ", subject_of(c), NULL);
 	else if (crl->next_update <= t->conf->env->wallclock(t->conf->env->ctx))
-		lnl_why_say(&t->why, "the CRL of ", c->issuer, " is out of date, next update was due ",
+		lnl_why_say(&t->why, "the CRL of ", c->issuer,
+			    " is out of date, next update was due ",
 			    lnl_why_date(date, crl->next_update), "; it is needed to check ",
 			    subject_of(c), NULL);
 	else
@@ -147,25 +142,28 @@ static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_fa
 			    ", verify-x509-name ", t->conf->name, NULL);
 		break;
 	case LNL_CERT_KU:
-		lnl_why_say(&t->why, c->has_ku ? "certificate's key usage does not allow this: "
-					       : "certificate has no key usage: ",
+		lnl_why_say(&t->why,
+			    c->has_ku ? "certificate's key usage does not allow this: "
+				      : "certificate has no key usage: ",
 			    subject_of(c), NULL);
 		break;
 	case LNL_CERT_EKU:
 		lnl_why_say(&t->why,
 			    c->has_eku ? "certificate's extended key usage does not allow this: "
 				       : "certificate has no extended key usage: ",
-			    subject_of(c), t->conf->server ? ", clientAuth is needed"
-							   : ", serverAuth is needed",
+			    subject_of(c),
+			    t->conf->server ? ", clientAuth is needed" : ", serverAuth is needed",
 			    NULL);
 		break;
 	case LNL_CERT_FINGERPRINT:
-		lnl_why_say(&t->why, "certificate's fingerprint is not among those of peer-fingerprint: ",
+		lnl_why_say(&t->why,
+			    "certificate's fingerprint is not among those of peer-fingerprint: ",
 			    subject_of(c), NULL);
 		break;
 	case LNL_CERT_V1:
-		lnl_why_say(&t->why, "certificate is X.509 v1, which wolfSSL refuses: ",
-			    subject_of(c), NULL);
+		lnl_why_say(&t->why,
+			    "certificate is X.509 v1, which wolfSSL refuses: ", subject_of(c),
+			    NULL);
 		break;
 	case LNL_CERT_WEAK:
 		lnl_why_say(&t->why, "certificate's key or signature is too weak: ", subject_of(c),
@@ -173,9 +171,10 @@ static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_fa
 		break;
 	default:
 		lnl_why_say(&t->why, "certificate is refused: ", subject_of(c), ": ",
-			    c->embedded_nul ? "a NUL byte in a name"
-					    : wolfSSL_ERR_reason_error_string((unsigned long)-code),
-			    NULL);
+			    c->embedded_nul		? "a NUL byte in a name"
+			    : code == ASN_SIG_CONFIRM_E ? "its signature is not one of "
+							: lnl_verify_text(code),
+			    code == ASN_SIG_CONFIRM_E ? c->issuer : NULL, NULL);
 		break;
 	}
 }
@@ -184,8 +183,10 @@ static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_fa
 
 static bool has_key_usage(const struct lnl_tls_conf *conf, const struct lnl_cert *c)
 {
-	/* digitalSignature, keyEncipherment, keyAgreement: one of them is what TLS needs. */
-	if (conf->require_ku && (!c->has_ku || (c->ku & 0xa8) == 0))
+	if (conf->require_ku && !c->has_ku)
+		return false;
+	/* digitalSignature, keyEncipherment, keyAgreement: one of them TLS needs (5.5.4 does not look under 1.3). */
+	if (c->has_ku && (c->ku & 0xa8) == 0)
 		return false;
 	if (conf->n_ku == 0)
 		return true;

@@ -3,8 +3,8 @@
 #ifndef LNL_TEST_CRYPTO_ENV_H
 #define LNL_TEST_CRYPTO_ENV_H
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 #include "crypto/crypto.h"
 
-/* 2026-01-01 00:00:00 UTC: what "now" is to every certificate in pki/. */
+/* 2026-01-01 00:00:00 UTC: "now" to every certificate in pki/. */
 #define TEST_NOW UINT64_C(1767225600)
 
 struct test_env {

@@ -187,8 +187,8 @@ static void hmacs_known(void **state)
 		lnl_hmac_free(h);
 
 		memset(key, 0xaa, sizeof(key));
-		assert_int_equal(
-			lnl_hmac_new(&h, &world.env, answers[i].digest, key, sizeof(key)), 0);
+		assert_int_equal(lnl_hmac_new(&h, &world.env, answers[i].digest, key, sizeof(key)),
+				 0);
 		assert_int_equal(lnl_hmac_run(h, &(struct lnl_piece){ larger, strlen(larger) }, 1,
 					      out),
 				 0);
@@ -229,14 +229,12 @@ static void prf_known(void **state)
 			    "9c6876df8467a4fa34cbe95fdc22977f");
 	for (size_t i = 0; i < sizeof(seed); i++)
 		seed[i] = (uint8_t)(0x80 + i);
-	assert_int_equal(lnl_prf_tls10(out, 256, secret, 48, "OpenVPN key expansion", seed, 80),
-			 0);
+	assert_int_equal(lnl_prf_tls10(out, 256, secret, 48, "OpenVPN key expansion", seed, 80), 0);
 	test_hex_equal(out, "8165979a5eb21fb80c8b24c7e0a9beec9a88c326860f8d2f3346a1c0d9d75831");
 	assert_int_equal(lnl_digest(LNL_DIGEST_SHA256, out, 256, digest), 0);
 	test_hex_equal(digest, "2e3d1e3a1d584c88c262eff93962e28c91da0e9c9ba0d90a5e568870649a27a5");
 	/* An odd secret: its halves share a byte. */
-	assert_int_equal(lnl_prf_tls10(out, 20, secret, 47, "test", (const uint8_t *)"\0\1", 2),
-			 0);
+	assert_int_equal(lnl_prf_tls10(out, 20, secret, 47, "test", (const uint8_t *)"\0\1", 2), 0);
 	test_hex_equal(out, "d2037de10d0e474c8451782cc279c68c53c9b404");
 }
 

@@ -89,7 +89,8 @@ static void aead_known(void **state)
 		test_hex(nonce, sizeof(nonce), aead_answers[i].nonce);
 		size_t ad_len = test_hex(ad, sizeof(ad), aead_answers[i].ad);
 		size_t len = test_hex(text, sizeof(text), aead_answers[i].text);
-		assert_int_equal(test_hex(sealed, sizeof(sealed), aead_answers[i].sealed), len + 16);
+		assert_int_equal(test_hex(sealed, sizeof(sealed), aead_answers[i].sealed),
+				 len + 16);
 		assert_int_equal(lnl_aead_new(&a, &world.env, aead_answers[i].cipher, key), 0);
 		assert_int_equal(lnl_aead_seal(a, nonce, ad, ad_len, got, text, len, tag), 0);
 		assert_memory_equal(got, sealed, len);
@@ -152,8 +153,9 @@ static void aead_every_length(void **state)
 			pattern(p, n, (unsigned)(n & 0xff));
 			assert_int_equal(lnl_aead_seal(a, nonce, ad, n % 21, p, p, n, p + n), 0);
 			memcpy(again, p, n);
-			assert_int_equal(
-				lnl_aead_open(a, nonce, ad, n % 21, again, again, n, p + n), 0);
+			assert_int_equal(lnl_aead_open(a, nonce, ad, n % 21, again, again, n,
+						       p + n),
+					 0);
 			uint8_t last = (uint8_t)((n - 1) * 7 + (n & 0xff));
 			assert_true(n == 0 || again[n - 1] == last);
 			used += n + 16;
@@ -193,9 +195,9 @@ static void aead_refuses_changes(void **state)
 				assert_int_equal(lnl_aead_new(&other, &world.env,
 							      aead_bulk[c].cipher, all),
 						 0);
-				assert_int_equal(
-					lnl_aead_open(other, nonce, ad, 8, out, text, 40, tag),
-					LNL_E_AUTH);
+				assert_int_equal(lnl_aead_open(other, nonce, ad, 8, out, text, 40,
+							       tag),
+						 LNL_E_AUTH);
 				lnl_aead_free(other);
 			} else {
 				assert_int_equal(lnl_aead_open(a, nonce, ad, 8, out, text, 40, tag),
@@ -263,10 +265,13 @@ static void cbc_known(void **state)
 
 		test_hex(key, sizeof(key), cbc_answers[i].key);
 		test_hex(iv, sizeof(iv), "000102030405060708090a0b0c0d0e0f");
-		test_hex(text, sizeof(text), "6bc1bee22e409f96e93d7e117393172a"
-					     "ae2d8a571e03ac9c9eb76fac45af8e51");
-		assert_int_equal(lnl_cbc_new(&out, &world.env, cbc_answers[i].cipher, key, true), 0);
-		assert_int_equal(lnl_cbc_new(&in, &world.env, cbc_answers[i].cipher, key, false), 0);
+		test_hex(text, sizeof(text),
+			 "6bc1bee22e409f96e93d7e117393172a"
+			 "ae2d8a571e03ac9c9eb76fac45af8e51");
+		assert_int_equal(lnl_cbc_new(&out, &world.env, cbc_answers[i].cipher, key, true),
+				 0);
+		assert_int_equal(lnl_cbc_new(&in, &world.env, cbc_answers[i].cipher, key, false),
+				 0);
 		for (unsigned run = 0; run < 2; run++) {
 			assert_int_equal(lnl_cbc_run(out, iv, got, text, 32), 0);
 			test_hex_equal(got, cbc_answers[i].sealed);
@@ -292,8 +297,10 @@ static void cbc_every_length(void **state)
 		size_t used = 0;
 
 		pattern(key, sizeof(key), 1);
-		assert_int_equal(lnl_cbc_new(&out, &world.env, cbc_answers[c].cipher, key, true), 0);
-		assert_int_equal(lnl_cbc_new(&in, &world.env, cbc_answers[c].cipher, key, false), 0);
+		assert_int_equal(lnl_cbc_new(&out, &world.env, cbc_answers[c].cipher, key, true),
+				 0);
+		assert_int_equal(lnl_cbc_new(&in, &world.env, cbc_answers[c].cipher, key, false),
+				 0);
 		unsigned before = world.allocations, library_before = library_allocations;
 		for (size_t n = 16; n < 16 * 90; n += 16) {
 			pattern(iv, sizeof(iv), (unsigned)(n & 0xff));

@@ -61,7 +61,8 @@ static void exporter_agrees(struct pair *p)
 
 	for (unsigned end = 0; end < 2; end++) {
 		for (unsigned i = 0; i < 2; i++)
-			assert_int_equal(lnl_tls_export(p->tls[end], labels[i], keys[end][i], 256), 0);
+			assert_int_equal(lnl_tls_export(p->tls[end], labels[i], keys[end][i], 256),
+					 0);
 		lnl_tls_exported(p->tls[end]);
 		assert_int_equal(lnl_tls_export(p->tls[end], labels[0], keys[end][0], 256),
 				 LNL_E_STATE);

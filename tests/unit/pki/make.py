@@ -195,9 +195,8 @@ def certificates(ca, key):
     put("eku_any", VPN, key, eku=(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,))
     put("eku_other", VPN, key, eku=(ExtendedKeyUsageOID.CODE_SIGNING,))
     put("ku_none", VPN, key, ku=None)
-    put("ku_encipher", VPN, key, ku=("key_encipherment",))
     put("ku_both", VPN, key, ku=("digital_signature", "key_encipherment"))
-    put("ku_certsign", VPN, key, ku=("key_cert_sign",))
+    put("ku_nothing", VPN, key, ku=("content_commitment",))
     put("expired", name(("CN", "old")), key, after=day(2025))
     put("future", name(("CN", "new")), key, before=day(2027))
     put("two_cns", name(("CN", "evil"), ("CN", "vpn.example.net")), key)
@@ -254,7 +253,7 @@ def chains(ca, key):
     emit("mid_gone", pem(gone.cert))
     emit("mid_gone_leaf", pem(gone.issue(VPN, key)))
     emit("mid_gone_crl", pem(gone.crl()))
-    for label, kw in (("mid_old", {"after": day(2025)}), ("mid_no_ca", {"is_ca": False}),
+    for label, kw in (("mid_old", {"after": day(2025)}), ("mid_no_ca", {"is_ca": False, "ku": False}),
                       ("mid_bare", {"is_ca": None, "ku": False})):
         m = CA(name(("CN", label)), new_ec(), ca, **kw)
         emit(label, pem(m.cert))
