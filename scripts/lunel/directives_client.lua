@@ -401,6 +401,7 @@ rows["group"] = text "group"
 rows["nice"] = number "nice"
 rows["mlock"] = flag "mlock"
 rows["daemon"] = row(0, 1, "f", function(b, args) b:set("daemon", args[1] or true) end)
+rows["syslog"] = row(0, 1, "f", function(b, args) b:set("syslog", args[1] or true) end)
 rows["log"] = text "log"
 rows["log-append"] = text "log_append"
 rows["verb"] = number("verb", "f")

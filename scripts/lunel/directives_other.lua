@@ -38,8 +38,6 @@ ignore("names are resolved before each attempt, never through a dead tunnel", "p
 ignore("the remote and local addresses are looked up again for each attempt",
        "persist-local-ip persist-remote-ip")
 ignore("it damages packets for tests", "gremlin", warn)
-ignore("the log goes to standard output, or where log says; a supervisor hands it to syslog",
-       "syslog", warn)
 ignore("errors go to standard error anyway", "errors-to-stderr")
 ignore("a client's answer to each packet goes where the packet came from", "multihome")
 ignore("use tun-mtu instead; until then it is 1500", "link-mtu udp-mtu",

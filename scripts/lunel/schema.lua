@@ -154,6 +154,28 @@ local function finish_credentials(out, at)
   out.auth_user_pass = creds
 end
 
+-- Keys of tls that take a file.
+local FILES = {}
+for _, key in ipairs(client.tls_keys) do
+  if key[2].file or key[1] == "askpass" then FILES[key[1]] = true end
+end
+
+-- Paths become relative to the working directory, as those that are given without `cd`; where
+-- programs start stays in `workdir`.
+local function apply_cd(out)
+  local cd = out.cd
+  out.workdir, out.cd = cd, nil
+  if not cd then return end
+  local function join(path)
+    if type(path) ~= "string" or path:find("^/") or path:find("\n", 1, true) then return path end
+    return (cd:gsub("/+$", "")) .. "/" .. path
+  end
+  for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
+  if out.status then out.status.file = join(out.status.file) end
+  if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
+  for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
+end
+
 --- Checks |conf|, the table of a client. |origin| says where things were set: a text
 -- ("office.lua:3"), or a table from path ("tls.ca", "remotes[2]") to {file, line}; without it,
 -- conf.origin, which the profile importer leaves there. Returns the normalized table, or nil and
@@ -177,6 +199,7 @@ function M.check(conf, origin)
   finish_timers(out, at)
   finish_device(out, at)
   if #rep.errors > 0 then return nil, rep.errors end
+  apply_cd(out)
   return out
 end
 

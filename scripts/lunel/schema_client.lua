@@ -212,6 +212,7 @@ local tls = types.record({
     doc = "Wait before a control packet is sent again." },
   { "exit", boolean, default = false, doc = "Give up for good when TLS fails." },
 }, { text = "a table of TLS settings" })
+M.tls_keys = tls.keys
 
 local function lines(of, max) return list(of, { single = true, max = max or 256 }) end
 
@@ -409,6 +410,8 @@ M.groups = {
       doc = "Go to the background; the name for the log." },
     { "log", text { max = 4096 }, doc = "Log file, emptied at the start." },
     { "log_append", text { max = 4096 }, doc = "Log file, added to." },
+    { "syslog", types.either(true, text { max = 64 }),
+      doc = "Log to syslog; the name there." },
     { "verb", integer { min = 0, max = 11 }, default = 3,
       doc = "How much is logged; OpenVPN's default is 1, ours shows progress." },
     { "mute", integer { min = 0, max = 2 ^ 31 - 1 }, default = 0,
@@ -423,7 +426,7 @@ M.groups = {
       }, { text = "{ file, seconds }" }), doc = "File to write counters to." },
     { "status_version", integer { min = 1, max = 3 }, default = 1, doc = "Its format." },
     { "cd", text { max = 4096 },
-      doc = "Folder that relative paths start from: the launcher goes there first." },
+      doc = "Folder that the relative paths above, and programs, start from." },
   } },
   { "Programs", {
     { "script_security", integer { min = 0, max = 3 }, default = 2,
