@@ -31,8 +31,9 @@ static void look_at_clock(lua_State *L, lua_Debug *ar)
 		lua_sethook(L, look_at_clock, LUA_MASKCOUNT, 1);
 	}
 	lua_getinfo(L, "Sl", ar);
-	lua_pushfstring(L, "%s:%d: %s ran for more than its %d ms; what takes longer belongs in a "
-			   "task that waits (vpn.spawn)",
+	lua_pushfstring(L,
+			"%s:%d: %s ran for more than its %d ms; what takes longer belongs in a "
+			"task that waits (vpn.spawn)",
 			ar->short_src, ar->currentline, s->what, (int)(s->length / 1000));
 	lua_error(L);
 }
@@ -44,7 +45,7 @@ struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t le
 
 	if (outer.length)
 		outer.end -= now; /* what is left of it */
-	vm->slice = (struct lnl_slice){.end = now + length, .length = length, .what = what};
+	vm->slice = (struct lnl_slice){ .end = now + length, .length = length, .what = what };
 	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, STRIDE);
 	return outer;
 }
@@ -115,7 +116,7 @@ static int pass(lua_State *L)
 int lnl_call(struct lnl_vm *vm, const char *what, int64_t slice, lua_CFunction body, void *arg,
 	     struct lnl_fault *fault)
 {
-	struct door d = {.body = body, .arg = arg, .fault = fault};
+	struct door d = { .body = body, .arg = arg, .fault = fault };
 	struct lnl_slice outer = lnl_slice_enter(vm, what, slice);
 	int top = lua_gettop(vm->L);
 

@@ -8,8 +8,8 @@
 #include "bindings/objects.h"
 
 enum type {
-	TEXT,	/* const char *, a secret too */
-	BYTES,	/* struct lnl_bytes, a secret too */
+	TEXT,  /* const char *, a secret too */
+	BYTES, /* struct lnl_bytes, a secret too */
 	BOOL,
 	INT,
 	UNSIGNED,
@@ -17,8 +17,8 @@ enum type {
 	U32,
 	I64,
 	PROTO,
-	RETRY,	/* auth_retry */
-	LIST,	/* of texts, and its number beside it */
+	RETRY, /* auth_retry */
+	LIST,  /* of texts, and its number beside it */
 	REMOTES,
 	FINGERPRINTS,
 	KU,
@@ -32,11 +32,19 @@ struct option {
 	size_t at, count_at;
 };
 
-#define O(field, type)	    {#field, type, offsetof(struct lnl_tunnel_options, field), 0}
+#define O(field, type)                                                                             \
+	{                                                                                          \
+#field, type, offsetof(struct lnl_tunnel_options, field), 0                        \
+	}
 #define ON(field, n, type)                                                                         \
-	{#field, type, offsetof(struct lnl_tunnel_options, field),                                 \
-	 offsetof(struct lnl_tunnel_options, n)}
-#define R(field, type)	    {#field, type, offsetof(struct lnl_remote, field), 0}
+	{                                                                                          \
+#field, type, offsetof(struct lnl_tunnel_options, field),                          \
+			offsetof(struct lnl_tunnel_options, n)                                     \
+	}
+#define R(field, type)                                                                             \
+	{                                                                                          \
+#field, type, offsetof(struct lnl_remote, field), 0                                \
+	}
 
 static const struct option remote_options[] = {
 	R(host, TEXT),
@@ -48,7 +56,7 @@ static const struct option remote_options[] = {
 	R(explicit_exit_notify, INT),
 	R(mssfix, INT),
 	R(tun_mtu, INT),
-	{0},
+	{ 0 },
 };
 
 static const struct option tunnel_options[] = {
@@ -136,7 +144,7 @@ static const struct option tunnel_options[] = {
 	O(max_packet_size, UNSIGNED),
 	O(disable_occ, BOOL),
 	O(asks, UNSIGNED),
-	{0},
+	{ 0 },
 };
 
 static double number_in(lua_State *L, const char *name, double min, double max)
@@ -240,7 +248,7 @@ static void key_usages(lua_State *L, const char *name, uint16_t *out, size_t max
 /* { {"accept", "route "}, ... } */
 static void pull_filters(lua_State *L, const char *name, struct lnl_tunnel_options *o)
 {
-	static const char *const actions[] = {"accept", "ignore", "reject", NULL};
+	static const char *const actions[] = { "accept", "ignore", "reject", NULL };
 	const unsigned max = sizeof(o->pull_filter) / sizeof(*o->pull_filter);
 
 	luaL_checktype(L, -1, LUA_TTABLE);
@@ -304,9 +312,9 @@ static void set_list(lua_State *L, const struct option *o, char *base)
 /* The value is on top of the stack. */
 static void set_option(lua_State *L, const struct option *o, char *base)
 {
-	static const char *const protos[] = {"udp", "udp4", "udp6", "tcp", "tcp4", "tcp6", NULL};
-	static const char *const retries[] = {"none", "nointeract", "interact", NULL};
-	static const char *const checks[] = {"none", "subject", "name", "name-prefix", NULL};
+	static const char *const protos[] = { "udp", "udp4", "udp6", "tcp", "tcp4", "tcp6", NULL };
+	static const char *const retries[] = { "none", "nointeract", "interact", NULL };
+	static const char *const checks[] = { "none", "subject", "name", "name-prefix", NULL };
 	struct lnl_bytes *bytes;
 	void *at = base + o->at;
 

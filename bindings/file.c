@@ -45,7 +45,7 @@ static int grow(struct lnl_file *f, size_t *cap)
 /* Waits until |fd| can be read; 0 when the time is up. */
 static int wait_for(int fd, int64_t until)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int64_t left = until - milliseconds();
 
 	return left > 0 ? poll(&p, 1, (int)left) : 0;
@@ -93,7 +93,7 @@ int lnl_file_read(const char *path, struct lnl_file *f)
 	struct stat st;
 	int fd, rc;
 
-	*f = (struct lnl_file){0};
+	*f = (struct lnl_file){ 0 };
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return refuse(f, errno, NULL);
@@ -104,7 +104,8 @@ int lnl_file_read(const char *path, struct lnl_file *f)
 		f->mode = st.st_mode & 07777;
 		rc = check_kind(f, &st);
 		/* A pipe that nobody has opened for writing yet reads as ended. */
-		if (rc == 0 && S_ISFIFO(st.st_mode) && wait_for(fd, milliseconds() + LNL_FILE_WAIT) == 0)
+		if (rc == 0 && S_ISFIFO(st.st_mode) &&
+		    wait_for(fd, milliseconds() + LNL_FILE_WAIT) == 0)
 			rc = refuse(f, ETIMEDOUT, "nothing comes out of it");
 		if (rc == 0)
 			rc = read_all(fd, f);
@@ -126,5 +127,5 @@ void lnl_file_free(struct lnl_file *f)
 	if (f->data)
 		explicit_bzero(f->data, f->len);
 	free(f->data);
-	*f = (struct lnl_file){0};
+	*f = (struct lnl_file){ 0 };
 }

@@ -36,8 +36,8 @@ void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault
 		n = sizeof(first) - 1;
 	memcpy(first, fault->text, n);
 	first[n] = '\0';
-	lnl_record_text(&h->log, LNL_LEVEL_ERROR, "script.error", lnl_host_wallclock(h), "what", what,
-			"error", first);
+	lnl_record_text(&h->log, LNL_LEVEL_ERROR, "script.error", lnl_host_wallclock(h), "what",
+			what, "error", first);
 	/* The way there is for whoever looks closer. */
 	for (const char *p = fault->text + strcspn(fault->text, "\n"); *p;) {
 		size_t len = strcspn(++p, "\n");
@@ -46,8 +46,8 @@ void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault
 			len = sizeof(first) - 1;
 		memcpy(first, p, len);
 		first[len] = '\0';
-		lnl_record_text(&h->log, LNL_LEVEL_DEBUG, "script.traceback", lnl_host_wallclock(h), "what",
-				what, "line", first);
+		lnl_record_text(&h->log, LNL_LEVEL_DEBUG, "script.traceback", lnl_host_wallclock(h),
+				"what", what, "line", first);
 		p += strcspn(p, "\n");
 	}
 }

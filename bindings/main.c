@@ -53,7 +53,7 @@ static int beside_program(char *out, size_t size)
 static int find_scripts(char *out, size_t size)
 {
 	const char *given = secure_getenv("LUNEL_SCRIPTS");
-	const char *const places[] = {LUNEL_SCRIPTS_DIR, LUNEL_INSTALLED_SCRIPTS_DIR};
+	const char *const places[] = { LUNEL_SCRIPTS_DIR, LUNEL_INSTALLED_SCRIPTS_DIR };
 
 	if (given)
 		return snprintf(out, size, "%s", given) < (int)size && has_launcher(out);
@@ -101,7 +101,7 @@ static int launch(lua_State *L)
 
 int main(int argc, char **argv)
 {
-	struct start s = {.argc = argc, .argv = argv};
+	struct start s = { .argc = argc, .argv = argv };
 	lua_State *L;
 
 	if (!find_scripts(s.scripts, sizeof(s.scripts))) {

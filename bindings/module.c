@@ -64,7 +64,7 @@ static int push_crossing(lua_State *L)
 static int vm_call(lua_State *L)
 {
 	struct lnl_vm *vm = check_vm(L, 1);
-	struct crossing c = {.name = luaL_checkstring(L, 2)};
+	struct crossing c = { .name = luaL_checkstring(L, 2) };
 	struct lnl_fault fault;
 	int top = lua_gettop(L), rc;
 	bool fits = true;
@@ -136,7 +136,7 @@ static enum lnl_level level_field(lua_State *L, int index)
 static int host_policy(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
-	struct lnl_vm_options o = {0};
+	struct lnl_vm_options o = { 0 };
 	struct vm_value *v;
 	char err[sizeof(struct lnl_fault)];
 
@@ -178,8 +178,8 @@ static void add_signals(lua_State *L, struct lnl_engine *e)
 static int host_start(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
-	struct lnl_engine_options o = {0};
-	struct lnl_reason why = {{0}};
+	struct lnl_engine_options o = { 0 };
+	struct lnl_reason why = { { 0 } };
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
@@ -316,14 +316,20 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *methods, lu
 
 int luaopen_lunel_core(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-		{"build", core_build}, {"ciphers", core_ciphers}, {"host", core_host}, {NULL, NULL}};
+	static const luaL_Reg functions[] = { { "build", core_build },
+					      { "ciphers", core_ciphers },
+					      { "host", core_host },
+					      { NULL, NULL } };
 	static const luaL_Reg host[] = {
-		{"policy", host_policy}, {"start", host_start},	    {"attach", host_attach},
-		{"turn", host_turn},	 {"records", host_records}, {"close", host_close},
-		{NULL, NULL},
+		{ "policy", host_policy },
+		{ "start", host_start },
+		{ "attach", host_attach },
+		{ "turn", host_turn },
+		{ "records", host_records },
+		{ "close", host_close },
+		{ NULL, NULL },
 	};
-	static const luaL_Reg vm[] = {{"call", vm_call}, {"close", vm_close}, {NULL, NULL}};
+	static const luaL_Reg vm[] = { { "call", vm_call }, { "close", vm_close }, { NULL, NULL } };
 
 	new_type(L, HOST_TYPE, host, host_close);
 	new_type(L, VM_TYPE, vm, vm_close);

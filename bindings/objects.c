@@ -81,8 +81,10 @@ static int collect(lua_State *L)
 
 void lnl_secret_register(lua_State *L)
 {
-	static const luaL_Reg meta[] = {{"__tostring", to_string}, {"__gc", collect}, {NULL, NULL}};
-	static const luaL_Reg methods[] = {{"reveal", reveal}, {NULL, NULL}};
+	static const luaL_Reg meta[] = { { "__tostring", to_string },
+					 { "__gc", collect },
+					 { NULL, NULL } };
+	static const luaL_Reg methods[] = { { "reveal", reveal }, { NULL, NULL } };
 
 	luaL_newmetatable(L, SECRET_TYPE);
 	luaL_register(L, NULL, meta);

@@ -59,10 +59,10 @@ static int op_log(lua_State *L)
 	if (!lua_isnoneornil(L, 4))
 		luaL_checktype(L, 4, LUA_TTABLE);
 	if (h->engine)
-		lnl_record_collect(&h->log, h->engine); /* what the engine said before comes first */
+		lnl_record_collect(&h->log,
+				   h->engine); /* what the engine said before comes first */
 	lnl_record_script(L, &h->log, (enum lnl_level)level, luaL_checkstring(L, 2),
-			  luaL_checkstring(L, 3), lnl_host_wallclock(h),
-			  lua_istable(L, 4) ? 4 : 0);
+			  luaL_checkstring(L, 3), lnl_host_wallclock(h), lua_istable(L, 4) ? 4 : 0);
 	return 0;
 }
 
@@ -150,11 +150,12 @@ static const char **text_list(lua_State *L, int index)
 /* exec(argv, env or nil, input or nil, timeout) */
 static int op_exec(lua_State *L)
 {
-	struct lnl_bytes input = {0};
+	struct lnl_bytes input = { 0 };
 	const char **argv, **env = NULL;
 	double timeout = luaL_optnumber(L, 4, 0);
 
 	lnl_task_check(L, "vpn.exec");
+	lua_settop(L, 4);
 	luaL_checktype(L, 1, LUA_TTABLE);
 	argv = text_list(L, 1);
 	luaL_argcheck(L, argv[0] && argv[0][0], 1, "a program expected");
@@ -178,9 +179,9 @@ static int op_reply_remote(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lnl_config_remote(L, 2, &r);
-	return answer(L, lnl_reply_remote(engine_of(L), lnl_event_ticket(L, 1), &r,
-					  (int)luaL_optinteger(L, 3, 0) - 1,
-					  luaL_optnumber(L, 4, 0)));
+	return answer(L,
+		      lnl_reply_remote(engine_of(L), lnl_event_ticket(L, 1), &r,
+				       (int)luaL_optinteger(L, 3, 0) - 1, luaL_optnumber(L, 4, 0)));
 }
 
 static const char *optional_text(lua_State *L, int index)
@@ -222,6 +223,7 @@ static int op_reply_options(lua_State *L)
 	const char **list = NULL;
 	unsigned n = 0;
 
+	lua_settop(L, 3);
 	if (!lua_isnoneornil(L, 2)) {
 		luaL_checktype(L, 2, LUA_TTABLE);
 		list = text_list(L, 2);
@@ -249,7 +251,7 @@ static int op_reply_default(lua_State *L)
 static int op_tunnel_open(lua_State *L)
 {
 	struct lnl_tunnel_options o;
-	struct lnl_reason why = {{0}};
+	struct lnl_reason why = { { 0 } };
 	uint32_t handle = 0;
 	int rc;
 
@@ -283,8 +285,7 @@ static int op_tunnel_reconnect(lua_State *L)
 		lnl_config_remote(L, 3, &r);
 	}
 	return answer(L, lnl_tunnel_reconnect(engine_of(L), tunnel_at(L, 1), lua_toboolean(L, 2),
-					      given ? &r : NULL,
-					      (int)luaL_optinteger(L, 4, 0) - 1,
+					      given ? &r : NULL, (int)luaL_optinteger(L, 4, 0) - 1,
 					      luaL_optstring(L, 5, "asked for")));
 }
 
@@ -315,8 +316,8 @@ static void push_cert(lua_State *L, const struct lnl_cert_info *c)
 	const struct {
 		const char *name, *text;
 	} texts[] = {
-		{"subject", c->subject}, {"issuer", c->issuer}, {"cn", c->cn},
-		{"serial", c->serial},	 {"fingerprint", c->fingerprint},
+		{ "subject", c->subject }, { "issuer", c->issuer },	      { "cn", c->cn },
+		{ "serial", c->serial },   { "fingerprint", c->fingerprint },
 	};
 
 	lua_createtable(L, 0, 9);
@@ -357,11 +358,15 @@ static void push_asks(lua_State *L)
 		const char *name;
 		enum lnl_ask bit;
 	} asks[] = {
-		{"select_remote", LNL_ASK_SELECT_REMOTE}, {"credentials", LNL_ASK_CREDENTIALS},
-		{"challenge", LNL_ASK_CHALLENGE},	  {"verify_cert", LNL_ASK_VERIFY_CERT},
-		{"pulled", LNL_ASK_PULLED},		  {"up", LNL_ASK_UP},
-		{"down", LNL_ASK_DOWN},			  {"reconnect", LNL_ASK_RECONNECT},
-		{"control", LNL_ASK_CONTROL},
+		{ "select_remote", LNL_ASK_SELECT_REMOTE },
+		{ "credentials", LNL_ASK_CREDENTIALS },
+		{ "challenge", LNL_ASK_CHALLENGE },
+		{ "verify_cert", LNL_ASK_VERIFY_CERT },
+		{ "pulled", LNL_ASK_PULLED },
+		{ "up", LNL_ASK_UP },
+		{ "down", LNL_ASK_DOWN },
+		{ "reconnect", LNL_ASK_RECONNECT },
+		{ "control", LNL_ASK_CONTROL },
 	};
 
 	lua_createtable(L, 0, 9);
@@ -375,41 +380,41 @@ static void push_asks(lua_State *L)
 int lnl_ops_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"log", op_log},
-		{"now", op_now},
-		{"wallclock", op_wallclock},
-		{"where", op_where},
-		{"owner", op_owner},
-		{"as_owner", op_as_owner},
-		{"sleep", op_sleep},
-		{"resolve", op_resolve},
-		{"exec", op_exec},
-		{"spawn", lnl_task_spawn},
-		{"cancel", lnl_task_cancel},
-		{"cancel_owner", lnl_task_cancel_owner},
-		{"try", lnl_call_try},
-		{"reply_remote", op_reply_remote},
-		{"reply_credentials", op_reply_credentials},
-		{"reply_answer", op_reply_answer},
-		{"reply_verdict", op_reply_verdict},
-		{"reply_options", op_reply_options},
-		{"reply_reconnect", op_reply_reconnect},
-		{"reply_default", op_reply_default},
-		{"tunnel_open", op_tunnel_open},
-		{"tunnel_stop", op_tunnel_stop},
-		{"tunnel_reconnect", op_tunnel_reconnect},
-		{"tunnel_stats", op_tunnel_stats},
-		{"tunnel_state", op_tunnel_state},
-		{"tunnel_text", op_tunnel_text},
-		{"tunnel_chain", op_tunnel_chain},
-		{"secret", lnl_secret_new},
-		{"prompt", lnl_system_prompt},
-		{"read_file", lnl_system_read_file},
-		{"program", lnl_system_program},
-		{"exists", lnl_system_exists},
-		{"hostname", lnl_system_hostname},
-		{"pid", lnl_system_pid},
-		{NULL, NULL},
+		{ "log", op_log },
+		{ "now", op_now },
+		{ "wallclock", op_wallclock },
+		{ "where", op_where },
+		{ "owner", op_owner },
+		{ "as_owner", op_as_owner },
+		{ "sleep", op_sleep },
+		{ "resolve", op_resolve },
+		{ "exec", op_exec },
+		{ "spawn", lnl_task_spawn },
+		{ "cancel", lnl_task_cancel },
+		{ "cancel_owner", lnl_task_cancel_owner },
+		{ "try", lnl_call_try },
+		{ "reply_remote", op_reply_remote },
+		{ "reply_credentials", op_reply_credentials },
+		{ "reply_answer", op_reply_answer },
+		{ "reply_verdict", op_reply_verdict },
+		{ "reply_options", op_reply_options },
+		{ "reply_reconnect", op_reply_reconnect },
+		{ "reply_default", op_reply_default },
+		{ "tunnel_open", op_tunnel_open },
+		{ "tunnel_stop", op_tunnel_stop },
+		{ "tunnel_reconnect", op_tunnel_reconnect },
+		{ "tunnel_stats", op_tunnel_stats },
+		{ "tunnel_state", op_tunnel_state },
+		{ "tunnel_text", op_tunnel_text },
+		{ "tunnel_chain", op_tunnel_chain },
+		{ "secret", lnl_secret_new },
+		{ "prompt", lnl_system_prompt },
+		{ "read_file", lnl_system_read_file },
+		{ "program", lnl_system_program },
+		{ "exists", lnl_system_exists },
+		{ "hostname", lnl_system_hostname },
+		{ "pid", lnl_system_pid },
+		{ NULL, NULL },
 	};
 
 	lua_createtable(L, 0, 40);

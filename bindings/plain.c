@@ -97,7 +97,7 @@ bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index)
 /* The bytes are our own, of this very process: their form is not in doubt. */
 static const char *push_value(const char *at, lua_State *L)
 {
-	enum tag tag = (enum tag)*at++;
+	enum tag tag = (enum tag) * at++;
 	lua_Number number;
 	size_t len;
 
@@ -142,5 +142,5 @@ void lnl_plain_clear(struct lnl_plain *p)
 	if (p->data)
 		explicit_bzero(p->data, p->len);
 	free(p->data);
-	*p = (struct lnl_plain){0};
+	*p = (struct lnl_plain){ 0 };
 }

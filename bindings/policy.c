@@ -141,7 +141,8 @@ static int search(lua_State *L)
 			return luaL_error(L, "%s", lua_tostring(L, -1));
 		default:
 			lua_pop(L, 1);
-			lua_pushfstring(L, "%s\n\tno file '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
+			lua_pushfstring(L, "%s\n\tno file '%s'", lua_tostring(L, -2),
+					lua_tostring(L, -1));
 			lua_replace(L, -3);
 			lua_pop(L, 1);
 		}
@@ -152,10 +153,14 @@ static int search(lua_State *L)
 static void open_libraries(lua_State *L)
 {
 	static const luaL_Reg libraries[] = {
-		{"", luaopen_base},	{LUA_LOADLIBNAME, luaopen_package},
-		{LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string},
-		{LUA_MATHLIBNAME, luaopen_math}, {LUA_IOLIBNAME, luaopen_io},
-		{LUA_OSLIBNAME, luaopen_os},	 {LUA_BITLIBNAME, luaopen_bit},
+		{ "", luaopen_base },
+		{ LUA_LOADLIBNAME, luaopen_package },
+		{ LUA_TABLIBNAME, luaopen_table },
+		{ LUA_STRLIBNAME, luaopen_string },
+		{ LUA_MATHLIBNAME, luaopen_math },
+		{ LUA_IOLIBNAME, luaopen_io },
+		{ LUA_OSLIBNAME, luaopen_os },
+		{ LUA_BITLIBNAME, luaopen_bit },
 	};
 
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++) {
@@ -171,11 +176,13 @@ static void remove_names(lua_State *L)
 	static const struct {
 		const char *table, *name;
 	} names[] = {
-		{"_G", "newproxy"},  {"_G", "module"},	  {"_G", "gcinfo"},	{"_G", "getfenv"},
-		{"_G", "setfenv"},   {"os", "execute"},	  {"os", "exit"},	{"os", "setlocale"},
-		{"io", "popen"},     {"io", "stdin"},	  {"io", "read"},	{"package", "loadlib"},
-		{"package", "cpath"}, {"package", "seeall"}, {"package", "config"}, {"string", "dump"},
-		{"_G", "jit"},	     {"_G", "debug"},	  {"_G", "ffi"},
+		{ "_G", "newproxy" },	{ "_G", "module" },	 { "_G", "gcinfo" },
+		{ "_G", "getfenv" },	{ "_G", "setfenv" },	 { "os", "execute" },
+		{ "os", "exit" },	{ "os", "setlocale" },	 { "io", "popen" },
+		{ "io", "stdin" },	{ "io", "read" },	 { "package", "loadlib" },
+		{ "package", "cpath" }, { "package", "seeall" }, { "package", "config" },
+		{ "string", "dump" },	{ "_G", "jit" },	 { "_G", "debug" },
+		{ "_G", "ffi" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

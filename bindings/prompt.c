@@ -15,12 +15,12 @@
 /* A handler can reach nothing but what is global: the signal that came while a prompt waits. */
 static volatile sig_atomic_t caught;
 
-static void catch(int signo)
+static void catch (int signo)
 {
 	caught = signo;
 }
 
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 #define N_SIGNALS (sizeof(signals) / sizeof(*signals))
 
 /* Reads a line: its length, -1 on end or error or signal. */
@@ -59,7 +59,7 @@ static void write_text(int fd, const char *text, size_t len)
 
 static int ask(int fd, const char *text, bool echo, char *line, size_t size)
 {
-	struct sigaction sa = {.sa_handler = catch}, old[N_SIGNALS];
+	struct sigaction sa = { .sa_handler = catch }, old[N_SIGNALS];
 	struct termios was, is;
 	bool terminal = tcgetattr(fd, &was) == 0;
 	int n;

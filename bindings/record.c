@@ -24,12 +24,12 @@ struct lnl_record_node {
 	char store[SCRIPT_STORE];
 };
 
-static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
+static const char *const level_names[] = { "error", "warn", "info", "debug", "trace" };
 
 const char *lnl_level_name(enum lnl_level level)
 {
 	return (unsigned)level < sizeof(level_names) / sizeof(*level_names) ? level_names[level]
-									      : "trace";
+									    : "trace";
 }
 
 int lnl_level_of(const char *name)
@@ -86,13 +86,13 @@ static const char *keep(struct lnl_record_node *r, const char *text, size_t len)
 static void add_text(struct lnl_record_node *r, const char *name, const char *text, size_t len)
 {
 	if (r->n < SCRIPT_FIELDS)
-		r->field[r->n++] = (struct text_field){.name = name, .text = keep(r, text, len)};
+		r->field[r->n++] = (struct text_field){ .name = name, .text = keep(r, text, len) };
 }
 
 static void add_number(struct lnl_record_node *r, const char *name, double number)
 {
 	if (r->n < SCRIPT_FIELDS)
-		r->field[r->n++] = (struct text_field){.name = name, .number = number};
+		r->field[r->n++] = (struct text_field){ .name = name, .number = number };
 }
 
 void lnl_record_collect(struct lnl_record_queue *q, struct lnl_engine *e)
@@ -113,7 +113,8 @@ void lnl_record_collect(struct lnl_record_queue *q, struct lnl_engine *e)
 			if (f->type == LNL_FIELD_NUMBER)
 				add_number(r, f->name, (double)f->number);
 			else
-				add_text(r, f->name, f->text ? f->text : "", f->text ? strlen(f->text) : 0);
+				add_text(r, f->name, f->text ? f->text : "",
+					 f->text ? strlen(f->text) : 0);
 		}
 	}
 }
@@ -155,6 +156,11 @@ static void add_value(lua_State *L, struct lnl_record_node *r, const char *name)
 	add_text(r, name, text, len);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct text_field *)a)->name, ((const struct text_field *)b)->name);
+}
+
 void lnl_record_script(lua_State *L, struct lnl_record_queue *q, enum lnl_level level,
 		       const char *sub, const char *event, double when, int fields)
 {
@@ -178,6 +184,8 @@ void lnl_record_script(lua_State *L, struct lnl_record_queue *q, enum lnl_level 
 		}
 		lua_pop(L, 1);
 	}
+	/* A table has no order: one that does not change from run to run is better to read. */
+	qsort(r->field, r->n, sizeof(*r->field), by_name);
 }
 
 static void push_record(lua_State *L, const struct lnl_record_node *r)

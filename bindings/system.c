@@ -68,9 +68,8 @@ int lnl_system_program(lua_State *L)
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	for (; *path; path = *end ? end + 1 : end) {
 		end = path + strcspn(path, ":");
-		if (*path != '/' ||
-		    snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path, name) >=
-			    (int)sizeof(file))
+		if (*path != '/' || snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path,
+					     name) >= (int)sizeof(file))
 			continue;
 		if (access(file, X_OK) == 0) {
 			lua_pushstring(L, file);
@@ -111,7 +110,7 @@ static int set_nice(lua_State *L)
 /* Memory stays in RAM; the limit is raised first, where that is allowed, since a process without root may hit it later. */
 static int lock_memory(lua_State *L)
 {
-	struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
 
 	setrlimit(RLIMIT_MEMLOCK, &r);
 	return result(L, mlockall(MCL_CURRENT | MCL_FUTURE));
@@ -206,8 +205,8 @@ static int open_syslog(lua_State *L)
 
 static int write_syslog(lua_State *L)
 {
-	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
-	static const char *const names[] = {"error", "warn", "info", "debug", "trace", NULL};
+	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_DEBUG };
+	static const char *const names[] = { "error", "warn", "info", "debug", "trace", NULL };
 
 	syslog(priorities[luaL_checkoption(L, 1, "info", names)], "%s", luaL_checkstring(L, 2));
 	return 0;
@@ -219,7 +218,7 @@ static int notify(lua_State *L)
 	size_t len;
 	const char *state = luaL_checklstring(L, 1, &len);
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	size_t n = path ? strlen(path) : 0;
 	int fd;
 
@@ -264,7 +263,8 @@ static void push_signals(lua_State *L)
 		const char *name;
 		int number;
 	} list[] = {
-		{"term", SIGTERM}, {"int", SIGINT}, {"hup", SIGHUP}, {"usr1", SIGUSR1}, {"usr2", SIGUSR2},
+		{ "term", SIGTERM }, { "int", SIGINT },	  { "hup", SIGHUP },
+		{ "usr1", SIGUSR1 }, { "usr2", SIGUSR2 },
 	};
 
 	lua_createtable(L, 0, 5);
@@ -278,23 +278,23 @@ static void push_signals(lua_State *L)
 void lnl_system_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"read_file", lnl_system_read_file},
-		{"program", lnl_system_program},
-		{"exists", lnl_system_exists},
-		{"hostname", lnl_system_hostname},
-		{"pid", lnl_system_pid},
-		{"nice", set_nice},
-		{"mlock", lock_memory},
-		{"daemon", become_daemon},
-		{"detach", detach},
-		{"write_pid", create_pid_file},
-		{"openlog", open_syslog},
-		{"syslog", write_syslog},
-		{"notify", notify},
-		{"isatty", is_terminal},
-		{"euid", effective_user},
-		{"time", wall_time},
-		{NULL, NULL},
+		{ "read_file", lnl_system_read_file },
+		{ "program", lnl_system_program },
+		{ "exists", lnl_system_exists },
+		{ "hostname", lnl_system_hostname },
+		{ "pid", lnl_system_pid },
+		{ "nice", set_nice },
+		{ "mlock", lock_memory },
+		{ "daemon", become_daemon },
+		{ "detach", detach },
+		{ "write_pid", create_pid_file },
+		{ "openlog", open_syslog },
+		{ "syslog", write_syslog },
+		{ "notify", notify },
+		{ "isatty", is_terminal },
+		{ "euid", effective_user },
+		{ "time", wall_time },
+		{ NULL, NULL },
 	};
 
 	luaL_register(L, NULL, functions);

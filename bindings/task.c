@@ -139,10 +139,13 @@ void lnl_task_check(lua_State *L, const char *name)
 	struct lnl_vm *vm = lnl_vm_of(L);
 
 	if (!vm->current)
-		luaL_error(L, "%s cannot wait in %s; what waits belongs in a task: vpn.spawn(fn, ...)",
+		luaL_error(L,
+			   "%s cannot wait in %s; what waits belongs in a task: vpn.spawn(fn, ...)",
 			   name, vm->slice.what);
 	if (vm->current->co != L)
-		luaL_error(L, "%s cannot wait inside a coroutine of the script's own; use vpn.spawn", name);
+		luaL_error(L,
+			   "%s cannot wait inside a coroutine of the script's own; use vpn.spawn",
+			   name);
 	if (!engine_of(vm))
 		luaL_error(L, "%s cannot wait before the engine runs", name);
 }
@@ -233,7 +236,7 @@ static int resume(lua_State *L)
 
 static void step(struct lnl_vm *vm, struct lnl_task *t)
 {
-	struct step s = {.t = t};
+	struct step s = { .t = t };
 	struct lnl_fault fault;
 	uint64_t owner = vm->owner;
 	int rc;
@@ -290,7 +293,7 @@ static int expire(lua_State *L)
 
 bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 {
-	struct wake w = {.t = vm->tasks, .e = e};
+	struct wake w = { .t = vm->tasks, .e = e };
 	struct lnl_fault fault;
 	struct lnl_task *t;
 

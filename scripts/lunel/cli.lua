@@ -45,7 +45,9 @@ local function target(args, from)
   local first = args[from]
   if not first then return nil, "a file is missing" end
   if first:find("^%-%-") then return { kind = "args", args = rest(args, from) } end
-  if first:find("^%-") then return nil, ("unknown option '%s'; options begin with --"):format(first) end
+  if first:find("^%-") then
+    return nil, ("unknown option '%s'; options begin with --"):format(first)
+  end
   if first:find("%.lua$") then
     return { kind = "script", file = first, args = rest(args, from + 1) }
   end
@@ -59,9 +61,9 @@ local function target(args, from)
   return { kind = "args", args = list, file = first }
 end
 
---- What |args| ask for: { command = "run" or one of the commands, kind, file, args, features }; or nil
--- and what is wrong. |exists|(path) tells whether there is such a file: one named like a command wins
--- over a mistyped command, not over a command.
+--- What |args| ask for: { command = "run" or one of the commands, kind, file, args, features }; or
+-- nil and what is wrong. |exists|(path) tells whether there is such a file: one named like a
+-- command wins over a mistyped command, not over a command.
 function M.parse(args, exists)
   local first = args[1]
   if not first then return nil, "a file is missing" end

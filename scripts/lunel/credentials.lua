@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- User names, passwords, pass phrases and answers where no hook gives them: asked on the terminal, or
--- of systemd's password agents where there is none. Asking on the terminal blocks the control thread
--- (no other tunnel of this process can be negotiated meanwhile); packets flow on.
+--- User names, passwords, pass phrases and answers where no hook gives them: asked on the terminal,
+-- or of systemd's password agents where there is none. Asking on the terminal blocks the control
+-- thread (no other tunnel of this process can be negotiated meanwhile); packets flow on.
 local core = require "lunel.core"
 
 local M = {}
@@ -57,10 +57,12 @@ function M.challenge(_, ctx)
 end
 
 --- The private key's pass phrase, asked before anything runs.
-function M.passphrase(t) return ask("Pass phrase of the private key for " .. t.name, false, false) end
+function M.passphrase(t)
+  return ask("Pass phrase of the private key for " .. t.name, false, false)
+end
 
---- Asks for what t.options lacks while the terminal is there for sure: before the process goes to the
--- background. true, or nil and why not.
+--- Asks for what t.options lacks while the terminal is there for sure: before the process goes to
+-- the background. true, or nil and why not.
 function M.prepare(t)
   local o = t.options
   if not o.auth_user_pass or o.password or t.on.credentials or o.auth_token then return true end

@@ -27,7 +27,8 @@ end
 
 local function title(name) return "hook '" .. name .. "'" end
 
--- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the default.
+-- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the
+-- default.
 local function answer(name, ticket, reply, ...)
   local ok, err = core.try(title(name), reply, ...)
   if ok then return end
@@ -100,7 +101,8 @@ function handlers.select_remote(t, ev)
       bad_result("select_remote", remote, "a remote (vpn.remote{...}) or nil")
     end
     t.chosen = remote
-    return core.reply_remote(ev.ticket, schema_engine.remote(remote, t.conf), t:index_of(remote), delay)
+    return core.reply_remote(ev.ticket, schema_engine.remote(remote, t.conf),
+      t:index_of(remote), delay)
   end, ctx)
 end
 
@@ -154,7 +156,7 @@ end
 function handlers.up(t, ev)
   local s = instance.begin_session(t)
   local net = policy.net(ev)
-  s.ifname = net.ifname
+  s.ifname, s.up = net.ifname, true
   t.net, t.env = net, ev.env
   ask("up", ev, s.owner, function()
     if t.on.up then

@@ -58,7 +58,8 @@ function vpn.profile(path)
   return conf
 end
 
---- Adds |fn| as hook |name| of |conf|; where there is one already both run, and the first answer counts.
+--- Adds |fn| as hook |name| of |conf|; where there is one already both run, and the first answer
+-- counts.
 function vpn.hook(conf, name, fn)
   expect(conf, "table", "vpn.hook")
   expect(fn, "function", "vpn.hook")
@@ -120,8 +121,8 @@ function vpn.iso8601(t)
   return os.date("!%Y-%m-%dT%H:%M:%S", floor(t)) .. (".%03dZ"):format(ms)
 end
 
---- Seconds to wait after |n| failures: base, doubled each time up to max, less up to a fifth at random so
--- that many clients do not come back at once. |o|: base (1), max (300), jitter (0.2).
+--- Seconds to wait after |n| failures: base, doubled each time up to max, less up to a fifth at
+-- random so that many clients do not come back at once. |o|: base (1), max (300), jitter (0.2).
 function vpn.backoff(n, o)
   o = o or {}
   expect(n, "number", "vpn.backoff")
@@ -150,8 +151,8 @@ end
 
 vpn.resolve = core.resolve
 
---- Runs a program without a shell: { program, arguments..., env = {}, input =, timeout = 30 }. Waits; gives
--- { status, out, err, timeout }, or nil and why.
+--- Runs a program without a shell: { program, arguments..., env = {}, input =, timeout = 30 }.
+-- Waits; gives { status, out, err, timeout }, or nil and why.
 function vpn.exec(o)
   expect(o, "table", "vpn.exec")
   return instance.exec(o)

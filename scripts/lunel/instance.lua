@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- What runs in one policy VM: its configuration, its tunnels and their sessions. The launcher calls
--- the functions of this module by name, bindings/events.c calls `event`.
+--- What runs in one policy VM: its configuration, its tunnels and their sessions. The launcher
+-- calls the functions of this module by name, bindings/events.c calls `event`.
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
@@ -161,8 +161,8 @@ end
 
 -- ---- preparing and opening ----
 
---- Reads the files that the configuration names and, with |o.ask|, asks for credentials that it lacks
--- while there is a terminal for sure. true; or nil and the list of errors.
+--- Reads the files that the configuration names and, with |o.ask|, asks for credentials that it
+-- lacks while there is a terminal for sure. true; or nil and the list of errors.
 function M.prepare(o)
   local all = {}
   for _, t in ipairs(tunnels) do
@@ -231,7 +231,8 @@ function M.report_status()
   for handle, t in pairs(by_handle) do
     local s = core.tunnel_stats(handle) or { rx = 0, tx = 0, link_rx = 0, link_tx = 0 }
     core.log("info", "status", "counters", {
-      name = t.name, state = t.state, rx = s.rx, tx = s.tx, link_rx = s.link_rx, link_tx = s.link_tx,
+      name = t.name, state = t.state, rx = s.rx, tx = s.tx,
+      link_rx = s.link_rx, link_tx = s.link_tx,
     })
   end
   return true

@@ -84,10 +84,15 @@ function Run:flush()
   until #records == 0
 end
 
-function Run:note(level, event, fields, ...)
-  local r = { ts = core.time(), level = level, sub = "process", event = event, fields = fields, ... }
+-- A record of the launcher's own; the last arguments are its fields' names in order.
+function Run:put(level, sub, event, fields, ...)
   self:flush()
-  self.sink:write({ r }, 0)
+  self.sink:write({ { ts = core.time(), level = level, sub = sub, event = event, fields = fields,
+                      ... } }, 0)
+end
+
+function Run:note(level, event, fields, ...)
+  self:put(level, "process", event, fields, ...)
 end
 
 -- Calls the policy VM; its error is logged and nil returned.
@@ -100,10 +105,7 @@ end
 
 function Run:complain(text)
   for line in (text .. "\n"):gmatch("(.-)\n") do
-    local r = { ts = core.time(), level = "error", sub = "config", event = "error",
-                fields = { text = line }, "text" }
-    self:flush()
-    self.sink:write({ r }, 0)
+    self:put("error", "config", "error", { text = line }, "text")
   end
 end
 
@@ -178,8 +180,7 @@ local function start(run, plan)
   local build = core.build()
   run:note("info", "start", build, "version", "wolfssl", "luajit")
   for _, note in ipairs(plan.notes) do
-    run.sink:write({ { ts = core.time(), level = "warn", sub = "config", event = "note",
-                       fields = { text = note }, "text" } }, 0)
+    run:put("warn", "config", "note", { text = note }, "text")
   end
   local called, opened, errors = run.vm:call("open")
   if not called then return nil, { opened } end

@@ -31,6 +31,7 @@ M.sentences = {
   ["script.error"] = "Error in {what}: {error}",
   ["script.traceback"] = "  {line}",
   ["script.print"] = "{text}",
+  ["log.text"] = "{text}",
   ["config.note"] = "{text}",
   ["config.error"] = "{text}",
   ["process.signal"] = "{signal} received",
@@ -116,9 +117,7 @@ local function muted(self, r)
 end
 
 function Sink:emit(level, text, ts)
-  local r = { ts = ts, level = level, sub = "log", event = "text", fields = { text = text }, "text" }
-  M.sentences["log.text"] = "{text}"
-  self:put(r)
+  self:put { ts = ts, level = level, sub = "log", event = "text", fields = { text = text }, "text" }
 end
 
 function Sink:put(r)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- What happens when a tunnel goes up or down and the script does not say otherwise: DNS settings by
--- resolvectl or resolvconf, and OpenVPN's up and down programs where they are allowed.
+--- What happens when a tunnel goes up or down and the script does not say otherwise: DNS settings
+-- by resolvectl or resolvconf, and OpenVPN's up and down programs where they are allowed.
 local core = require "lunel.core"
 
 local M = {}
@@ -67,7 +67,9 @@ function resolvers.resolvconf(program, net)
 end
 
 local undo = {
-  resolvectl = function(program, ifname) return run({ program, "revert", ifname }, BASE_ENV, nil, 3) end,
+  resolvectl = function(program, ifname)
+    return run({ program, "revert", ifname }, BASE_ENV, nil, 3)
+  end,
   resolvconf = function(program, ifname)
     return run({ program, "-d", ifname .. ".lunel" }, BASE_ENV, nil, 3)
   end,
@@ -186,8 +188,8 @@ local function run_program(t, name, ev)
   return true
 end
 
---- After the hook `up`: DNS as |net| has it now, then the programs. false and why when one failed: the
--- tunnel ends, as with OpenVPN.
+--- After the hook `up`: DNS as |net| has it now, then the programs. false and why when one failed:
+-- the tunnel ends, as with OpenVPN.
 function M.up(t, net, ev)
   if not ev.restart or not t.dns_set then set_dns(t, net) end
   if ev.restart and not t.conf.up_restart then return true end

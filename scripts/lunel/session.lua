@@ -9,7 +9,7 @@ local M = {}
 local methods = {}
 
 --- Whether packets can flow right now.
-function methods.is_up(s) return s.up and not s.ended end
+function methods.is_up(s) return s.up == true and not s.ended end
 
 --- Counters: rx, tx (bytes through the tunnel), packets, drops; nil once the tunnel is gone.
 function methods.stats(s) return core.tunnel_stats(s.tunnel.handle) end
@@ -23,7 +23,8 @@ local function find(tunnel, match)
   end
 end
 
---- Connects anew: { remote = , or match = { field = value }, reason = , hard = true to close the device }.
+--- Connects anew: { remote = , or match = { field = value }, reason = , hard = true to close the
+-- device }.
 function methods.reconnect(s, o)
   o = o or {}
   local remote, index = o.remote, nil
@@ -32,20 +33,24 @@ function methods.reconnect(s, o)
     if not remote then error("session:reconnect: no remote matches", 2) end
   end
   if s.ended then return nil, "the session has ended" end
-  return core.tunnel_reconnect(s.tunnel.handle, o.hard or false,
-    remote and schema_engine.remote(remote, s.tunnel.conf) or nil, index or s.tunnel:index_of(remote),
+  local t = s.tunnel
+  return core.tunnel_reconnect(t.handle, o.hard or false,
+    remote and schema_engine.remote(remote, t.conf), index or remote and t:index_of(remote),
     o.reason or "asked for by a script")
 end
 
 --- Ends the tunnel for good.
-function methods.stop(s, reason) return core.tunnel_stop(s.tunnel.handle, reason or "stopped by a script") end
+function methods.stop(s, reason)
+  return core.tunnel_stop(s.tunnel.handle, reason or "stopped by a script")
+end
 
 --- Sends a text on the control channel.
 function methods.send(s, text) return core.tunnel_text(s.tunnel.handle, text) end
 
 local FIELDS = { remote = true, address = true, ifname = true, vars = true }
 local HIDDEN = { up = true, ended = true, owner = true, tunnel = true }
-local NAMES = { "is_up", "stats", "reconnect", "stop", "send", "remote", "address", "ifname", "vars" }
+local NAMES = { "is_up", "stats", "reconnect", "stop", "send", "remote", "address", "ifname",
+                "vars" }
 
 local meta = {
   __index = function(_, name)

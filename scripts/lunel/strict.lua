@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- Strict globals: reading a name that nobody set, or setting a new one, is an error with a hint. What
--- a script shares goes through modules and `local`.
+--- Strict globals: reading a name that nobody set, or setting a new one, is an error with a hint.
+-- What a script shares goes through modules and `local`.
 local suggest = require "lunel.suggest"
 
 local M = {}
