@@ -102,13 +102,15 @@ static bool find_key(const struct lnl_blob *b, struct lnl_pem *out)
 	return false;
 }
 
-static bool is_one_sequence(const uint8_t *der, size_t len)
+/* Whether |der| starts as PKCS#1, SEC1 and PKCS#8 all do: a sequence with a version in front. */
+static bool looks_like_key(const uint8_t *der, size_t len)
 {
-	struct lnl_reader r;
+	struct lnl_reader r, inner;
 	struct lnl_der d;
 
 	lnl_reader_init(&r, der, len);
-	return lnl_der_take(&r, LNL_DER_SEQUENCE, &d);
+	return lnl_der_enter(&r, LNL_DER_SEQUENCE, &inner) &&
+	       lnl_der_take(&inner, LNL_DER_INTEGER, &d) && d.len == 1 && d.data[0] <= 1;
 }
 
 static int use_pem_key(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct lnl_blob *key,
@@ -140,7 +142,7 @@ static int use_pem_key(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct
 	else
 		error = code == MEMORY_E ? LNL_E_NOMEM : LNL_E_KEY;
 	/* A wrong password decrypts to noise that the padding's check lets through once in 256 times. */
-	if (encrypted && error == LNL_E_KEY && code > 0 && !is_one_sequence(der, (size_t)code))
+	if (encrypted && error == LNL_E_KEY && code > 0 && !looks_like_key(der, (size_t)code))
 		error = password_error(0, "key", true, why);
 	else if (error == LNL_E_KEY && code <= 0)
 		lnl_why_say(why, "key: the private key is malformed", NULL);
@@ -237,6 +239,22 @@ static int use_bundle_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const s
 	return error;
 }
 
+/* wolfSSL takes a bundle's key out of its PKCS#8 wrapping, without which 5.9.2 knows no Ed25519 key (RFC 8410, 7). */
+static int use_bundle_key(WOLFSSL_CTX *ctx, const struct bundle *b, struct lnl_why *why)
+{
+	static const uint8_t head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05,
+					0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22 };
+	uint8_t wrapped[sizeof(head) + 34];
+
+	if (b->key_len != 34 || b->key[0] != LNL_DER_OCTETS)
+		return use_key(ctx, b->key, b->key_len, "pkcs12", why);
+	memcpy(wrapped, head, sizeof(head));
+	memcpy(wrapped + sizeof(head), b->key, 34);
+	int error = use_key(ctx, wrapped, sizeof(wrapped), "pkcs12", why);
+	lnl_secret_wipe(wrapped, sizeof(wrapped));
+	return error;
+}
+
 static int use_bundle(WOLFSSL_CTX *ctx, struct lnl_store *store, const struct lnl_tls_settings *s,
 		      struct lnl_why *why)
 {
@@ -247,7 +265,7 @@ static int use_bundle(WOLFSSL_CTX *ctx, struct lnl_store *store, const struct ln
 		return error;
 	error = use_bundle_chain(ctx, store->env, &b, &s->extra_certs, why);
 	if (error == 0)
-		error = use_key(ctx, b.key, b.key_len, "pkcs12", why);
+		error = use_bundle_key(ctx, &b, why);
 	for (const WC_DerCertList *c = b.others; c != NULL && error == 0 && s->ca.data == NULL;
 	     c = c->next)
 		error = lnl_store_add_der(store, c->buffer, c->bufferSz, why);
