@@ -116,8 +116,9 @@ check_tree() {
 		'include[ \t]*<curl/'
 	refuse 'nothing a peer sends may reach an assert' '^engine/' \
 		'(^|[^A-Za-z0-9_])assert[ \t]*\(|include[ \t]*<assert\.h>'
+	# Names and object identifiers are no secrets; these files compare tags and keys.
 	refuse 'secrets are compared in constant time' \
-		'^engine/(crypto/|data/(aead|cbc|epoch|key)|control/(wrap|cookie|keys))' '(^|[^A-Za-z0-9_])(memcmp|bcmp|strcmp)[ \t]*\('
+		'^engine/(crypto/(secret|fake|wolfssl|wolfssl_cipher)\.c|data/(aead|cbc|epoch|key)|control/(wrap|cookie|keys))' '(^|[^A-Za-z0-9_])(memcmp|bcmp|strcmp)[ \t]*\('
 	refuse 'no conditional compilation outside io and wolfssl*' \
 		'^(engine|bindings)/!^engine/(io/|crypto/wolfssl)' \
 		'^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)([^a-z]|$)' \
@@ -179,7 +180,7 @@ refuse_twin() {
 	plant bindings/planted_resume.c '	lua_resume(co, 0);'
 	plant bindings/planted_curl.c '#include <curl/curl.h>'
 	plant engine/io/planted_assert.c '	assert(length > 0);'
-	plant engine/crypto/planted_memcmp.c '	return memcmp(tag, computed, 16);'
+	plant engine/crypto/wolfssl_cipher.c '	return memcmp(tag, computed, 16);'
 	plant engine/data/aead_planted.c '	return memcmp(tag, computed, 16) == 0;'
 	plant engine/control/wrap_planted.c '	if (memcmp(tag, computed, 16))'
 	plant engine/data/planted_ifdef.c '#ifdef __linux__'
