@@ -109,7 +109,10 @@ rows["resolv-retry"] = number "resolv_retry"
 -- ---- sockets ----
 
 rows["nobind"] = row(0, 0, "fc", function(b) b:bind(false) end)
-rows["bind"] = row(0, 1, "fc", function(b, args) b:bind(args[1] or true) end)
+rows["bind"] = row(0, 1, "fc", function(b, args)
+  if args[1] == "ipv6only" then b:note("info", "ipv6only means nothing to a client") end
+  b:bind(true)
+end)
 rows["local"] = row(1, 3, "fc", function(b, args)
   if args[3] then
     b:fail("several local sockets with their own protocol are a server's: write `local ADDRESS`")
@@ -152,12 +155,10 @@ rows["lladdr"] = row(1, 1, "f", function(b, args)
   end)
 end)
 rows["persist-tun"] = flag("persist_tun", "fp")
-rows["persist-key"] = flag("persist_key", "fp")
 rows["tun-mtu"] = row(1, 2, "fcp", function(b, args)
   b:set("tun_mtu", value_of(args[1]))
   if args[2] then b:note("info", "the second number, for the options string, has no effect") end
 end)
-rows["tun-mtu-max"] = number("tun_mtu_max", "fc")
 rows["mssfix"] = row(0, 2, "fc", function(b, args)
   if not args[1] then return b:set("mssfix", nil) end
   if b:in_connection() then
@@ -176,7 +177,6 @@ rows["route-ipv6"] = words("route_ipv6", 1, 3, true)
 rows["route-gateway"] = words("route_gateway", 1, 1)
 rows["route-ipv6-gateway"] = words("route_ipv6_gateway", 1, 1)
 rows["route-metric"] = number("route_metric", "fp")
-rows["route-delay"] = numbers("route_delay", 0, 2, "fp")
 rows["route-nopull"] = flag "route_nopull"
 rows["route-noexec"] = flag "route_noexec"
 -- Flags of several lines add up.
@@ -186,7 +186,6 @@ end
 rows["redirect-gateway"] = redirect "redirect_gateway"
 rows["redirect-private"] = redirect "redirect_private"
 rows["block-ipv6"] = flag("block_ipv6", "fp")
-rows["allow-pull-fqdn"] = flag "allow_pull_fqdn"
 rows["dhcp-option"] = words("dhcp_option", 1, 3, true)
 rows["dns"] = words("dns", 2, 15, true)
 rows["pull-filter"] = row(2, 2, "f", function(b, args)
@@ -249,9 +248,15 @@ rows["tls-version-max"] = text "tls.version_max"
 rows["tls-cipher"] = text "tls.cipher"
 rows["tls-ciphersuites"] = text "tls.ciphersuites"
 rows["tls-groups"] = text "tls.groups"
-rows["tls-cert-profile"] = text "tls.cert_profile"
+rows["tls-cert-profile"] = row(1, 1, "f", function(b, args)
+  if args[1] == "insecure" or args[1] == "legacy" then
+    b:note("info", "certificates must be at least as strong as wolfSSL asks")
+  else
+    b:fail(("'%s' cannot be asked for; use tls-cipher, tls-groups and a CA with strong keys")
+      :format(args[1]))
+  end
+end)
 rows["tls-timeout"] = number("tls.timeout", "f")
-rows["tls-exit"] = flag "tls.exit"
 rows["remote-cert-tls"] = text "tls.remote_cert"
 rows["remote-cert-eku"] = text "tls.remote_cert_eku"
 rows["remote-cert-ku"] = row(0, 15, "f", function(b, args)
@@ -313,7 +318,8 @@ rows["compress"] = row(0, 1, "fp", function(b, args)
 end)
 rows["allow-compression"] = row(1, 1, "f", function(b, args)
   if args[1] == "asym" or args[1] == "yes" then b:note("warn", PACKETS_LOST)
-  else b:set("allow_compression", args[1]) end
+  elseif args[1] == "no" then b:note("info", "nothing is ever compressed")
+  else b:fail(("it is no, asym or yes, not '%s'"):format(args[1])) end
 end)
 
 -- ---- timers ----
@@ -409,10 +415,6 @@ rows["mute"] = number("mute", "f")
 rows["suppress-timestamps"] = flag "suppress_timestamps"
 rows["machine-readable-output"] = flag "machine_readable_output"
 rows["writepid"] = text "writepid"
-rows["status"] = row(1, 2, "f", function(b, args)
-  b:set("status", { args[1], value_of(args[2]) })
-end)
-rows["status-version"] = number "status_version"
 rows["cd"] = row(1, 1, "f", function(b, args) b:change_folder(args[1]) end)
 rows["echo"] = row(0, 15, "fp", function(b, args)
   b:note("info", "echo " .. table.concat(args, " "))
@@ -426,10 +428,7 @@ rows["up"] = script "up"
 rows["down"] = script "down"
 rows["route-up"] = script "route_up"
 rows["route-pre-down"] = script "route_pre_down"
-rows["ipchange"] = script "ipchange"
-rows["up-delay"] = flag "up_delay"
 rows["up-restart"] = flag "up_restart"
-rows["down-pre"] = flag "down_pre"
 
 -- ---- the file itself; the importer knows these ----
 

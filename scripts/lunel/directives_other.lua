@@ -68,6 +68,17 @@ ignore("it only hands facts to programs or plugins", "x509-track keying-material
 ignore("packets to the server never enter the tunnel, whatever the routes say",
        "allow-recursive-routing")
 ignore("memory is not counted in a file", "memstats")
+ignore("keys are always kept in memory over a reconnect", "persist-key")
+ignore("a server may ask for an MTU of at most 1600", "tun-mtu-max",
+       { level = "warn", where = "fc" })
+ignore("routes are set when the device is up, so that there is nothing to wait for", "route-delay")
+ignore("names in options that the server pushes are refused", "allow-pull-fqdn", warn)
+ignore("after a failure of TLS the next attempt follows; connect-retry-max bounds them",
+       "tls-exit", warn)
+ignore("counters go to the log on SIGUSR2", "status status-version", warn)
+ignore("no program runs when the server's address is known; `up` is told it", "ipchange", warn)
+ignore("the device is opened when the connection stands anyway", "up-delay")
+ignore("`down` runs before the device closes anyway", "down-pre")
 
 -- ---- refused ----
 

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- A configuration in the making: what directives set, with the line that each value came from, the
 -- notes for the log, and the errors.
+local lexer = require "lunel.profile_lexer"
+
 local M = {}
 
 local floor = math.floor
@@ -212,7 +214,7 @@ end
 
 function builder:script(key, command)
   self:set(key, command)
-  self.scripts[#self.scripts + 1] = { key = key, at = self.at, name = self.name }
+  self.scripts[#self.scripts + 1] = { command = command, at = self.at, name = self.name }
 end
 
 --- A number above what is so only counts from a place that is trusted.
@@ -231,14 +233,27 @@ function M.is_root_only(info)
   return floor(mode / 16) % 2 == 0 and floor(mode / 2) % 2 == 0
 end
 
+-- Programs whose work (DNS) is done here without them.
+local STAND_INS = { ["update-resolv-conf"] = true, ["update-resolv-conf.sh"] = true,
+                    ["update-systemd-resolved"] = true }
+
+local function is_replaced(command)
+  local words = lexer.words(command)
+  return words and words[1] and STAND_INS[words[1]:match("[^/]*$")] or false
+end
+
 function builder:finish_scripts()
   local allowed = self.security >= 2
   self.conf.script_security, self.conf.scripts_allowed = self.security, allowed
   if allowed then return end
   for _, script in ipairs(self.scripts) do
     self.at, self.name = script.at, script.name
-    self:note("warn", "the program does not run: script-security 2 must stand on the command line "
-      .. "or in a file that only root can write")
+    if is_replaced(script.command) then
+      self:note("info", "the program is not needed: DNS is set here")
+    else
+      self:note("warn", "the program does not run: script-security 2 must stand on the command "
+        .. "line or in a file that only root can write")
+    end
   end
 end
 

@@ -53,12 +53,7 @@ local function new_report(origin)
   return setmetatable({ errors = {}, roots = {}, origin = origin or {} }, report)
 end
 
--- What is said under another name: directives' own names, with hyphens too.
-local moved = setmetatable({}, { __index = function(_, key)
-  return type(key) == "string" and client.moved[key:gsub("-", "_")] or nil
-end })
-
-local root = types.record(client.keys, { text = "a table of settings", moved = moved })
+local root = types.record(client.keys, { text = "a table of settings", moved = client.moved })
 
 local function given(...)
   local n = 0
@@ -96,7 +91,7 @@ local function check_tls(tls, at, out)
 end
 
 local function finish_binding(out, at)
-  local bound = out["local"] or out.lport or out.bind
+  local bound = out["local"] or out.lport or out.bind or out.nobind == false
   if out.nobind and bound then
     at:child("nobind"):fail("it excludes local, lport and bind")
   end
@@ -171,7 +166,6 @@ local function apply_cd(out)
     return (cd:gsub("/+$", "")) .. "/" .. path
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
-  if out.status then out.status.file = join(out.status.file) end
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
 end

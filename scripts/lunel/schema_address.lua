@@ -63,13 +63,9 @@ function M.netmask(bits)
                                 floor(mask / 256) % 256, mask % 256)
 end
 
-local ROUTE_WORDS = { vpn_gateway = true, net_gateway = true, remote_host = true, default = true }
-
--- An address, one of route's own words, or a name to resolve.
-local function is_place(s)
-  return M.ipv4(s) ~= nil or ROUTE_WORDS[s] ~= nil
-    or M.is_hostname(s) and s:find("%a") ~= nil
-end
+local NETWORKS = { vpn_gateway = true, remote_host = true }
+local GATEWAYS = { vpn_gateway = true, net_gateway = true, default = true }
+local GATEWAYS6 = { vpn_gateway_ipv6 = true, net_gateway_ipv6 = true, default = true }
 
 local function fail(at, word, want)
   at:fail(("'%s' is not %s"):format(word, want))
@@ -92,13 +88,18 @@ function M.route(words, at)
     words[1] = base
     table.insert(words, 2, M.netmask(bits))
   end
-  if not is_place(words[1]) then return fail(at, words[1], "a network") end
+  if not NETWORKS[words[1]] and not M.ipv4(words[1]) then
+    return fail(at, words[1], "an IPv4 network (names are not resolved in routes)")
+  end
   local mask = words[2]
   if mask and mask ~= "default" then
     local n = M.ipv4(mask)
     if not n or not M.is_netmask(n) then return fail(at, mask, "a netmask") end
   end
-  if words[3] and not is_place(words[3]) then return fail(at, words[3], "a gateway") end
+  local gateway = words[3]
+  if gateway and not GATEWAYS[gateway] and not M.ipv4(gateway) then
+    return fail(at, gateway, "a gateway: an IPv4 address, vpn_gateway or net_gateway")
+  end
   if words[4] and not is_metric(words[4]) then return fail(at, words[4], "a metric") end
 end
 
@@ -112,9 +113,8 @@ end
 function M.route_ipv6(words, at)
   if not is_prefix6(words[1]) then return fail(at, words[1], "an IPv6 prefix") end
   local gateway = words[2]
-  if gateway and gateway ~= "default" and gateway ~= "net_gateway_ipv6"
-    and gateway ~= "net_gateway" and gateway ~= "vpn_gateway" and not M.is_ipv6(gateway) then
-    return fail(at, gateway, "an IPv6 gateway")
+  if gateway and not GATEWAYS6[gateway] and not M.is_ipv6(gateway) then
+    return fail(at, gateway, "a gateway: an IPv6 address, vpn_gateway_ipv6 or net_gateway_ipv6")
   end
   if words[3] and not is_metric(words[3]) then return fail(at, words[3], "a metric") end
 end
@@ -132,10 +132,10 @@ function M.ifconfig_ipv6(words, at)
   if words[2] and not M.is_ipv6(words[2]) then return fail(at, words[2], "an IPv6 address") end
 end
 
---- `route-gateway ADDRESS|NAME|dhcp`.
+--- `route-gateway ADDRESS`.
 function M.route_gateway(words, at)
-  if not M.ipv4(words[1]) and not M.is_hostname(words[1]) then
-    return fail(at, words[1], "an IPv4 address or \"dhcp\"")
+  if not M.ipv4(words[1]) then
+    return fail(at, words[1], "an IPv4 address")
   end
 end
 

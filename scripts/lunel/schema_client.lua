@@ -2,6 +2,7 @@
 --- The keys of `vpn.client {...}`: name, type, default, and a sentence for the reference.
 local types = require "lunel.schema_types"
 local address = require "lunel.schema_address"
+local other = require "lunel.directives_other"
 
 local M = {}
 
@@ -192,8 +193,6 @@ local tls = types.record({
   { "cipher", names, doc = "Cipher suites of TLS 1.2." },
   { "ciphersuites", names, doc = "Cipher suites of TLS 1.3." },
   { "groups", names, doc = "Groups for the key exchange." },
-  { "cert_profile", enum { "insecure", "legacy", "preferred", "suiteb" },
-    doc = "How strong certificates must be." },
   { "remote_cert", types.either(false, enum { "server", "client" }),
     doc = "Role that the server's certificate must be for; \"server\" unless another of these "
       .. "checks is set." },
@@ -210,7 +209,6 @@ local tls = types.record({
     doc = "SHA-256 fingerprints of the certificates the server may have." },
   { "timeout", seconds { min = 1, max = 3600 }, default = 2,
     doc = "Wait before a control packet is sent again." },
-  { "exit", boolean, default = false, doc = "Give up for good when TLS fails." },
 }, { text = "a table of TLS settings" })
 M.tls_keys = tls.keys
 
@@ -266,7 +264,7 @@ M.groups = {
   { "Sockets", {
     { "nobind", boolean,
       doc = "Use any local port; true unless local, lport or bind say otherwise." },
-    { "bind", types.either(true, enum { "ipv6only" }),
+    { "bind", boolean, default = false,
       doc = "Bind to a local port, 1194 unless lport says otherwise." },
     { "local", bind_address, doc = "Local address to connect from." },
     { "lport", integer { min = 0, max = 65535 }, doc = "Local port to connect from." },
@@ -289,10 +287,7 @@ M.groups = {
     { "dev_type", enum { "tun", "tap" },
       doc = "What it carries; needed when the name does not begin with it." },
     { "persist_tun", boolean, default = true, doc = "Keep the device over a reconnect." },
-    { "persist_key", boolean, default = true, doc = "Keep keys over a reconnect." },
     { "tun_mtu", mtu, default = 1500, doc = "MTU of the device." },
-    { "tun_mtu_max", integer { min = 1500, max = 65535 }, default = 1600,
-      doc = "Highest MTU that the server may set." },
     { "mssfix", types.tuple({
         { "value", integer { min = 0, max = 65535 }, required = true, doc = "Bytes; 0: off." },
         { "mode", enum { "mtu", "fixed" }, doc = "What the bytes count." },
@@ -313,10 +308,6 @@ M.groups = {
     { "route_ipv6_gateway", line(1, 1, address.route_ipv6_gateway),
       doc = "Gateway of the IPv6 routes." },
     { "route_metric", integer { min = 0, max = 2 ^ 31 - 1 }, doc = "Metric of the routes." },
-    { "route_delay", types.tuple({
-        { "seconds", seconds { min = 0 }, default = 0, doc = "Wait before routes are set." },
-        { "window", seconds { min = 0 }, default = 30, doc = "Patience when that fails." },
-      }, { text = "{ seconds, window }" }), doc = "Wait before routes are set." },
     { "route_nopull", boolean, default = false,
       doc = "Take no routes and no DNS from the server." },
     { "route_noexec", boolean, default = false, doc = "Do not set the routes." },
@@ -326,8 +317,6 @@ M.groups = {
       doc = "As redirect_gateway, but without the default route." },
     { "block_ipv6", boolean, default = false,
       doc = "Answer IPv6 packets with \"unreachable\" instead of leaking them." },
-    { "allow_pull_fqdn", boolean, default = false,
-      doc = "Names instead of addresses in pushed options." },
     { "dhcp_option", lines(line(1, 3)), doc = "DNS, DOMAIN, DOMAIN-SEARCH and their kin." },
     { "dns", lines(line(2, 15)), doc = "DNS: `search-domains ...`, `server N address ...`." },
     { "pull", boolean, default = true, doc = "Take options from the server." },
@@ -354,7 +343,6 @@ M.groups = {
     { "comp_lzo", enum({ "no" }), doc = "Framing of `comp-lzo no`; nothing is compressed." },
     { "compress", enum({ "stub", "stub-v2", "migrate" }),
       doc = "Framing of `compress`; nothing is compressed." },
-    { "allow_compression", enum({ "no" }), default = "no", doc = "Nothing is compressed." },
   } },
   { "Timers", {
     { "reneg_sec", seconds { min = 0 }, default = 3600,
@@ -420,11 +408,6 @@ M.groups = {
     { "machine_readable_output", boolean, default = false,
       doc = "Log with times as numbers and flags." },
     { "writepid", text { max = 4096 }, doc = "File to write the process id to." },
-    { "status", types.tuple({
-        { "file", text { max = 4096 }, required = true, doc = "File." },
-        { "seconds", seconds { min = 1 }, default = 60, doc = "How often." },
-      }, { text = "{ file, seconds }" }), doc = "File to write counters to." },
-    { "status_version", integer { min = 1, max = 3 }, default = 1, doc = "Its format." },
     { "cd", text { max = 4096 },
       doc = "Folder that the relative paths above, and programs, start from." },
   } },
@@ -437,10 +420,7 @@ M.groups = {
     { "down", types.command, doc = "Program to run when it is down." },
     { "route_up", types.command, doc = "Program to run when the routes are set." },
     { "route_pre_down", types.command, doc = "Program to run before they are taken back." },
-    { "ipchange", types.command, doc = "Program to run when the server is reached." },
-    { "up_delay", boolean, default = false, doc = "Open the device after the connection." },
     { "up_restart", boolean, default = false, doc = "Run up and down at reconnects too." },
-    { "down_pre", boolean, default = false, doc = "Run down before the device closes." },
     { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
       doc = "Hooks: functions that decide." },
   } },
@@ -452,29 +432,35 @@ for _, group in ipairs(M.groups) do
   for _, key in ipairs(group[2]) do M.keys[#M.keys + 1] = key end
 end
 
---- Where the settings of directives are that have another name here.
-M.moved = {
+-- Settings of directives that have another name here.
+local moved = {
   remote = "remotes go into 'remotes'", host = "remotes go into 'remotes'",
   port = "a port is a field of each remote", rport = "a port is a field of each remote",
-  proto = "the transport is a field of each remote", server_poll_timeout =
-    "it is named 'connect_timeout'",
-  client = "vpn.client says it", crl_verify = "it is 'tls.crl'", tls_auth = "it is 'tls.auth'",
-  tls_crypt = "it is 'tls.crypt'", tls_crypt_v2 = "it is 'tls.crypt_v2'",
-  tls_version_min = "it is 'tls.version_min'", tls_version_max = "it is 'tls.version_max'",
-  tls_cipher = "it is 'tls.cipher'", tls_ciphersuites = "it is 'tls.ciphersuites'",
-  tls_groups = "it is 'tls.groups'", tls_timeout = "it is 'tls.timeout'",
-  tls_exit = "it is 'tls.exit'", tls_cert_profile = "it is 'tls.cert_profile'",
-  remote_cert_tls = "it is 'tls.remote_cert'", ncp_ciphers = "it is named 'data_ciphers'",
+  proto = "the transport is a field of each remote",
+  server_poll_timeout = "it is named 'connect_timeout'", client = "vpn.client says it",
+  crl_verify = "it is 'tls.crl'", remote_cert_tls = "it is 'tls.remote_cert'",
+  ncp_ciphers = "it is named 'data_ciphers'",
 }
 for _, name in ipairs { "ca", "cert", "key", "pkcs12", "extra_certs", "askpass",
                         "key_direction", "remote_cert_ku", "remote_cert_eku",
                         "verify_x509_name", "peer_fingerprint" } do
-  M.moved[name] = ("it is 'tls.%s'"):format(name)
+  moved[name] = ("it is 'tls.%s'"):format(name)
+end
+for _, name in ipairs { "auth", "crypt", "crypt_v2", "version_min", "version_max", "cipher",
+                        "ciphersuites", "groups", "timeout" } do
+  moved["tls_" .. name] = ("it is 'tls.%s'"):format(name)
 end
 for _, name in ipairs(M.hooks) do
   if name ~= "up" and name ~= "down" then
-    M.moved[name] = ("hooks go into 'on': on = { %s = function ... end }"):format(name)
+    moved[name] = ("hooks go into 'on': on = { %s = function ... end }"):format(name)
   end
+end
+
+--- Where the setting |name| of a directive is that is no key here, or why it is none; or nil.
+function M.moved(name)
+  if type(name) ~= "string" then return nil end
+  local directive = other.rows[name:gsub("_", "-")]
+  return moved[name:gsub("-", "_")] or directive and directive.reason
 end
 
 return M

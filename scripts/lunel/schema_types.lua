@@ -279,7 +279,7 @@ function M.record(keys, o)
     end
     table.sort(unknown, function(a, b) return tostring(a) < tostring(b) end)
     for _, k in ipairs(unknown) do
-      local moved = o.moved and o.moved[k]
+      local moved = o.moved and o.moved(k)
       at:child(k):fail(moved and ("there is no key of this name; %s"):format(moved)
         or "there is no key of this name"
         .. (type(k) == "string" and suggest.hint(k, names) or ""))
