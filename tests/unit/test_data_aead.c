@@ -120,6 +120,30 @@ static void refuses_changed_bits(void **state)
 	}
 }
 
+/*
+ * A replayed id is refused before the tag is looked at: it costs nothing and does not count as
+ * forged.
+ */
+static void replay_comes_before_the_tag(void **state)
+{
+	(void)state;
+	const struct known *k = &knowns[0];
+	struct test_env env;
+	uint8_t wire[128];
+
+	test_env_init(&env);
+	struct lnl_keyslot *slot = slot_of(&env, k, true);
+	for (int i = 0; i < 2; i++) {
+		uint32_t len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
+		struct lnl_packet pkt = { wire, len, 0, 0 };
+		if (i == 1)
+			wire[10] ^= 1;
+		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, 4),
+				 i == 0 ? LNL_DROP_NONE : LNL_DROP_REPLAY);
+	}
+	lnl_keyslot_free(slot, &env.env);
+}
+
 /* Every truncation; below one byte of ciphertext it is short before any key is used. */
 static void refuses_truncations(void **state)
 {
@@ -149,6 +173,7 @@ int main(void)
 		cmocka_unit_test(seals_to_known_answers),
 		cmocka_unit_test(opens_known_answers),
 		cmocka_unit_test(refuses_changed_bits),
+		cmocka_unit_test(replay_comes_before_the_tag),
 		cmocka_unit_test(refuses_truncations),
 	};
 

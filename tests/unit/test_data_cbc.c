@@ -209,6 +209,9 @@ static void checks_padding_behind_the_mac(void **state)
 		{ "00000001454545454545454545454545"
 		  "ffffffffffffffffffffffffffffffff",
 		  LNL_DROP_FORMAT, 0 },
+		{ "00000001454545454545454545454511"
+		  "11111111111111111111111111111111",
+		  LNL_DROP_FORMAT, 0 },
 		{ "0000000d0d0d0d0d0d0d0d0d0d0d0d0d", LNL_DROP_FORMAT, 0 }, /* 3 bytes left */
 		{ "10101010101010101010101010101010", LNL_DROP_FORMAT, 0 }, /* none left */
 		{ "00000000"

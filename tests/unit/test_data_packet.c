@@ -149,6 +149,46 @@ static void finds_the_peer(void **state)
 	world_deinit(&w);
 }
 
+/* Trains of several peers in one batch: each packet finds its own. */
+static void batches_mix_peers(void **state)
+{
+	(void)state;
+	enum { PEERS = 3, BATCH = 30 };
+	static struct test_buffer buffers[BATCH];
+	struct lnl_packet pkts[BATCH];
+	struct test_env env;
+	struct lnl_data *from, *to;
+
+	test_env_init(&env);
+	assert_int_equal(lnl_data_new(&from, &env.env, PEERS), 0);
+	assert_int_equal(lnl_data_new(&to, &env.env, PEERS), 0);
+	for (uint32_t id = 0; id < PEERS; id++) {
+		struct lnl_peer_conf conf = { .id = id, .wire_id = id };
+		struct lnl_key_conf key, other;
+		test_key(&key, LNL_CIPHER_AES_128_GCM, LNL_DIGEST_NONE);
+		key.send.cipher[0] = (uint8_t)id;
+		other = test_key_of_other_end(&key);
+		assert_int_equal(lnl_data_peer_add(from, &conf, 0), 0);
+		assert_int_equal(lnl_data_peer_add(to, &conf, 0), 0);
+		assert_int_equal(lnl_data_key_install(from, id, LNL_SLOT_PRIMARY, &key), 0);
+		assert_int_equal(lnl_data_key_install(to, id, LNL_SLOT_PRIMARY, &other), 0);
+	}
+	for (uint32_t i = 0; i < BATCH; i++)
+		pkts[i] =
+			test_packet(&buffers[i], i / 2 % PEERS, small_packet, sizeof(small_packet));
+	assert_int_equal(lnl_data_seal(from, pkts, BATCH, 0), BATCH);
+	for (uint32_t i = 0; i < BATCH; i++)
+		pkts[i].peer = LNL_PEER_ID_NONE;
+	assert_int_equal(lnl_data_open(to, pkts, BATCH, 0), BATCH);
+	for (uint32_t i = 0; i < BATCH; i++)
+		assert_int_equal(pkts[i].peer, i / 2 % PEERS);
+	for (uint32_t id = 0; id < PEERS; id++)
+		assert_int_equal(counters_of(to, id).rx_packets, BATCH / PEERS);
+	lnl_data_free(from);
+	lnl_data_free(to);
+	assert_int_equal(env.live, 0);
+}
+
 /* A client believes its socket, whatever id the server writes; the id is still authenticated. */
 static void client_takes_any_wire_id(void **state)
 {
@@ -535,6 +575,30 @@ static void owners_limits_are_told(void **state)
 	}
 }
 
+/* A key that a renegotiation has replaced already asks for none, until it sends again. */
+static void secondary_keys_ask_for_nothing(void **state)
+{
+	(void)state;
+	struct world w;
+	struct test_buffer b;
+	struct lnl_key_conf key;
+
+	world_init_bare(&w, LNL_FRAMING_NONE, true);
+	test_key(&key, LNL_CIPHER_AES_256_GCM, LNL_DIGEST_NONE);
+	key.limit_packets = 1;
+	world_install(&w, LNL_SLOT_PRIMARY, &key);
+	assert_int_equal(lnl_data_key_swap(w.server, WIRE_ID), 0);
+	struct lnl_packet pkt = world_seal(&w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
+	expect_no_notice(w.server);
+	expect_notice(w.client, LNL_NOTICE_KEY_LIMIT, CLIENT_PEER, 0);
+	assert_int_equal(lnl_data_key_swap(w.server, WIRE_ID), 0);
+	pkt = world_seal(&w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
+	expect_notice(w.server, LNL_NOTICE_KEY_LIMIT, WIRE_ID, 0);
+	world_deinit(&w);
+}
+
 /* ---- D8: key ids ---- */
 
 /* Installs key |id| whose bytes differ from every other id's. */
@@ -831,6 +895,7 @@ int main(void)
 		cmocka_unit_test(stays_in_its_room),
 		cmocka_unit_test(allocates_nothing),
 		cmocka_unit_test(finds_the_peer),
+		cmocka_unit_test(batches_mix_peers),
 		cmocka_unit_test(client_takes_any_wire_id),
 		cmocka_unit_test(refuses_by_form),
 		cmocka_unit_test(seal_refuses),
@@ -841,6 +906,7 @@ int main(void)
 		cmocka_unit_test(d5_failed_tags_end_the_key),
 		cmocka_unit_test(d5_blocks_end_the_key),
 		cmocka_unit_test(owners_limits_are_told),
+		cmocka_unit_test(secondary_keys_ask_for_nothing),
 		cmocka_unit_test(d8_key_ids),
 		cmocka_unit_test(d8_expired_keys_send_nothing),
 		cmocka_unit_test(specials_never_reach_tun),
