@@ -112,6 +112,7 @@ static void profile_alone(void **state)
 		int error; /* from the profile; a server's is LNL_E_PERM */
 	} rows[] = {
 		{ "keepalive 10 60", 0 },
+		{ "keepalive 10 20", 0 },
 		{ "keepalive 10 19", LNL_E_INVAL },
 		{ "keepalive 0 60", LNL_E_INVAL },
 		{ "keepalive 10", LNL_E_FORMAT },
@@ -147,6 +148,22 @@ static void profile_alone(void **state)
 	assert_false(t->p.mssfix_mtu || t->p.mssfix_fixed);
 	assert_int_equal(give(t, LNL_FROM_PROFILE, "setenv UV_SITE office"), 0);
 	assert_string_equal(t->p.env[0], "UV_SITE=office");
+	assert_false(t->p.tcp_nodelay);
+	assert_int_equal(give(t, LNL_FROM_PROFILE, "tcp-nodelay"), 0);
+	assert_true(t->p.tcp_nodelay);
+}
+
+static void socket_flags(void **state)
+{
+	struct push_test *t = *state;
+
+	assert_int_equal(pushed(t, "socket-flags"), 0);
+	assert_int_equal(pushed(t, "socket-flags SO_OTHER"), 0);
+	assert_non_null(strstr(t->why.text, "not known"));
+	assert_false(t->p.tcp_nodelay);
+	assert_int_equal(pushed(t, "socket-flags TCP_NODELAY"), 0);
+	assert_string_equal(t->why.text, "");
+	assert_true(t->p.tcp_nodelay);
 }
 
 /* What only a server says is no option of a profile. */
@@ -268,6 +285,9 @@ static void tokens(void **state)
 	assert_int_equal(pushed(t, "auth-token-user YWxpY2U"), LNL_E_FORMAT);
 	assert_int_equal(pushed(t, "auth-token-user YQBi"), LNL_E_FORMAT); /* a NUL inside */
 	assert_int_equal(pushed(t, "auth-token-user YQpi"), LNL_E_FORMAT); /* a line feed */
+	assert_int_equal(pushed(t, "auth-token-user \"\""), LNL_E_FORMAT);
+	assert_int_equal(pushed(t, "auth-token-user YSBi"), 0);		   /* "a b" */
+	assert_int_equal(pushed(t, "auth-token-user YX8="), LNL_E_FORMAT); /* DEL */
 	assert_int_equal(pushed(t, "auth-token \"\""), LNL_E_LIMIT);
 	/* 255 bytes are the longest user, 256 are not taken. */
 	strcpy(text, "auth-token-user ");
@@ -322,6 +342,8 @@ static void reasons(void **state)
 	assert_string_equal(t->why.text,
 			    "protocol-flags cc-exit new: a flag is not known; the others apply");
 	assert_int_equal(pushed(t, "ping 10"), 0);
+	assert_string_equal(t->why.text, "");
+	assert_int_equal(pushed(t, "protocol-flags cc-exit aead-epoch"), 0);
 	assert_string_equal(t->why.text, "");
 	assert_int_equal(pushed(t, "up /bin/sh"), LNL_E_NOTFOUND);
 	assert_string_equal(t->why.text, "up: it is nothing that a server may push");
@@ -633,11 +655,12 @@ static void filters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PUSH_TEST(numbers),	 PUSH_TEST(ping_action),      PUSH_TEST(profile_alone),
-		PUSH_TEST(server_alone), PUSH_TEST(server_overrides), PUSH_TEST(framing),
-		PUSH_TEST(c3_tun_mtu),	 PUSH_TEST(tokens),	      PUSH_TEST(token_limits),
-		PUSH_TEST(reasons),	 PUSH_TEST(c3_every_option),  PUSH_TEST(c3_setenv),
-		PUSH_TEST(c2_bounds),	 PUSH_TEST(route_nopull),     PUSH_TEST(filters),
+		PUSH_TEST(numbers),	 PUSH_TEST(ping_action),  PUSH_TEST(profile_alone),
+		PUSH_TEST(socket_flags), PUSH_TEST(server_alone), PUSH_TEST(server_overrides),
+		PUSH_TEST(framing),	 PUSH_TEST(c3_tun_mtu),	  PUSH_TEST(tokens),
+		PUSH_TEST(token_limits), PUSH_TEST(reasons),	  PUSH_TEST(c3_every_option),
+		PUSH_TEST(c3_setenv),	 PUSH_TEST(c2_bounds),	  PUSH_TEST(route_nopull),
+		PUSH_TEST(filters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
