@@ -19,6 +19,14 @@ const char *lnl_cause_name(enum lnl_cause c)
 	return (size_t)c < sizeof(names) / sizeof(*names) ? names[c] : "unknown";
 }
 
+const char *lnl_phase_name(enum lnl_phase p)
+{
+	static const char *const names[] = {"connect", "handshake", "auth",
+					    "configure", "up",	"closed"};
+
+	return (size_t)p < sizeof(names) / sizeof(*names) ? names[p] : "unknown";
+}
+
 struct lnl_client_event *lnl_client_emit(struct lnl_client *c, enum lnl_client_event_kind kind,
 					 const char *text)
 {

@@ -102,6 +102,9 @@ enum lnl_phase {
 	LNL_PHASE_CLOSED,
 };
 
+/* "connect", "handshake", "auth", "configure", "up", "closed"; static storage. */
+const char *lnl_phase_name(enum lnl_phase p);
+
 enum lnl_client_event_kind {
 	LNL_CLIENT_NONE,
 	/* The phase changed (logs, states). */

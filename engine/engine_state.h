@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The engine's inside, shared by engine*.c alone: who owns what, and who may call whom. */
+#ifndef LNL_ENGINE_STATE_H
+#define LNL_ENGINE_STATE_H
+
+#include <ev.h>
+
+#include "control/client.h"
+#include "io/clock.h"
+#include "io/netconf.h"
+#include "io/process.h"
+#include "io/reason.h"
+#include "io/resolver.h"
+#include "io/tcp.h"
+#include "io/tun.h"
+#include "io/udp.h"
+#include "io/worker.h"
+#include "lunel.h"
+#include "wire/log.h"
+
+#define LNL_RECORDS	1024 /* log records that wait to be taken */
+#define LNL_ADDRESSES	16   /* of one remote */
+#define LNL_TEXT_(x)	#x
+#define LNL_TEXT(x)	LNL_TEXT_(x)
+#define LNL_OUR_PEER	1    /* a client's one peer in its data plane */
+
+/* ---- memory that lives and dies with its owner ---- */
+
+struct lnl_arena_block;
+
+struct lnl_arena {
+	struct lnl_arena_block *first;
+};
+
+/* |size| zeroed bytes, or NULL. */
+void *lnl_arena_alloc(struct lnl_arena *a, size_t size);
+/* A copy of |len| bytes and a NUL behind them; NULL for NULL, and when out of memory. */
+char *lnl_arena_copy(struct lnl_arena *a, const void *data, size_t len);
+char *lnl_arena_str(struct lnl_arena *a, const char *s);
+/* Printf into the arena. */
+char *lnl_arena_print(struct lnl_arena *a, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Wipes and releases everything. */
+void lnl_arena_free(struct lnl_arena *a);
+
+/* ---- events and tickets (engine_ticket.c) ---- */
+
+struct lnl_queued {
+	struct lnl_queued *next;
+	struct lnl_event event;
+	struct lnl_arena arena; /* what the event points to */
+};
+
+struct lnl_tunnel;
+
+/* An open question. */
+struct lnl_ticket {
+	struct lnl_ticket *next;
+	uint64_t id;
+	enum lnl_event_kind kind;
+	struct lnl_tunnel *tunnel;
+	bool sync; /* answered before the next turn, or defaulted */
+	ev_timer timer;
+	struct lnl_engine *engine;
+};
+
+/* An operation of the host's. */
+struct lnl_op {
+	struct lnl_op *next;
+	uint64_t id;
+	struct lnl_engine *engine;
+	ev_timer timer;
+	struct lnl_resolve *resolve;
+	struct lnl_exec *exec;
+};
+
+struct lnl_engine {
+	struct ev_loop *loop;
+	struct lnl_env env;
+	struct lnl_log log;
+	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
+	struct lnl_resolver *resolver;
+	struct lnl_record *records;
+	unsigned first_record, n_records;
+	uint64_t lost_records;
+	struct lnl_queued *first_event, *last_event, *taken;
+	struct lnl_ticket *tickets;
+	struct lnl_op *ops;
+	struct lnl_tunnel *tunnels;
+	ev_signal *signals[65];
+	uint64_t next_id;
+};
+
+/* A new event of |kind| about |t| (may be NULL) at the queue's end; NULL when out of memory. */
+struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
+				 struct lnl_tunnel *t);
+/*
+ * The same as a question: its ticket is open until a reply, |deadline| seconds (0: none), or, with |sync|, the next turn. Then
+ * lnl_ticket_default is called for it.
+ */
+struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
+				 struct lnl_tunnel *t, double deadline, bool sync);
+/* Closes a ticket of |kind| and returns its tunnel, or NULL when it is dead. */
+struct lnl_tunnel *lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind);
+/* Defaults of the sync questions that nobody answered. */
+void lnl_tickets_settle(struct lnl_engine *e);
+/* Forgets the questions about |t|, without defaults; events in the queue lose their tickets. */
+void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t);
+
+/* ---- tunnels ---- */
+
+/* What of the options is used as it came, and what was made of it. */
+struct lnl_tunnel_conf {
+	struct lnl_arena arena;
+	struct lnl_tunnel_options o; /* strings in the arena */
+	struct lnl_remote *remotes;
+	struct lnl_tls_conf *tls;
+	struct lnl_wrap_key wrap;
+	struct lnl_static_key wrap_raw;
+	struct lnl_v2_client_key v2;
+	struct lnl_pull_filter filters[LNL_PULL_FILTERS];
+	struct lnl_client_conf client;
+};
+
+/* Checks |o| and makes |c|. Errors and |why| as lnl_tunnel_open. */
+int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
+			 const struct lnl_tunnel_options *o, struct lnl_reason *why);
+void lnl_tunnel_conf_deinit(struct lnl_tunnel_conf *c);
+/* Reads crl-verify's file again; what was read before stays when that fails. */
+void lnl_conf_refresh_crl(struct lnl_tunnel_conf *c, struct lnl_engine *e);
+
+struct lnl_tunnel {
+	struct lnl_tunnel *next;
+	struct lnl_engine *engine;
+	uint32_t id;
+	struct lnl_tunnel_conf conf;
+	struct lnl_worker *worker;
+	ev_async wake;
+	ev_timer timer; /* the next thing to do: client's timers, waits */
+	enum lnl_state state;
+
+	/* Choosing (engine_attempt.c). */
+	unsigned attempt, failures;
+	unsigned in_round; /* failed attempts since the last success, for rounds over the list */
+	int remote_index;  /* in use, -1: one that a hook made */
+	bool keep_remote;  /* try the same again */
+	bool next_address; /* of the same remote */
+	struct lnl_remote *remote;
+	struct lnl_arena remote_arena;
+	struct lnl_arena wanted_arena;
+	struct lnl_remote *wanted; /* by lnl_tunnel_reconnect: the next attempt's */
+	int wanted_index;
+	uint64_t wait_until;
+	uint64_t resolving_since;
+	struct lnl_resolve *resolve;
+	struct lnl_addr addresses[LNL_ADDRESSES];
+	unsigned n_addresses, address;
+	struct lnl_tcp connect;
+	uint64_t answer_by; /* the server has to answer until then */
+	unsigned *order;    /* in which remotes are tried */
+	unsigned place;	    /* in `order` */
+	bool remote_chosen; /* only a delay is left */
+	bool stopping, finishing, closed_told;
+	bool hard_restart; /* SIGHUP: the device goes, too */
+	unsigned counters_asked;
+	/* How the last attempt or connection ended. */
+	struct {
+		enum lnl_cause cause;
+		enum lnl_phase phase;
+		char text[512];
+		struct lnl_client_end hints;
+	} end;
+	int exit_status;
+
+	/* Credentials (engine_auth.c). */
+	char *username, *password, *token, *token_user;
+	const char *why_credentials;
+	char challenge_state[LNL_MESSAGE_FIELD];
+	char challenge_user[LNL_MESSAGE_FIELD];
+	bool challenge_echo, challenge_response;
+	bool challenge_open; /* a CRV1 to answer before the next attempt */
+	char *response;	     /* the answer, for static or dynamic challenges */
+
+	/* The connection (engine_session.c). */
+	struct lnl_client *client;
+	uint32_t link; /* id of the link in use, 0: none */
+	uint32_t next_link;
+	bool peer_added;
+	uint64_t connected_at;
+	struct lnl_counters counters;
+	uint64_t counted_at;
+	uint64_t control_drops[LNL_DROP_COUNT];
+	uint64_t active_at, active_bytes; /* for `inactive` */
+	uint64_t inactive_after, inactive_bytes;
+
+	/* The machine (engine_net.c). */
+	struct lnl_netconf *net;
+	bool tun_open;
+	bool up_told; /* `up` was told and `down` is owed */
+	char ifname[32];
+	struct lnl_net applied;
+};
+
+/* engine_attempt.c */
+void lnl_attempt_start(struct lnl_tunnel *t);
+void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, int index, double delay);
+void lnl_attempt_next_remote(struct lnl_tunnel *t);
+/* Credentials are there (or not needed): resolve and connect. */
+void lnl_attempt_resolve(struct lnl_tunnel *t);
+/* This attempt or connection is over; what follows is decided here. |end| may be NULL. */
+void lnl_attempt_failed(struct lnl_tunnel *t, enum lnl_cause cause, const char *text,
+			enum lnl_phase phase, const struct lnl_client_end *end);
+/* Stops resolving and connecting. */
+void lnl_attempt_cancel(struct lnl_tunnel *t);
+
+/* engine_retry.c */
+/* `t->end` is set and nothing is open any more: again, or for good? */
+void lnl_retry_decide(struct lnl_tunnel *t);
+/* The answer to `reconnect`: seconds, or negative to stop. */
+void lnl_retry_again(struct lnl_tunnel *t, double seconds, const char *reason);
+/* What the engine would do by itself: seconds, negative to stop. */
+double lnl_retry_default(const struct lnl_tunnel *t);
+/* The answer to `down`, or nobody was asked: takes the device back and goes on. */
+void lnl_retry_down(struct lnl_tunnel *t);
+
+/* engine_ops.c */
+void lnl_ops_free(struct lnl_engine *e);
+
+/* engine_auth.c */
+/* Sees to credentials, then calls lnl_attempt_resolve; or asks. */
+void lnl_auth_prepare(struct lnl_tunnel *t);
+void lnl_auth_credentials(struct lnl_tunnel *t, const char *username, const char *password,
+			  const char *reason);
+void lnl_auth_answer(struct lnl_tunnel *t, const char *answer, const char *reason);
+/* What the end of a connection means for what is remembered. */
+void lnl_auth_ended(struct lnl_tunnel *t, enum lnl_cause cause, const struct lnl_client_end *end);
+void lnl_auth_token(struct lnl_tunnel *t, const char *token, const char *user);
+/* User name and password to send, in |arena| (wiped with it); NULL: none. */
+void lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
+		   const char **password);
+void lnl_auth_forget(struct lnl_tunnel *t);
+
+/* engine_session.c */
+/* The transport stands: |fd| is the session's from now on. */
+void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_addr *peer);
+/* Handles the client's events and sends what it has; then sets the timer. */
+void lnl_session_run(struct lnl_tunnel *t);
+/* Notifications of the worker. */
+void lnl_session_wake(struct lnl_tunnel *t);
+/* Removes peer and link at once. */
+void lnl_session_close(struct lnl_tunnel *t);
+/* Ends with goodbye where possible. */
+void lnl_session_goodbye(struct lnl_tunnel *t, enum lnl_cause cause);
+/* The host's word on verify_cert, up, down or control. */
+int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok, const char *reason);
+
+/* engine_net.c */
+/* Brings device, addresses and routes up for the client's net: 0, or an error with |why|; *cause tells which. */
+int lnl_net_up(struct lnl_tunnel *t, const struct lnl_pulled *p, enum lnl_cause *cause,
+	       struct lnl_reason *why);
+/* Fills `u.net` of an up or down event. */
+void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct lnl_pulled *p,
+		      bool restart);
+/* Routes to |a| must not lead into the tunnel. */
+void lnl_net_protect(struct lnl_tunnel *t, const struct lnl_addr *a);
+/* Asks `down`, or goes on at once where nobody wants to be asked: lnl_retry_down follows either way. */
+void lnl_net_ask_down(struct lnl_tunnel *t);
+/* Takes everything back and closes the device. */
+void lnl_net_down(struct lnl_tunnel *t);
+
+/* engine_tunnel.c */
+struct lnl_tunnel *lnl_tunnel_find(struct lnl_engine *e, uint32_t id);
+void lnl_tunnel_free(struct lnl_tunnel *t);
+void lnl_tunnel_enter(struct lnl_tunnel *t, enum lnl_state state, const char *detail);
+/* The default answer to a question about |t|. */
+void lnl_tunnel_default(struct lnl_tunnel *t, enum lnl_event_kind kind);
+/* For good, with exit status |status|: takes everything back, then tells LNL_EVENT_CLOSED. */
+void lnl_tunnel_finish(struct lnl_tunnel *t, int status);
+/* Tells LNL_EVENT_CLOSED once the last counters are there. */
+void lnl_tunnel_tell_closed(struct lnl_tunnel *t);
+/* Looks at the clock, does what is due and sets the timer. */
+void lnl_tunnel_tick(struct lnl_tunnel *t);
+
+#endif

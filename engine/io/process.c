@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/process_wire.h"
+#include "io/reason.h"
+
+#define FILE_MAX (16 * 1024 * 1024)
+
+struct lnl_exec {
+	struct lnl_exec *next;
+	struct lnl_process *process;
+	uint32_t id;
+	lnl_exited *done;
+	void *ctx;
+};
+
+struct lnl_process {
+	struct ev_loop *loop;
+	pid_t pid;
+	int exec_fd, open_fd;
+	ev_io io;
+	uint32_t next_id;
+	struct lnl_exec *first;
+	uint8_t *message;
+};
+
+/* ---- answers ---- */
+
+static struct lnl_exec *take(struct lnl_process *p, uint32_t id)
+{
+	struct lnl_exec **at, *x;
+
+	for (at = &p->first; (x = *at); at = &x->next) {
+		if (x->id == id) {
+			*at = x->next;
+			return x;
+		}
+	}
+	return NULL;
+}
+
+static void tell(struct lnl_exec *x, const struct lnl_exit *e)
+{
+	x->done(x->ctx, e);
+	free(x);
+}
+
+/* The helper is gone: everything that waits for it has failed. */
+static void lost(struct lnl_process *p)
+{
+	struct lnl_exit e = {.error = LNL_E_SYSTEM};
+
+	ev_io_stop(p->loop, &p->io);
+	while (p->first) {
+		struct lnl_exec *x = p->first;
+
+		p->first = x->next;
+		tell(x, &e);
+	}
+}
+
+static void answered(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct lnl_process *p = w->data;
+	struct lnl_helper_exit h;
+	struct lnl_exit e = {0};
+	struct lnl_exec *x;
+	ssize_t n = recv(p->exec_fd, p->message, LNL_HELPER_MESSAGE, 0);
+
+	(void)loop;
+	(void)revents;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < (ssize_t)sizeof(h)) {
+		lost(p);
+		return;
+	}
+	memcpy(&h, p->message, sizeof(h));
+	if (sizeof(h) + h.out_len + h.err_len != (size_t)n)
+		return;
+	x = take(p, h.id);
+	if (!x)
+		return;
+	e.error = h.error;
+	e.status = h.status;
+	e.timeout = h.timeout != 0;
+	e.out = (const char *)p->message + sizeof(h);
+	e.out_len = h.out_len;
+	e.err = e.out + h.out_len;
+	e.err_len = h.err_len;
+	tell(x, &e);
+}
+
+/* ---- life ---- */
+
+static int become_helper(int exec_fd, int open_fd)
+{
+	int fd;
+
+	/* Standard streams stay; all else of the parent's is not the helper's business. */
+	for (fd = 3; fd < 1024; fd++)
+		if (fd != exec_fd && fd != open_fd)
+			close(fd);
+	lnl_helper_run(exec_fd, open_fd);
+}
+
+int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_reason *why)
+{
+	struct lnl_process *p = calloc(1, sizeof(*p));
+	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = {-1, -1}, b[2] = {-1, -1};
+
+	*out = NULL;
+	if (p)
+		p->message = malloc(LNL_HELPER_MESSAGE);
+	if (!p || !p->message) {
+		free(p);
+		return lnl_reason_set(why, LNL_E_NOMEM, "%s", lnl_error_text(LNL_E_NOMEM));
+	}
+	if (socketpair(AF_UNIX, type, 0, a) == 0 && socketpair(AF_UNIX, type, 0, b) == 0)
+		p->pid = fork();
+	else
+		p->pid = -1;
+	if (p->pid == 0)
+		become_helper(a[1], b[1]);
+	close(a[1]);
+	close(b[1]);
+	p->exec_fd = a[0];
+	p->open_fd = b[0];
+	p->loop = loop;
+	ev_io_init(&p->io, answered, p->exec_fd, EV_READ);
+	p->io.data = p;
+	if (p->pid < 0) {
+		int err = errno;
+
+		lnl_process_free(p);
+		return lnl_reason_errno(why, err, "cannot start the helper process");
+	}
+	fcntl(p->exec_fd, F_SETFL, O_NONBLOCK);
+	ev_io_start(loop, &p->io);
+	*out = p;
+	return 0;
+}
+
+void lnl_process_free(struct lnl_process *p)
+{
+	if (!p)
+		return;
+	ev_io_stop(p->loop, &p->io);
+	while (p->first) {
+		struct lnl_exec *x = p->first;
+
+		p->first = x->next;
+		free(x);
+	}
+	close(p->exec_fd); /* which ends it */
+	close(p->open_fd);
+	if (p->pid > 0)
+		waitpid(p->pid, NULL, 0);
+	free(p->message);
+	free(p);
+}
+
+/* ---- running programs ---- */
+
+static bool append(uint8_t *message, size_t *len, const void *data, size_t n)
+{
+	if (n > LNL_HELPER_REQUEST - *len)
+		return false;
+	if (n)
+		memcpy(message + *len, data, n);
+	*len += n;
+	return true;
+}
+
+static bool append_strings(uint8_t *message, size_t *len, const char *const *list, uint32_t *count)
+{
+	for (*count = 0; list && list[*count]; ++*count)
+		if (!append(message, len, list[*count], strlen(list[*count]) + 1))
+			return false;
+	return true;
+}
+
+struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv,
+				  const char *const *env, const char *input, size_t input_len,
+				  double timeout, lnl_exited *done, void *ctx)
+{
+	struct lnl_helper_exec h = {.op = LNL_HELPER_EXEC, .input_len = (uint32_t)input_len};
+	struct lnl_exec *x = calloc(1, sizeof(*x));
+	size_t len = sizeof(h);
+
+	if (!x)
+		return NULL;
+	h.id = ++p->next_id;
+	h.timeout_ms = timeout > 0 ? (uint32_t)(timeout * 1000) + 1 : 0;
+	if (!append_strings(p->message, &len, argv, &h.argc) || h.argc == 0 ||
+	    !append_strings(p->message, &len, env, &h.envc) ||
+	    !append(p->message, &len, input, input_len)) {
+		free(x);
+		return NULL;
+	}
+	memcpy(p->message, &h, sizeof(h));
+	if (send(p->exec_fd, p->message, len, MSG_NOSIGNAL) < 0) {
+		free(x);
+		return NULL;
+	}
+	x->process = p;
+	x->id = h.id;
+	x->done = done;
+	x->ctx = ctx;
+	x->next = p->first;
+	p->first = x;
+	return x;
+}
+
+void lnl_process_cancel(struct lnl_exec *x)
+{
+	struct lnl_helper_exec h = {.op = LNL_HELPER_KILL};
+
+	if (!x)
+		return;
+	h.id = x->id;
+	take(x->process, x->id);
+	send(x->process->exec_fd, &h, sizeof(h), MSG_NOSIGNAL);
+	free(x);
+}
+
+/* ---- opening ---- */
+
+/* Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1 without a descriptor. */
+static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
+{
+	struct lnl_helper_path m = {.op = op};
+	char control[CMSG_SPACE(sizeof(int))];
+	int32_t answer = EIO;
+	struct iovec iov = {&answer, sizeof(answer)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
+
+	*fd = -1;
+	if (!p)
+		return ENOSYS;
+	if (strlen(path) >= sizeof(m.path))
+		return ENAMETOOLONG;
+	memcpy(m.path, path, strlen(path) + 1);
+	if (send(p->open_fd, &m, sizeof(m), MSG_NOSIGNAL) < 0 ||
+	    recvmsg(p->open_fd, &msg, MSG_CMSG_CLOEXEC) < (ssize_t)sizeof(answer))
+		return EIO;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return answer;
+}
+
+int lnl_process_open_tun(struct lnl_process *p)
+{
+	int fd;
+
+	return ask_open(p, LNL_HELPER_TUN, "", &fd) == 0 ? fd : -1;
+}
+
+int lnl_process_allow(struct lnl_process *p, const char *path)
+{
+	int fd;
+
+	switch (ask_open(p, LNL_HELPER_ALLOW, path, &fd)) {
+	case 0:
+		return 0;
+	case EPERM:
+		return LNL_E_STATE;
+	case ENOSPC:
+	case ENAMETOOLONG:
+		return LNL_E_LIMIT;
+	default:
+		return LNL_E_SYSTEM;
+	}
+}
+
+void lnl_process_seal(struct lnl_process *p)
+{
+	int fd;
+
+	ask_open(p, LNL_HELPER_SEAL, "", &fd);
+}
+
+static int read_all(int fd, char **out, size_t *len)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return LNL_E_SYSTEM;
+	if (st.st_size > FILE_MAX)
+		return LNL_E_LIMIT;
+	*out = calloc(1, (size_t)st.st_size + 1);
+	if (!*out)
+		return LNL_E_NOMEM;
+	for (*len = 0; *len < (size_t)st.st_size; *len += (size_t)n) {
+		n = read(fd, *out + *len, (size_t)st.st_size - *len);
+		if (n <= 0)
+			break;
+	}
+	return 0;
+}
+
+int lnl_process_read(struct lnl_process *p, const char *path, char **out, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = errno, rc;
+
+	*out = NULL;
+	*len = 0;
+	if (fd < 0 && err == EACCES)
+		err = ask_open(p, LNL_HELPER_READ, path, &fd);
+	if (fd < 0)
+		return lnl_reason_errno(NULL, err, "%s", path);
+	rc = read_all(fd, out, len);
+	close(fd);
+	return rc;
+}
