@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Key method 2: the record (TRUST W8), the keys of the TLS 1.0 PRF, and how a key block is cut. The known
- * key block was computed with python3 (hmac, hashlib) from RFC 2246's definition.
+ * Key method 2: the record (TRUST W8), the keys of the TLS 1.0 PRF, and how a key block is cut. The
+ * known key block was computed with python3 (hmac, hashlib) from RFC 2246's definition.
  */
 #include "control/keys.h"
 #include "test_crypto_env.h"

@@ -17,74 +17,75 @@ static int number_at(const struct lnl_pulled *p, size_t field)
 	return v;
 }
 
+static const struct {
+	const char *text;
+	int error;
+	size_t field;
+	int value;
+} number_rows[] = {
+	{ "ping 10", 0, FIELD(ping), 10 },
+	{ "ping 0", 0, FIELD(ping), 0 },
+	{ "ping 86400", 0, FIELD(ping), 86400 },
+	{ "ping 86401", LNL_E_INVAL, FIELD(ping), SAME },
+	{ "ping -1", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping 1x", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping \"\"", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping 99999999999999999999", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping 1 2", LNL_E_FORMAT, FIELD(ping), SAME },
+	{ "ping-restart 60", 0, FIELD(ping_restart), 60 },
+	{ "ping-exit 60", 0, FIELD(ping_exit), 60 },
+	{ "ping-exit 86401", LNL_E_INVAL, FIELD(ping_exit), SAME },
+	{ "explicit-exit-notify", 0, FIELD(explicit_exit_notify), 1 },
+	{ "explicit-exit-notify 3", 0, FIELD(explicit_exit_notify), 3 },
+	{ "explicit-exit-notify 0", 0, FIELD(explicit_exit_notify), 0 },
+	{ "explicit-exit-notify 61", LNL_E_INVAL, FIELD(explicit_exit_notify), SAME },
+	{ "inactive 300", 0, FIELD(inactive), 300 },
+	{ "inactive 300 9000000000", 0, FIELD(inactive), 300 },
+	{ "inactive 300 x", LNL_E_INVAL, FIELD(inactive), SAME },
+	{ "inactive 2147483648", LNL_E_INVAL, FIELD(inactive), SAME },
+	{ "session-timeout 3600", 0, FIELD(session_timeout), 3600 },
+	{ "sndbuf 393216", 0, FIELD(sndbuf), 393216 },
+	{ "rcvbuf 0", 0, FIELD(rcvbuf), 0 },
+	{ "rcvbuf 67108865", LNL_E_INVAL, FIELD(rcvbuf), SAME },
+	{ "route-metric 100", 0, FIELD(net.route_metric), 100 },
+	{ "route-metric 2147483648", LNL_E_INVAL, FIELD(net.route_metric), SAME },
+	{ "tun-mtu 1400", 0, FIELD(tun_mtu), 1400 },
+	{ "tun-mtu 1400 1600", 0, FIELD(tun_mtu), 1400 },
+	{ "topology subnet", 0, FIELD(topology), LNL_TOPOLOGY_SUBNET },
+	{ "topology p2p", 0, FIELD(topology), LNL_TOPOLOGY_P2P },
+	{ "topology net30", 0, FIELD(topology), LNL_TOPOLOGY_NET30 },
+	{ "topology Subnet", LNL_E_INVAL, FIELD(topology), SAME },
+	{ "peer-id 0", 0, FIELD(peer_id), 0 },
+	{ "peer-id 16777215", 0, FIELD(peer_id), 0xffffff },
+	{ "peer-id 16777216", LNL_E_INVAL, FIELD(peer_id), SAME },
+	{ "cipher aes-256-gcm", 0, FIELD(cipher), LNL_CIPHER_AES_256_GCM },
+	{ "cipher BF-CBC", LNL_E_UNSUPPORTED, FIELD(cipher), SAME },
+	{ "cipher none", LNL_E_UNSUPPORTED, FIELD(cipher), SAME },
+	{ "key-derivation tls-ekm", 0, FIELD(protocol_flags), LNL_PROTOCOL_TLS_EKM },
+	{ "key-derivation prf", LNL_E_UNSUPPORTED, FIELD(protocol_flags), SAME },
+	{ "protocol-flags cc-exit", 0, FIELD(protocol_flags), LNL_PROTOCOL_CC_EXIT },
+	{ "protocol-flags tls-ekm", 0, FIELD(protocol_flags), LNL_PROTOCOL_TLS_EKM },
+	{ "protocol-flags dyn-tls-crypt", 0, FIELD(protocol_flags), LNL_PROTOCOL_DYN_TLS_CRYPT },
+	{ "protocol-flags aead-epoch", 0, FIELD(protocol_flags), LNL_PROTOCOL_AEAD_EPOCH },
+	{ "protocol-flags tls-ekm of-2031 cc-exit", 0, FIELD(protocol_flags),
+	  LNL_PROTOCOL_TLS_EKM | LNL_PROTOCOL_CC_EXIT },
+	{ "protocol-flags", LNL_E_FORMAT, FIELD(protocol_flags), SAME },
+};
+
 static void numbers(void **state)
 {
-	static const struct {
-		const char *text;
-		int error;
-		size_t field;
-		int value;
-	} rows[] = {
-		{ "ping 10", 0, FIELD(ping), 10 },
-		{ "ping 0", 0, FIELD(ping), 0 },
-		{ "ping 86400", 0, FIELD(ping), 86400 },
-		{ "ping 86401", LNL_E_INVAL, FIELD(ping), SAME },
-		{ "ping -1", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping 1x", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping \"\"", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping 99999999999999999999", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping 1 2", LNL_E_FORMAT, FIELD(ping), SAME },
-		{ "ping-restart 60", 0, FIELD(ping_restart), 60 },
-		{ "ping-exit 60", 0, FIELD(ping_exit), 60 },
-		{ "ping-exit 86401", LNL_E_INVAL, FIELD(ping_exit), SAME },
-		{ "explicit-exit-notify", 0, FIELD(explicit_exit_notify), 1 },
-		{ "explicit-exit-notify 3", 0, FIELD(explicit_exit_notify), 3 },
-		{ "explicit-exit-notify 0", 0, FIELD(explicit_exit_notify), 0 },
-		{ "explicit-exit-notify 61", LNL_E_INVAL, FIELD(explicit_exit_notify), SAME },
-		{ "inactive 300", 0, FIELD(inactive), 300 },
-		{ "inactive 300 9000000000", 0, FIELD(inactive), 300 },
-		{ "inactive 300 x", LNL_E_INVAL, FIELD(inactive), SAME },
-		{ "inactive 2147483648", LNL_E_INVAL, FIELD(inactive), SAME },
-		{ "session-timeout 3600", 0, FIELD(session_timeout), 3600 },
-		{ "sndbuf 393216", 0, FIELD(sndbuf), 393216 },
-		{ "rcvbuf 0", 0, FIELD(rcvbuf), 0 },
-		{ "rcvbuf 67108865", LNL_E_INVAL, FIELD(rcvbuf), SAME },
-		{ "route-metric 100", 0, FIELD(net.route_metric), 100 },
-		{ "route-metric 2147483648", LNL_E_INVAL, FIELD(net.route_metric), SAME },
-		{ "tun-mtu 1400", 0, FIELD(tun_mtu), 1400 },
-		{ "tun-mtu 1400 1600", 0, FIELD(tun_mtu), 1400 },
-		{ "topology subnet", 0, FIELD(topology), LNL_TOPOLOGY_SUBNET },
-		{ "topology p2p", 0, FIELD(topology), LNL_TOPOLOGY_P2P },
-		{ "topology net30", 0, FIELD(topology), LNL_TOPOLOGY_NET30 },
-		{ "topology Subnet", LNL_E_INVAL, FIELD(topology), SAME },
-		{ "peer-id 0", 0, FIELD(peer_id), 0 },
-		{ "peer-id 16777215", 0, FIELD(peer_id), 0xffffff },
-		{ "peer-id 16777216", LNL_E_INVAL, FIELD(peer_id), SAME },
-		{ "cipher aes-256-gcm", 0, FIELD(cipher), LNL_CIPHER_AES_256_GCM },
-		{ "cipher BF-CBC", LNL_E_UNSUPPORTED, FIELD(cipher), SAME },
-		{ "cipher none", LNL_E_UNSUPPORTED, FIELD(cipher), SAME },
-		{ "key-derivation tls-ekm", 0, FIELD(protocol_flags), LNL_PROTOCOL_TLS_EKM },
-		{ "key-derivation prf", LNL_E_UNSUPPORTED, FIELD(protocol_flags), SAME },
-		{ "protocol-flags cc-exit", 0, FIELD(protocol_flags), LNL_PROTOCOL_CC_EXIT },
-		{ "protocol-flags tls-ekm", 0, FIELD(protocol_flags), LNL_PROTOCOL_TLS_EKM },
-		{ "protocol-flags dyn-tls-crypt", 0, FIELD(protocol_flags),
-		  LNL_PROTOCOL_DYN_TLS_CRYPT },
-		{ "protocol-flags aead-epoch", 0, FIELD(protocol_flags), LNL_PROTOCOL_AEAD_EPOCH },
-		{ "protocol-flags tls-ekm of-2031 cc-exit", 0, FIELD(protocol_flags),
-		  LNL_PROTOCOL_TLS_EKM | LNL_PROTOCOL_CC_EXIT },
-		{ "protocol-flags", LNL_E_FORMAT, FIELD(protocol_flags), SAME },
-	};
 	struct push_test *t = *state;
 
-	for (size_t i = 0; i < ROWS(rows); i++) {
+	for (size_t i = 0; i < ROWS(number_rows); i++) {
 		int before, after;
 
 		push_reset(t);
-		before = number_at(&t->p, rows[i].field);
-		assert_int_equal(pushed(t, rows[i].text), rows[i].error);
-		after = number_at(&t->p, rows[i].field);
-		assert_int_equal(after, rows[i].value == SAME ? before : rows[i].value);
+		before = number_at(&t->p, number_rows[i].field);
+		assert_int_equal(pushed(t, number_rows[i].text), number_rows[i].error);
+		after = number_at(&t->p, number_rows[i].field);
+		assert_int_equal(after,
+				 number_rows[i].value == SAME ? before : number_rows[i].value);
 	}
 }
 

@@ -28,6 +28,7 @@ static void dhcp_options(void **state)
 		{ "dhcp-option DOMAIN exa/mple", LNL_E_FORMAT },
 		{ "dhcp-option DOMAIN .", LNL_E_FORMAT },
 		{ "dhcp-option DOMAIN-SEARCH a.example b.example", 0 },
+		{ "dhcp-option DOMAIN-SEARCH .", LNL_E_FORMAT },
 		{ "dhcp-option DOMAIN-ROUTE .", 0 },
 		{ "dhcp-option ADAPTER_DOMAIN_SUFFIX example.net", 0 },
 		{ "dhcp-option NTP 10.8.0.1", 0 },
@@ -210,6 +211,7 @@ static void dns_lines(void **state)
 		{ "dns server 1 sni dns.example.net", 0, false },
 		{ "dns server 1 colour blue", LNL_E_FORMAT, false },
 		{ "dns search-domains", LNL_E_FORMAT, false },
+		{ "dns search-domains .", LNL_E_FORMAT, false },
 		{ "dns", LNL_E_FORMAT, false },
 		{ "dns colour blue", LNL_E_FORMAT, false },
 	};

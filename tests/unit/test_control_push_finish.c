@@ -17,66 +17,60 @@ static void push_all(struct push_test *t, const char *list)
 		assert_int_equal(give_words(t, LNL_FROM_SERVER, &o), 0);
 }
 
+static const struct {
+	const char *list;
+	bool tap;
+	int error;
+	const char *addr4, *peer4, *gateway4;
+} ifconfigs[] = {
+	{ "", false, 0, "", "", "" },
+	{ "topology subnet,ifconfig 10.8.0.2 255.255.255.0,route-gateway 10.8.0.1", false, 0,
+	  "10.8.0.2/24", "", "10.8.0.1" },
+	{ "topology subnet,ifconfig 10.8.0.2 255.255.255.0", false, 0, "10.8.0.2/24", "", "" },
+	{ "topology subnet,ifconfig 10.8.0.2 255.255.255.255", false, 0, "10.8.0.2/32", "", "" },
+	{ "topology subnet,ifconfig 10.8.0.2 255.0.0.0", false, 0, "10.8.0.2/8", "", "" },
+	{ "topology subnet,ifconfig 10.8.0.2 254.0.0.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "topology subnet,ifconfig 10.8.0.2 0.0.0.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "topology subnet,ifconfig 10.8.0.2 255.0.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "topology subnet,ifconfig 10.8.0.2 10.8.0.1", false, LNL_E_INVAL, NULL, NULL, NULL },
+	/* Without a word on topology it is net30 (OpenVPN options.c). */
+	{ "ifconfig 10.8.0.6 10.8.0.5", false, 0, "10.8.0.6/32", "10.8.0.5", "10.8.0.5" },
+	{ "topology net30,ifconfig 10.8.0.6 10.8.0.5,route-gateway 10.8.0.1", false, 0,
+	  "10.8.0.6/32", "10.8.0.5", "10.8.0.1" },
+	{ "topology p2p,ifconfig 10.8.0.6 192.168.9.1", false, 0, "10.8.0.6/32", "192.168.9.1",
+	  "192.168.9.1" },
+	{ "ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "topology p2p,ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "ifconfig 10.8.0.2 0.0.0.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "ifconfig 10.8.0.2 127.0.0.1", false, LNL_E_INVAL, NULL, NULL, NULL },
+	/* Ethernet has netmasks whatever the topology. */
+	{ "ifconfig 10.8.0.2 255.255.255.0", true, 0, "10.8.0.2/24", "", "" },
+	{ "topology p2p,ifconfig 10.8.0.2 255.255.255.0", true, 0, "10.8.0.2/24", "", "" },
+	{ "ifconfig 10.8.0.2 10.8.0.1", true, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "route-gateway 10.8.0.1", true, 0, "", "", "10.8.0.1" },
+};
+
 static void addresses(void **state)
 {
-	static const struct {
-		const char *list;
-		bool tap;
-		int error;
-		const char *addr4, *peer4, *gateway4;
-	} rows[] = {
-		{ "", false, 0, "", "", "" },
-		{ "topology subnet,ifconfig 10.8.0.2 255.255.255.0,route-gateway 10.8.0.1", false,
-		  0, "10.8.0.2/24", "", "10.8.0.1" },
-		{ "topology subnet,ifconfig 10.8.0.2 255.255.255.0", false, 0, "10.8.0.2/24", "",
-		  "" },
-		{ "topology subnet,ifconfig 10.8.0.2 255.255.255.255", false, 0, "10.8.0.2/32", "",
-		  "" },
-		{ "topology subnet,ifconfig 10.8.0.2 255.0.0.0", false, 0, "10.8.0.2/8", "", "" },
-		{ "topology subnet,ifconfig 10.8.0.2 254.0.0.0", false, LNL_E_INVAL, NULL, NULL,
-		  NULL },
-		{ "topology subnet,ifconfig 10.8.0.2 0.0.0.0", false, LNL_E_INVAL, NULL, NULL,
-		  NULL },
-		{ "topology subnet,ifconfig 10.8.0.2 255.0.255.0", false, LNL_E_INVAL, NULL, NULL,
-		  NULL },
-		{ "topology subnet,ifconfig 10.8.0.2 10.8.0.1", false, LNL_E_INVAL, NULL, NULL,
-		  NULL },
-		/* Without a word on topology it is net30 (OpenVPN options.c). */
-		{ "ifconfig 10.8.0.6 10.8.0.5", false, 0, "10.8.0.6/32", "10.8.0.5", "10.8.0.5" },
-		{ "topology net30,ifconfig 10.8.0.6 10.8.0.5,route-gateway 10.8.0.1", false, 0,
-		  "10.8.0.6/32", "10.8.0.5", "10.8.0.1" },
-		{ "topology p2p,ifconfig 10.8.0.6 192.168.9.1", false, 0, "10.8.0.6/32",
-		  "192.168.9.1", "192.168.9.1" },
-		{ "ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
-		{ "topology p2p,ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL,
-		  NULL },
-		{ "ifconfig 10.8.0.2 0.0.0.0", false, LNL_E_INVAL, NULL, NULL, NULL },
-		{ "ifconfig 10.8.0.2 127.0.0.1", false, LNL_E_INVAL, NULL, NULL, NULL },
-		/* Ethernet has netmasks whatever the topology. */
-		{ "ifconfig 10.8.0.2 255.255.255.0", true, 0, "10.8.0.2/24", "", "" },
-		{ "topology p2p,ifconfig 10.8.0.2 255.255.255.0", true, 0, "10.8.0.2/24", "", "" },
-		{ "ifconfig 10.8.0.2 10.8.0.1", true, LNL_E_INVAL, NULL, NULL, NULL },
-		{ "route-gateway 10.8.0.1", true, 0, "", "", "10.8.0.1" },
-	};
 	struct push_test *t = *state;
 
-	for (size_t i = 0; i < ROWS(rows); i++) {
+	for (size_t i = 0; i < ROWS(ifconfigs); i++) {
 		const struct lnl_net *net = &t->p.net;
 		char text[LNL_IP_TEXT];
 
-		lnl_pulled_init(&t->p, rows[i].tap);
-		push_all(t, rows[i].list);
-		assert_int_equal(finish(t), rows[i].error);
-		assert_int_equal(t->why.text[0] != '\0', rows[i].error != 0);
-		if (rows[i].error != 0)
+		lnl_pulled_init(&t->p, ifconfigs[i].tap);
+		push_all(t, ifconfigs[i].list);
+		assert_int_equal(finish(t), ifconfigs[i].error);
+		assert_int_equal(t->why.text[0] != '\0', ifconfigs[i].error != 0);
+		if (ifconfigs[i].error != 0)
 			continue;
-		assert_int_equal(net->tap, rows[i].tap);
-		if (rows[i].addr4[0])
-			assert_string_equal(lnl_prefix_text(&net->addr4, text), rows[i].addr4);
+		assert_int_equal(net->tap, ifconfigs[i].tap);
+		if (ifconfigs[i].addr4[0])
+			assert_string_equal(lnl_prefix_text(&net->addr4, text), ifconfigs[i].addr4);
 		else
 			assert_int_equal(net->addr4.ip.family, 0);
-		assert_ip(&net->peer4, rows[i].peer4);
-		assert_ip(&net->gateway4, rows[i].gateway4);
+		assert_ip(&net->peer4, ifconfigs[i].peer4);
+		assert_ip(&net->gateway4, ifconfigs[i].gateway4);
 		assert_int_equal(net->mtu, 1500);
 	}
 }

@@ -166,63 +166,63 @@ static enum lnl_drop read_exact(struct lnl_wrap *w, struct lnl_control *c, const
 	return drop;
 }
 
+static const struct {
+	unsigned mode;
+	enum kind kind;
+	uint32_t first_id;
+	const char *hex;
+} answers[] = {
+	{ 0, RESET, 0, "38a1a2a3a4a5a6a7a80000000000" },
+	{ 0, ACK, 0, "29a1a2a3a4a5a6a7a8020000000300000004b1b2b3b4b5b6b7b8" },
+	{ 0, CONTROL, 0,
+	  "22a1a2a3a4a5a6a7a80100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
+	{ 1, RESET, 0,
+	  "38a1a2a3a4a5a6a7a84dfe40ba92284a982abebfdc077a5ac609965c5e000000016955b900000000"
+	  "0000" },
+	{ 2, ACK, 0,
+	  "29a1a2a3a4a5a6a7a85848735cc5b4b39056d3ec2dd09736baf815c4c0000000016955b900020000"
+	  "000300000004b1b2b3b4b5b6b7b8" },
+	{ 3, RESET, 0,
+	  "38a1a2a3a4a5a6a7a84dfe40ba92284a982abebfdc077a5ac609965c5e000000016955b900000000"
+	  "0000" },
+	{ 4, CONTROL, 0,
+	  "22a1a2a3a4a5a6a7a8269939ca8c2e7eae9b94d0b82e8f8758b5dfc350b4ea4fde44321e05032e7a"
+	  "d7000000016955b9000100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
+	{ 5, CONTROL, 0,
+	  "22a1a2a3a4a5a6a7a83b169b5b6740f958ae461021c134a3887628397322d45a527a1110e720c632"
+	  "c7e5697eb7fbbf165c041ad6aabc71902841d46def3dd318dee70f6d014a76da87000000016955b9"
+	  "000100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
+	{ 6, RESET, 0,
+	  "38a1a2a3a4a5a6a7a829dd74065f6b596be322ce636ba5cc34000000016955b9000000000000" },
+	{ 7, RESET, 0,
+	  "38a1a2a3a4a5a6a7a8000000016955b900dfd894204e094602cfeada78435a58d29eab763e8d116e"
+	  "c26d9476f15265c0dcf79c0ccb40" },
+	{ 7, RESET, LNL_WRAP_EARLY_ID,
+	  "38a1a2a3a4a5a6a7a80f0000016955b90046be2d882027e6f3a86ded9f273255530646831d9d4a02"
+	  "1ef26e1bc966f5ee1b197121098c" },
+	{ 8, ACK, 0,
+	  "29a1a2a3a4a5a6a7a8000000016955b900e74c36837d32f0183c3ff3d2c59e4b0c25921ef7b9c28d"
+	  "10e74c02190a0a77436f425d2efe36a937d4a6f8a6fb974a4e43" },
+	{ 7, CONTROL, 0,
+	  "22a1a2a3a4a5a6a7a8000000016955b90051722a4fab01f4ab44670b048dfc720ecfbd6db7d6cf57"
+	  "8e6b78d316ebddb4f2140781f4ef43fc4c935ed9f5a59c7c7e323abd67af4504df1ca03f49" },
+	{ 8, CONTROL, 0,
+	  "22a1a2a3a4a5a6a7a8000000016955b900645dcfbfead4d39e5fccdcb9843caba3ee2a02f97f2566"
+	  "a4f958c1d3e5491e94f12d57c35ef3c4153f17c3916d34f41d6918b04c115801ce6dc36db5" },
+};
+
 static void known_answers(void **state)
 {
-	static const struct {
-		unsigned mode;
-		enum kind kind;
-		uint32_t first_id;
-		const char *hex;
-	} rows[] = {
-		{ 0, RESET, 0, "38a1a2a3a4a5a6a7a80000000000" },
-		{ 0, ACK, 0, "29a1a2a3a4a5a6a7a8020000000300000004b1b2b3b4b5b6b7b8" },
-		{ 0, CONTROL, 0,
-		  "22a1a2a3a4a5a6a7a80100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
-		{ 1, RESET, 0,
-		  "38a1a2a3a4a5a6a7a84dfe40ba92284a982abebfdc077a5ac609965c5e000000016955b900000000"
-		  "0000" },
-		{ 2, ACK, 0,
-		  "29a1a2a3a4a5a6a7a85848735cc5b4b39056d3ec2dd09736baf815c4c0000000016955b900020000"
-		  "000300000004b1b2b3b4b5b6b7b8" },
-		{ 3, RESET, 0,
-		  "38a1a2a3a4a5a6a7a84dfe40ba92284a982abebfdc077a5ac609965c5e000000016955b900000000"
-		  "0000" },
-		{ 4, CONTROL, 0,
-		  "22a1a2a3a4a5a6a7a8269939ca8c2e7eae9b94d0b82e8f8758b5dfc350b4ea4fde44321e05032e7a"
-		  "d7000000016955b9000100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
-		{ 5, CONTROL, 0,
-		  "22a1a2a3a4a5a6a7a83b169b5b6740f958ae461021c134a3887628397322d45a527a1110e720c632"
-		  "c7e5697eb7fbbf165c041ad6aabc71902841d46def3dd318dee70f6d014a76da87000000016955b9"
-		  "000100000007b1b2b3b4b5b6b7b80000000968656c6c6f2c2070656572" },
-		{ 6, RESET, 0,
-		  "38a1a2a3a4a5a6a7a829dd74065f6b596be322ce636ba5cc34000000016955b9000000000000" },
-		{ 7, RESET, 0,
-		  "38a1a2a3a4a5a6a7a8000000016955b900dfd894204e094602cfeada78435a58d29eab763e8d116e"
-		  "c26d9476f15265c0dcf79c0ccb40" },
-		{ 7, RESET, LNL_WRAP_EARLY_ID,
-		  "38a1a2a3a4a5a6a7a80f0000016955b90046be2d882027e6f3a86ded9f273255530646831d9d4a02"
-		  "1ef26e1bc966f5ee1b197121098c" },
-		{ 8, ACK, 0,
-		  "29a1a2a3a4a5a6a7a8000000016955b900e74c36837d32f0183c3ff3d2c59e4b0c25921ef7b9c28d"
-		  "10e74c02190a0a77436f425d2efe36a937d4a6f8a6fb974a4e43" },
-		{ 7, CONTROL, 0,
-		  "22a1a2a3a4a5a6a7a8000000016955b90051722a4fab01f4ab44670b048dfc720ecfbd6db7d6cf57"
-		  "8e6b78d316ebddb4f2140781f4ef43fc4c935ed9f5a59c7c7e323abd67af4504df1ca03f49" },
-		{ 8, CONTROL, 0,
-		  "22a1a2a3a4a5a6a7a8000000016955b900645dcfbfead4d39e5fccdcb9843caba3ee2a02f97f2566"
-		  "a4f958c1d3e5491e94f12d57c35ef3c4153f17c3916d34f41d6918b04c115801ce6dc36db5" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct mode *m = &modes[rows[i].mode];
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		const struct mode *m = &modes[answers[i].mode];
 		uint8_t want[PACKET_MAX], out[PACKET_MAX], scratch[PACKET_MAX];
-		size_t len = test_hex(want, sizeof(want), rows[i].hex);
+		size_t len = test_hex(want, sizeof(want), answers[i].hex);
 		struct lnl_control c, sent;
 		struct ends e;
 
 		open_ends(fixture(state), &e, m);
-		lnl_wrap_init(&e.send, &e.keys[0], rows[i].first_id, TIME);
-		make(&sent, rows[i].kind);
+		lnl_wrap_init(&e.send, &e.keys[0], answers[i].first_id, TIME);
+		make(&sent, answers[i].kind);
 		assert_int_equal(lnl_wrap_overhead(&e.keys[0]), m->overhead);
 		assert_int_equal(lnl_wrap_write(&e.send, &sent, out, sizeof(out)), len);
 		assert_memory_equal(out, want, len);
