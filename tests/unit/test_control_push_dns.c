@@ -196,6 +196,9 @@ static void dns_lines(void **state)
 		{ "dns server 1 address [10.8.0.1]:53", LNL_E_FORMAT, false },
 		{ "dns server 1 address [", LNL_E_FORMAT, false },
 		{ "dns server 1 address dns.example.net", LNL_E_FORMAT, false },
+		{ "dns server 1 address "
+		  "0000000000000000000000000000000000000000000000000000000010.8.0.1",
+		  LNL_E_FORMAT, false },
 		{ "dns server 1 address", LNL_E_FORMAT, false },
 		{ "dns server 1 resolve-domains corp.example .", 0, false },
 		{ "dns server 1 resolve-domains 'corp;example'", LNL_E_FORMAT, false },

@@ -41,6 +41,7 @@ static const struct {
 	  "192.168.9.1" },
 	{ "ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
 	{ "topology p2p,ifconfig 10.8.0.2 255.255.255.0", false, LNL_E_INVAL, NULL, NULL, NULL },
+	{ "ifconfig 10.8.0.2 224.0.0.1", false, LNL_E_INVAL, NULL, NULL, NULL },
 	{ "ifconfig 10.8.0.2 0.0.0.0", false, LNL_E_INVAL, NULL, NULL, NULL },
 	{ "ifconfig 10.8.0.2 127.0.0.1", false, LNL_E_INVAL, NULL, NULL, NULL },
 	/* Ethernet has netmasks whatever the topology. */
