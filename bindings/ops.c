@@ -66,6 +66,36 @@ static int op_log(lua_State *L)
 	return 0;
 }
 
+/* print goes to the log: a daemon has nowhere else. */
+static int print(lua_State *L)
+{
+	struct lnl_host *h = host_of(L);
+	luaL_Buffer b;
+	int n = lua_gettop(L);
+
+	luaL_buffinit(L, &b);
+	for (int i = 1; i <= n; i++) {
+		if (i > 1)
+			luaL_addchar(&b, ' ');
+		if (lua_isstring(L, i))
+			lua_pushvalue(L, i);
+		else if (lua_isboolean(L, i))
+			lua_pushstring(L, lua_toboolean(L, i) ? "true" : "false");
+		else if (!luaL_callmeta(L, i, "__tostring"))
+			lua_pushstring(L, luaL_typename(L, i));
+		if (!lua_isstring(L, -1))
+			return luaL_error(L, "'__tostring' must return a text");
+		luaL_addvalue(&b);
+	}
+	luaL_pushresult(&b);
+	lua_createtable(L, 0, 1);
+	lua_insert(L, -2);
+	lua_setfield(L, -2, "text");
+	lnl_record_script(L, &h->log, LNL_LEVEL_INFO, "script", "print", lnl_host_wallclock(h),
+			  lua_gettop(L));
+	return 0;
+}
+
 static int op_now(lua_State *L)
 {
 	lua_pushnumber(L, lnl_host_now(lnl_vm_of(L)->host));
@@ -417,6 +447,7 @@ int lnl_ops_open(lua_State *L)
 		{ NULL, NULL },
 	};
 
+	lua_register(L, "print", print);
 	lua_createtable(L, 0, 40);
 	luaL_register(L, NULL, functions);
 	push_asks(L);

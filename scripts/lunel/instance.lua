@@ -32,7 +32,9 @@ function M.add_client(conf, origin)
 end
 
 function M.add_notes(list)
-  for _, note in ipairs(list or {}) do notes[#notes + 1] = note end
+  for _, note in ipairs(list or {}) do
+    notes[#notes + 1] = { level = note.level, text = profile.format(note) }
+  end
 end
 
 local stop = {}

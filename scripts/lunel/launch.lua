@@ -180,7 +180,7 @@ local function start(run, plan)
   local build = core.build()
   run:note("info", "start", build, "version", "wolfssl", "luajit")
   for _, note in ipairs(plan.notes) do
-    run:put("warn", "config", "note", { text = note }, "text")
+    run:put(note.level, "config", "note", { text = note.text }, "text")
   end
   local called, opened, errors = run.vm:call("open")
   if not called then return nil, { opened } end
@@ -258,7 +258,7 @@ function M.check(what)
   end
   for _, e in ipairs(errors or {}) do complain(e) end
   if not errors then
-    for _, note in ipairs(plan.notes) do print("note: " .. note) end
+    for _, note in ipairs(plan.notes) do print(("%s: %s"):format(note.level, note.text)) end
     print(("%s: %s"):format(what.file or "command line", plan.summary))
   end
   if vm then vm:close() end

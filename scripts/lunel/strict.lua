@@ -24,8 +24,20 @@ local ABSENT = {
   newproxy = "newproxy is not available",
 }
 
---- Makes the globals of |g| strict.
+-- LuaJIT runs an error's handler before it leaves the hook that raised it, and no hook fires inside a
+-- hook: a handler that loops could never be stopped. So this one runs once pcall has come back; what
+-- it misses, the stack of the error, a policy has no debug library to look at anyway.
+local function xpcall(f, handler, ...)
+  local function finish(ok, ...)
+    if ok then return true, ... end
+    return false, select(2, pcall(handler, (...)))
+  end
+  return finish(pcall(f, ...))
+end
+
+--- Makes the globals of |g| strict, and its xpcall one that the time budget can stop.
 function M.enable(g)
+  g.xpcall = xpcall
   setmetatable(g, {
     __index = function(_, name)
       error(ABSENT[name] or ("there is no variable '%s'%s"):format(tostring(name),
