@@ -113,7 +113,7 @@ void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, i
 		t->remote_chosen = true;
 		t->wait_until = lnl_clock_now() + (uint64_t)(delay * 1e6);
 		lnl_tunnel_enter(t, LNL_STATE_WAIT, "select_remote asked for a delay");
-		lnl_tunnel_tick(t);
+		lnl_tunnel_arm(t);
 		return;
 	}
 	lnl_auth_prepare(t);

@@ -122,9 +122,10 @@ void lnl_attempt_failed(struct lnl_tunnel *t, enum lnl_cause cause, const char *
 	memset(&t->end.hints, 0, sizeof(t->end.hints));
 	if (end)
 		t->end.hints = *end;
-	lnl_log(&t->engine->log, cause == LNL_CAUSE_USER ? LNL_LEVEL_INFO : LNL_LEVEL_ERROR,
-		phase >= LNL_PHASE_UP ? "tunnel.lost" : "tunnel.failed",
-		LNL_F("cause", lnl_cause_name(cause)), LNL_F("text", t->end.text));
+	if (cause != LNL_CAUSE_USER) /* which was said when it was asked for */
+		lnl_log(&t->engine->log, LNL_LEVEL_ERROR,
+			phase >= LNL_PHASE_UP ? "tunnel.lost" : "tunnel.failed",
+			LNL_F("cause", lnl_cause_name(cause)), LNL_F("text", t->end.text));
 	lnl_auth_ended(t, cause, end);
 	lnl_session_close(t);
 	choose_next(t);
@@ -192,5 +193,5 @@ void lnl_retry_again(struct lnl_tunnel *t, double seconds, const char *reason)
 			LNL_F("milliseconds", (int64_t)(seconds * 1000)));
 	t->wait_until = lnl_clock_now() + (uint64_t)(seconds * 1e6);
 	t->remote_chosen = false;
-	lnl_tunnel_tick(t);
+	lnl_tunnel_arm(t);
 }

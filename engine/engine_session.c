@@ -292,7 +292,7 @@ void lnl_session_run(struct lnl_tunnel *t)
 		take_event(t, &ev);
 		lnl_client_event_wipe(&ev);
 	}
-	lnl_tunnel_tick(t);
+	lnl_tunnel_arm(t);
 }
 
 void lnl_session_goodbye(struct lnl_tunnel *t, enum lnl_cause cause)
@@ -398,6 +398,7 @@ int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok,
 	case LNL_EVENT_UP:
 		if (t->client)
 			complete(t);
+		lnl_tunnel_arm(t);
 		break;
 	case LNL_EVENT_DOWN:
 		lnl_retry_down(t);

@@ -278,7 +278,7 @@ void lnl_tunnel_default(struct lnl_tunnel *t, enum lnl_event_kind kind);
 void lnl_tunnel_finish(struct lnl_tunnel *t, int status);
 /* Tells LNL_EVENT_CLOSED once the last counters are there. */
 void lnl_tunnel_tell_closed(struct lnl_tunnel *t);
-/* Looks at the clock, does what is due and sets the timer. */
-void lnl_tunnel_tick(struct lnl_tunnel *t);
+/* Sets the timer for what is due next: after every step that may have changed that. */
+void lnl_tunnel_arm(struct lnl_tunnel *t);
 
 #endif

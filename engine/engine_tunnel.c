@@ -94,7 +94,7 @@ static uint64_t next_due(const struct lnl_tunnel *t)
 	return due;
 }
 
-void lnl_tunnel_tick(struct lnl_tunnel *t)
+void lnl_tunnel_arm(struct lnl_tunnel *t)
 {
 	ev_timer_stop(t->engine->loop, &t->timer);
 	if (t->closed_told)
@@ -118,7 +118,7 @@ static void timer_fired(struct ev_loop *loop, ev_timer *w, int revents)
 	} else if (t->client) {
 		tick_session(t, now);
 	}
-	lnl_tunnel_tick(t);
+	lnl_tunnel_arm(t);
 }
 
 static void woken(struct ev_loop *loop, ev_async *w, int revents)
@@ -217,7 +217,7 @@ void lnl_tunnel_tell_closed(struct lnl_tunnel *t)
 	}
 	t->closed_told = true;
 	lnl_tickets_drop(t->engine, t);
-	lnl_tunnel_tick(t);
+	lnl_tunnel_arm(t);
 }
 
 void lnl_tunnel_free(struct lnl_tunnel *t)
@@ -363,7 +363,7 @@ int lnl_tunnel_stats(struct lnl_engine *e, uint32_t tunnel, struct lnl_stats *ou
 		return LNL_E_NOTFOUND;
 	fill_stats(t, out);
 	t->counted_at = 0; /* ask the worker anew */
-	lnl_tunnel_tick(t);
+	lnl_tunnel_arm(t);
 	return 0;
 }
 
