@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a tunnel does to the machine's network: applied from a `struct lnl_net`, written down in a journal, and taken back exactly.
+ * Applies what a tunnel wants of the machine to its device and to the routes, and remembers each
+ * change in a journal, so that exactly those are taken back, in reverse order. Applying again
+ * changes only what differs.
+ *
+ * Packets to a remote never fall into the tunnel: wherever a route of the tunnel would cover its
+ * address, a host route leads around it, the way packets went before (on the link itself where the
+ * remote is on a connected network), unless redirect-gateway says `local`.
+ *
+ * redirect-gateway: with `def1` two halves beside the default route, else the default route is
+ * taken out and put back in the end; for IPv6 always ::/3, 2000::/4, 3000::/4 and fc00::/7.
+ * `bypass-dns` leads around the tunnel to the resolvers of /etc/resolv.conf; `bypass-dhcp` asks for
+ * nothing, since a DHCP server is reached over its link. `block-local` leads the connected network
+ * into the tunnel, but for its gateway. block_ipv6 makes the tunnel's IPv6 routes unreachable ones.
  */
 #ifndef LNL_IO_NETCONF_H
 #define LNL_IO_NETCONF_H
@@ -11,30 +23,33 @@
 
 struct lnl_netconf;
 
-/* For the device |ifname| of |index|; changes nothing yet. LNL_E_NOMEM, LNL_E_SYSTEM with |why|. */
-int lnl_netconf_new(struct lnl_netconf **out, const char *ifname, unsigned index,
+/* For device |name| with |index|; changes nothing yet. LNL_E_NOMEM, LNL_E_SYSTEM. */
+int lnl_netconf_new(struct lnl_netconf **out, const char *name, unsigned index,
 		    struct lnl_reason *why);
-/* Takes everything back, in reverse order, and releases; |n| may be NULL. */
-void lnl_netconf_free(struct lnl_netconf *n);
+/* Takes everything back and releases; |nc| may be NULL. */
+void lnl_netconf_free(struct lnl_netconf *nc);
+
+/* Called for what could not be done and does not keep the tunnel from working. */
+typedef void lnl_netconf_warn(void *ctx, const char *text);
 
 /*
- * Brings the machine to |net|: link up, MTU, addresses, routes, redirect-gateway (host route to |server| first, so that the outer
- * socket never falls into the tunnel), block-ipv6. Called again it changes only what differs, the device stays up. What the
- * device cannot do without (link, MTU, addresses, the host route of a redirect) fails: LNL_E_PERM, LNL_E_SYSTEM, with a sentence in |why|
- * that names the object; what was done before stays in the journal. A single route that fails is told to |warn| instead, as in OpenVPN.
+ * Makes the machine as |net| wants it, for a tunnel whose remote is |server|. Without addresses in
+ * |net| device and MTU are left alone. What the device needs (MTU, addresses, being up) has to
+ * work: else LNL_E_SYSTEM, LNL_E_PERM or LNL_E_NOTFOUND with the cause in |why|, and what was done
+ * so far waits for lnl_netconf_revert. A route that cannot be set is told to |warn| (may be NULL);
+ * one that is there already, exactly so, is nobody's fault and is not taken back. LNL_E_NOMEM.
  */
-int lnl_netconf_apply(struct lnl_netconf *n, const struct lnl_net *net,
-		      const struct lnl_addr *server, void (*warn)(void *ctx, const char *text),
-		      void *ctx, struct lnl_reason *why);
-
+int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
+		      const struct lnl_addr *server, lnl_netconf_warn *warn, void *ctx,
+		      struct lnl_reason *why);
 /*
- * Another address that outer sockets will use: while the default route is redirected it gets a host route around the tunnel.
- * Errors as above.
+ * From now on |remote| is a remote, too: leads packets to it around the tunnel at once where that
+ * is needed, by the gateway of the moment. The last 16 are remembered. Before the first apply it is
+ * only remembered. Errors as above.
  */
-int lnl_netconf_protect(struct lnl_netconf *n, const struct lnl_addr *server,
+int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,
 			struct lnl_reason *why);
-
-/* Takes everything back; |n| can be applied again. */
-void lnl_netconf_revert(struct lnl_netconf *n);
+/* Takes back what was done, in reverse order. What is gone already is fine. Again: no-op. */
+void lnl_netconf_revert(struct lnl_netconf *nc);
 
 #endif
