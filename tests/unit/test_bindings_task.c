@@ -133,7 +133,7 @@ static void a_loop_is_stopped(void **state)
 		"spawn(function() core.sleep(0.001) while true do pcall(function() while true do end\n"
 		"  end) end end)\n"
 		"spawn(function() core.sleep(0.05) return 'alive' end)",
-		"false test:9: task ran for more than its 20 ms; what takes longer belongs in a task "
+		"false test:8: task ran for more than its 20 ms; what takes longer belongs in a task "
 		"that waits (vpn.spawn) true alive");
 }
 
