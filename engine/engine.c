@@ -70,15 +70,6 @@ bool lnl_engine_record(struct lnl_engine *e, struct lnl_record *out, uint64_t *l
 
 /* ---- start and end ---- */
 
-static int drop_privileges(struct lnl_engine *e, const struct lnl_engine_options *o,
-			   struct lnl_reason *why)
-{
-	if (!o->user && !o->group)
-		return 0;
-	(void)e;
-	return lnl_privilege_drop(o->user, o->group, why);
-}
-
 static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struct lnl_reason *why)
 {
 	int rc;
@@ -94,8 +85,9 @@ static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struc
 		return lnl_reason_set(why, rc, "cryptography: %s", lnl_error_text(rc));
 	/* The helper is forked while there is neither a thread nor a key. */
 	rc = lnl_process_new(&e->process, e->loop, why);
-	if (rc == 0)
-		rc = drop_privileges(e, o, why);
+	if (rc == 0 && !o->stay_root)
+		rc = lnl_privilege_drop(o->user, o->group, why);
+	lnl_privilege_hide();
 	if (rc == 0)
 		rc = lnl_resolver_new(&e->resolver, e->loop);
 	if (rc < 0 && !why->text[0])
@@ -181,6 +173,10 @@ static void reap(struct lnl_engine *e)
 
 int lnl_engine_turn(struct lnl_engine *e)
 {
+	/* What may be read through the helper was said when tunnels were opened. */
+	if (!e->sealed)
+		lnl_process_seal(e->process);
+	e->sealed = true;
 	lnl_tickets_settle(e);
 	if (e->first_event)
 		return 1;

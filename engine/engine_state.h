@@ -79,6 +79,7 @@ struct lnl_engine {
 	struct lnl_env env;
 	struct lnl_log log;
 	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
+	bool sealed;
 	struct lnl_resolver *resolver;
 	struct lnl_record *records;
 	unsigned first_record, n_records;

@@ -169,8 +169,8 @@ void lnl_tunnel_options_init(struct lnl_tunnel_options *o);
 
 struct lnl_engine_options {
 	enum lnl_level level; /* records above it are not made */
-	const char *user, *group; /* dropped to once the first client is up, or at once without root; NULL: stay */
-	bool stay_root;		  /* do not drop privileges by default */
+	const char *user, *group; /* to become at once; NULL: root stays root, with CAP_NET_ADMIN alone */
+	bool stay_root;		  /* keep all of root's powers (a host that is not made for less) */
 };
 
 /*

@@ -61,7 +61,10 @@ int lnl_privilege_drop(const char *user, const char *group, struct lnl_reason *w
 	if (geteuid() == 0) {
 		capng_clear(CAPNG_SELECT_BOTH);
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
-		if (capng_change_id((int)uid, (int)gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
+		rc = user || group ? capng_change_id((int)uid, (int)gid,
+						     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) :
+				     capng_apply(CAPNG_SELECT_BOTH);
+		if (rc)
 			return lnl_reason_set(why, LNL_E_PERM, "cannot become user %u, group %u",
 					      (unsigned)uid, (unsigned)gid);
 	} else if (uid != getuid() || gid != getgid()) {
@@ -78,5 +81,7 @@ void lnl_privilege_hide(void)
 	struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* its leak checker traces the process */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }

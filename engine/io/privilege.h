@@ -7,7 +7,8 @@
 
 /*
  * Makes the process |user| (a name or number; NULL: as it is) of |group| (NULL: the user's), without supplementary groups, with
- * CAP_NET_ADMIN alone and no way to more (no_new_privs). Not root: only no_new_privs. Before threads exist. LNL_E_NOTFOUND (no
+ * CAP_NET_ADMIN alone and no way to more (no_new_privs). With neither user nor group, root stays root, but keeps no other power
+ * than that. Not root: only no_new_privs. Before threads exist. LNL_E_NOTFOUND (no
  * such user or group), LNL_E_PERM, LNL_E_SYSTEM; |why| names the cause.
  */
 int lnl_privilege_drop(const char *user, const char *group, struct lnl_reason *why);
