@@ -56,25 +56,28 @@ static void drop_push_text(struct lnl_client *c)
 	c->n_options = 0;
 }
 
-/* One option of either source; what cannot be used is logged and left out. */
+/*
+ * One option of either source; what cannot be used is logged and left out. What the server insists on and we lack (a
+ * cipher, compression) ends the connection: no packet could be read.
+ */
 static int take_option(struct lnl_client *c, const char *text, enum lnl_option_source from)
 {
-	size_t len = strlen(text);
+	bool server = from == LNL_FROM_SERVER;
 	struct lnl_why why = {""};
 	struct lnl_option o;
-	int rc = lnl_option_next(&o, &text, &len);
+	int rc = lnl_option_split(&o, text, strlen(text));
 
 	if (rc == 1)
 		rc = lnl_pulled_option(&c->pulled, &o, from, &why);
 	else if (rc < 0)
 		strcpy(why.text, "an option is malformed");
 	lnl_secret_wipe(&o, sizeof(o));
-	if (rc >= 0)
-		return 0;
-	lnl_log(c->log, LNL_LEVEL_WARN,
-		from == LNL_FROM_SERVER ? "push.refused" : "profile.refused",
-		LNL_F("why", why.text));
-	return rc;
+	if (rc < 0 || why.text[0])
+		lnl_log(c->log, LNL_LEVEL_WARN, server ? "push.refused" : "profile.refused",
+			LNL_F("why", why.text));
+	if (rc == LNL_E_UNSUPPORTED && server)
+		lnl_client_end_with(c, LNL_CAUSE_PUSH, why.text);
+	return rc < 0 ? rc : 0;
 }
 
 /* A token takes the password's place, for renegotiations and the next attempt. */
@@ -254,11 +257,15 @@ static int apply_options(struct lnl_client *c, const char *const *options, unsig
 	int rc;
 
 	start_pulled(c);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && c->phase != LNL_PHASE_CLOSED; i++)
 		take_option(c, options[i], LNL_FROM_SERVER);
+	if (c->phase == LNL_PHASE_CLOSED)
+		return LNL_E_UNSUPPORTED;
 	rc = lnl_pulled_finish(&c->pulled, &why);
 	if (rc < 0)
 		lnl_client_end_with(c, LNL_CAUSE_PUSH, why.text);
+	else if (why.text[0])
+		lnl_log(c->log, LNL_LEVEL_WARN, "push.warning", LNL_F("why", why.text));
 	return rc;
 }
 

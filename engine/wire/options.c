@@ -101,6 +101,16 @@ static int split(struct lnl_option *o, const char *p, size_t len)
 	return s.state == PLAIN ? end(&s) : 0;
 }
 
+int lnl_option_split(struct lnl_option *o, const char *text, size_t len)
+{
+	o->n = 0;
+	if (split(o, text, len) < 0) {
+		o->n = 0;
+		return LNL_E_FORMAT;
+	}
+	return o->n > 0;
+}
+
 int lnl_option_next(struct lnl_option *o, const char **list, size_t *len)
 {
 	while (*len > 0) {
@@ -108,16 +118,12 @@ int lnl_option_next(struct lnl_option *o, const char **list, size_t *len)
 		const char *comma = memchr(item, ',', *len);
 		size_t n = comma ? (size_t)(comma - item) : *len;
 		size_t step_over = comma ? n + 1 : n;
+		int rc = lnl_option_split(o, item, n);
 
 		*list += step_over;
 		*len -= step_over;
-		o->n = 0;
-		if (split(o, item, n)) {
-			o->n = 0;
-			return LNL_E_FORMAT;
-		}
-		if (o->n > 0)
-			return 1;
+		if (rc)
+			return rc;
 	}
 	o->n = 0;
 	return 0;

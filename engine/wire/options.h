@@ -29,6 +29,12 @@ struct lnl_option {
  */
 int lnl_option_next(struct lnl_option *o, const char **list, size_t *len);
 
+/*
+ * Splits |text|, a whole option by itself (a profile's: commas are nothing special). Returns 1, 0 when
+ * there is nothing in it, or LNL_E_FORMAT as above.
+ */
+int lnl_option_split(struct lnl_option *o, const char *text, size_t len);
+
 /* What goes into an OCC string (PROTOCOL 1.10). */
 struct lnl_occ {
 	bool server; /* our role: tls-server or tls-client at the end */
