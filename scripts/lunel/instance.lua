@@ -276,7 +276,10 @@ local function state_changed(t, ev)
   if s and not s.ended then
     s.remote = ev.remote and t.remotes[ev.remote] or t.chosen or s.remote
     s.address = ev.address or s.address
-    if ev.state == "up" then s.up = true end
+    if ev.state == "up" then
+      s.up = true
+      t.last_error = nil
+    end
   end
 end
 

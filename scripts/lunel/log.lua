@@ -16,8 +16,8 @@ end
 M.sentences = {
   ["tunnel.up"] = "Initialization Sequence Completed",
   ["tunnel.connecting"] = "Connecting to {address} over {proto}, attempt {attempt}",
-  ["tunnel.failed"] = "Connection failed: {text} [{cause}]",
-  ["tunnel.lost"] = "Connection lost: {text} [{cause}]",
+  ["tunnel.failed"] = "Connection failed: {text|cause}",
+  ["tunnel.lost"] = "Connection lost: {text|cause}",
   ["tunnel.waiting"] = "Next attempt in {milliseconds} ms",
   ["tunnel.stopping"] = "Stopping: {reason}",
   ["tunnel.stopped"] = "Stopped: {reason}",
@@ -45,6 +45,21 @@ M.sentences = {
     .. "is there to set them",
 }
 
+-- {text|cause}: the engine's sentence with the cause behind it, or where it has none, ours.
+M.causes = {
+  auth_failed = "the server refused user name and password",
+  auth_failed_temporarily = "the server cannot authenticate now",
+  session_expired = "the server wants a new sign-in",
+  server_restart = "the server restarts",
+  server_halt = "the server ended the connection",
+  server_exit = "the server ends",
+  connection_closed = "the server closed the connection",
+  ping_restart = "nothing was heard of the server for too long",
+  ping_exit = "nothing was heard of the server for too long",
+  challenge = "the server asks a question",
+  user = "asked for",
+}
+
 local function value_text(v)
   if type(v) == "number" then
     return v % 1 == 0 and ("%.0f"):format(v) or tostring(v)
@@ -64,7 +79,13 @@ function M.text(r)
   local sentence, used = M.sentences[name], {}
   local out
   if sentence then
-    out = sentence:gsub("{([%w_]+)}", function(field)
+    out = sentence:gsub("{([%w_|]+)}", function(field)
+      if field == "text|cause" then
+        used.text, used.cause = true, true
+        local text, cause = r.fields.text or "", r.fields.cause or ""
+        if text == "" then text = M.causes[cause] or "for an unknown reason" end
+        return ("%s [%s]"):format(text, cause)
+      end
       used[field] = true
       local v = r.fields[field]
       return v ~= nil and value_text(v) or "?"
