@@ -115,8 +115,10 @@ int lnl_tls_conf_new(struct lnl_tls_conf **out, const struct lnl_env *env,
 	if (error != 0)
 		return error;
 	struct lnl_tls_conf *c = lnl_alloc(env, sizeof(*c));
-	if (c == NULL)
+	if (c == NULL) {
+		lnl_why_say(why, "out of memory", NULL);
 		return LNL_E_NOMEM;
+	}
 	c->env = env;
 	c->server = s->server;
 	c->wants_peer = !s->server || !s->no_peer_cert;
@@ -137,6 +139,7 @@ int lnl_tls_conf_new(struct lnl_tls_conf **out, const struct lnl_env *env,
 	if ((s->n_fingerprints > 0 && c->fingerprints == NULL) ||
 	    (s->name_check != LNL_NAME_NONE && c->name == NULL)) {
 		lnl_tls_conf_free(c);
+		lnl_why_say(why, "out of memory", NULL);
 		return LNL_E_NOMEM;
 	}
 	*out = c;

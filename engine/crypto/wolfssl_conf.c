@@ -121,9 +121,11 @@ int lnl_tls_conf_new(struct lnl_tls_conf **out, const struct lnl_env *env,
 {
 	struct lnl_tls_conf *c = lnl_alloc(env, sizeof(*c));
 
-	lnl_why_say(why, "", NULL);
-	if (c == NULL)
+	if (c == NULL) {
+		lnl_why_say(why, "out of memory", NULL);
 		return LNL_E_NOMEM;
+	}
+	lnl_why_say(why, "", NULL);
 	c->env = c->store.env = env;
 	int error = copy_policy(c, s);
 	if (error == 0)

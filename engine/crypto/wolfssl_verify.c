@@ -305,10 +305,22 @@ static void judge(struct lnl_tls *t, WOLFSSL_X509_STORE_CTX *x, int code)
 		t->leaf_good = true;
 }
 
+/* The peer had a message for its certificates, and none in it. */
+static int accept_none(struct lnl_tls *t)
+{
+	if (!t->conf->requires_peer)
+		return 1;
+	t->failure = LNL_CERT_MISSING;
+	lnl_why_say(&t->why, "the peer sent no certificate", NULL);
+	return 0;
+}
+
 int lnl_verify_callback(int good, WOLFSSL_X509_STORE_CTX *x)
 {
 	struct lnl_tls *t = x->userCtx;
 
+	if (x->totalCerts == 0)
+		return accept_none(t);
 	if (t->chain_len == 0 && record_chain(t, x) != 0)
 		t->no_memory = true;
 	if (t->conf->store.broken)

@@ -3,6 +3,7 @@
 #ifndef LNL_TEST_CRYPTO_ENV_H
 #define LNL_TEST_CRYPTO_ENV_H
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct test_env {
 	uint64_t seed;
 	unsigned allocations; /* ever made */
 	unsigned live;	      /* not released yet */
+	size_t bytes;	      /* of those */
 	unsigned fail_at;     /* this allocation (from 1) and all after it fail; 0: none does */
 	bool no_random;
 };
@@ -32,16 +34,20 @@ static void *test_env_alloc(void *ctx, size_t size)
 	t->allocations++;
 	if (t->fail_at != 0 && t->allocations >= t->fail_at)
 		return NULL;
+	void *p = calloc(1, size);
 	t->live++;
-	return calloc(1, size);
+	t->bytes += malloc_usable_size(p);
+	return p;
 }
 
 static void test_env_release(void *ctx, void *p)
 {
 	struct test_env *t = ctx;
 
-	if (p != NULL)
+	if (p != NULL) {
 		t->live--;
+		t->bytes -= malloc_usable_size(p);
+	}
 	free(p);
 }
 

@@ -170,6 +170,12 @@ static const struct row rows[] = {
 	{ "revoked", WITH(pki_revoked), CA, CRL(pki_crl), .failure = LNL_CERT_REVOKED,
 	  .text = "certificate is revoked: C=DE, O=Example, CN=vpn.example.net, serial 7, by the CRL "
 		  "of O=Lunel, CN=Test CA" },
+	{ "expired, not revoked", WITH(pki_expired), CA, CRL(pki_crl),
+	  .failure = LNL_CERT_EXPIRED },
+	{ "wrong CA, with CRLs", WITH(pki_other_leaf), CA, CRL(pki_crl, pki_other_crl),
+	  .failure = LNL_CERT_UNTRUSTED },
+	{ "CA of the same name, with its CRL", WITH(pki_twin_leaf), CA, CRL(pki_crl),
+	  .failure = LNL_CERT_BAD },
 	{ "revoked since", WITH(pki_good), CA, CRL(pki_crl, pki_crl_newer),
 	  .failure = LNL_CERT_REVOKED },
 	{ "revoked since, in the other order", WITH(pki_good), CA, CRL(pki_crl_newer, pki_crl),

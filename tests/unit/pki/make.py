@@ -235,6 +235,7 @@ def chains(ca, key):
     other = CA(name(("CN", "Other CA")), new_ec())
     emit("other_ca", pem(other.cert))
     emit("other_leaf", pem(other.issue(VPN, key)))
+    emit("other_client", pem(other.issue(CLIENT, key, eku=(USER,))))
     emit("other_crl", pem(other.crl()))
     twin = CA(ca.subject, new_ec())
     emit("twin_leaf", pem(twin.issue(VPN, key, akid=False)), "issued by another key of the same name")
