@@ -47,8 +47,10 @@ local function unknown(b, name, optional)
     b:note("warn", "it is not known, and passed over as optional")
   else
     b.name = nil
-    b:fail(("unknown directive %s%s"):format(types.show(name),
-                                             suggest.hint(name, directives.names())))
+    -- A line of a key whose block lost its tag is no name, and goes into no log.
+    local is_name = name:find("^%a[%w_-]*$") and #name <= 40 and (#name < 20 or name:find("[_-]"))
+    b:fail(is_name and ("unknown directive '%s'%s"):format(name,
+      suggest.hint(name, directives.names())) or "unknown directive")
   end
 end
 

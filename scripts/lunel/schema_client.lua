@@ -180,7 +180,7 @@ local tls = types.record({
     doc = "Certificate, key and authorities in one file (inline: in base64)." },
   { "extra_certs", file, doc = "Certificates to send behind ours, for a chain." },
   { "crl", file, doc = "Revoked certificates; a file is read again before each connection." },
-  { "password", text { max = 1024 }, secret = true, doc = "Pass phrase of the private key." },
+  { "password", types.secret { max = 1024 }, doc = "Pass phrase of the private key." },
   { "askpass", types.either(true, file),
     doc = "File whose first line is the pass phrase, or true: ask." },
   { "auth", file, secret = true, doc = "Static key of tls-auth." },
@@ -240,9 +240,9 @@ end
 
 local credentials = types.record({
   { "username", text { max = 512 }, doc = "User name." },
-  { "password", text { max = 512 }, secret = true, doc = "Password." },
+  { "password", types.secret { max = 512 }, doc = "Password." },
   { "file", text { max = 4096 }, doc = "File with both, a line each." },
-}, { text = "true, { file = } or { username =, password = }" })
+}, { text = "{ file = } or { username =, password = }" })
 
 M.groups = {
   { "Where to connect", {
@@ -378,7 +378,7 @@ M.groups = {
         { "text", text { max = 1024 }, required = true, doc = "Question." },
         { "echo", boolean, default = false, doc = "Show what is typed." },
       }, { text = "{ text, echo }" }), doc = "A question asked together with the password." },
-    { "auth_token", text { max = 1023 }, secret = true, doc = "Token instead of a password." },
+    { "auth_token", types.secret { max = 1023 }, doc = "Token instead of a password." },
     { "auth_token_user", text { max = 512 }, doc = "The token's user name, in base64." },
     { "push_peer_info", boolean, default = false, doc = "Tell the server about this machine." },
     { "setenv", types.map("^[%w_]+$", text { min = 0 }), default = {},
@@ -415,7 +415,7 @@ M.groups = {
     { "script_security", integer { min = 0, max = 3 }, default = 2,
       doc = "2 or 3: programs below may run." },
     { "scripts_allowed", boolean, default = true,
-      doc = "Set by the importer: may a profile's programs run?" },
+      doc = "Whether the programs below may run; the importer says so for a profile's." },
     { "up", types.command, doc = "Program to run when the tunnel is up." },
     { "down", types.command, doc = "Program to run when it is down." },
     { "route_up", types.command, doc = "Program to run when the routes are set." },

@@ -49,7 +49,9 @@ end
 local function number_type(o, what, units)
   local text = o.max and ("%s from %.0f to %.0f"):format(what, o.min, o.max)
     or ("%s of at least %.0f"):format(what, o.min)
-  for word in pairs(o.words or {}) do text = text .. (" or \"%s\""):format(word) end
+  for word in pairs(o.words or {}) do
+    if type(word) == "string" then text = text .. (" or \"%s\""):format(word) end
+  end
   return {
     text = text,
     check = function(value, at)
@@ -102,6 +104,19 @@ function M.string(o)
   }
 end
 
+--- Text that is never shown; a secret object (vpn.secret, a hook's password) passes as it is.
+function M.secret(o)
+  local plain = M.string(o)
+  return {
+    text = plain.text .. ", or a secret",
+    check = function(value, at)
+      if type(value) == "userdata" then return value end
+      at.secret = true
+      return plain.check(value, at)
+    end,
+  }
+end
+
 --- One of a few words; |values| is a list. |aliases| maps other spellings to them.
 function M.enum(values, aliases)
   local set = {}
@@ -122,7 +137,7 @@ end
 --- Accepts |value| alone, as it is, beside what |other| takes.
 function M.either(value, other)
   return {
-    text = ("%s, or %s"):format(tostring(value), other.text),
+    text = ("%s, or %s"):format(tostring(value), (other.text:gsub("^true, or ", "true, "))),
     check = function(given, at)
       if given == value then return given end
       return other.check(given, at)

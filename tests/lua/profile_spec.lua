@@ -154,8 +154,18 @@ describe("profiles", function()
       "t.ovpn:3: no closing quote (\")",
       "t.ovpn:4: '</ca>' closes no block",
       "t.ovpn:5: the block <cert> is empty",
-      "t.ovpn:7: unknown directive 'x?y'",
+      "t.ovpn:7: unknown directive",
     }, errors_of("remot x\nclient\nca \"x\n</ca>\n<cert>\n</cert>\nx\1y\n"))
+  end)
+
+  it("keep lines that may be of a key out of their errors", function()
+    local text = sample("eduvpn"):gsub("<key>\n", ""):gsub("<tls%-crypt>\n", "")
+    local errors = errors_of(text)
+    assert.is_true(#errors > 20)
+    for _, e in ipairs(errors) do
+      local word = e:match("'([^']*)'")
+      assert.is_true(not word or #word < 20, e)
+    end
   end)
 
   it("that are no text are refused", function()
