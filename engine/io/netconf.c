@@ -201,10 +201,26 @@ static void match_route(void *ctx, const struct lnl_nl_route *r, const struct nl
 	m->found = true;
 }
 
+/*
+ * A gateway that only an `onlink` route made reachable (hosts with a single address have such) is
+ * one for our routes by the same link, too.
+ */
+static int add_by_gateway(struct lnl_netconf *nc, const struct lnl_nl_route *route)
+{
+	struct lnl_nl_route r = *route;
+	int rc = lnl_netlink_add_route(nc->nl, &r, false);
+
+	if ((rc != -ENETUNREACH && rc != -EHOSTUNREACH && rc != -EINVAL) || r.gateway.family == 0 ||
+	    r.index == 0 || r.index == nc->index)
+		return rc;
+	r.onlink = true;
+	return lnl_netlink_add_route(nc->nl, &r, false);
+}
+
 static int add_route(struct lnl_netconf *nc, const struct lnl_change *c)
 {
 	struct match m = { .want = c->route };
-	int rc = lnl_netlink_add_route(nc->nl, &c->route, false);
+	int rc = add_by_gateway(nc, &c->route);
 
 	if (rc == 0)
 		return 1;
@@ -213,7 +229,7 @@ static int add_route(struct lnl_netconf *nc, const struct lnl_change *c)
 	if (lnl_netlink_routes(nc->nl, c->route.dst.ip.family, &m, match_route) == 0 && m.found)
 		return 0;
 	/* The search has overwritten what the kernel said. */
-	return lnl_netlink_add_route(nc->nl, &c->route, false);
+	return add_by_gateway(nc, &c->route);
 }
 
 static int take_out(struct lnl_netconf *nc, struct lnl_change *c)
@@ -281,7 +297,9 @@ static bool no_ipv6(const struct lnl_change *c, int err)
 
 static bool is_fatal(const struct lnl_change *c, int err)
 {
-	return c->kind != LNL_CHANGE_ROUTE && c->kind != LNL_CHANGE_ABSENT && !no_ipv6(c, err);
+	if (c->kind == LNL_CHANGE_ROUTE)
+		return c->outer;
+	return c->kind != LNL_CHANGE_ABSENT && !no_ipv6(c, err);
 }
 
 static int code_of(int err)
@@ -291,34 +309,23 @@ static int code_of(int err)
 	return err == -ENODEV ? LNL_E_NOTFOUND : LNL_E_SYSTEM;
 }
 
-/* One planned change. |*outer| is set to the error of a route to a remote. */
-static int carry_out(struct lnl_netconf *nc, struct lnl_change *c, int *outer,
-		     struct lnl_reason *why)
+static int carry_out(struct lnl_netconf *nc, struct lnl_change *c, struct lnl_reason *why)
 {
 	bool done_before = lnl_changes_find(&nc->journal, c) >= 0;
 	char what[400];
 	int rc;
 
-	/* Taken out, it is not to be seen; and what was done may have been undone by others. */
+	/* Taken out, it is not to be seen; anything else may have been undone by others. */
 	if (done_before && c->kind == LNL_CHANGE_ABSENT)
 		return 0;
 	rc = make(nc, c);
-	if (rc == 1 && !done_before)
-		rc = lnl_changes_add(&nc->journal, c);
-	else if (rc == 1)
-		rc = 0;
-	else if (rc < 0) {
-		describe(nc, c, what, sizeof(what));
-		if (is_fatal(c, rc))
-			return lnl_reason_set(why, code_of(rc), "%s: %s", what,
-					      lnl_netlink_cause(nc->nl));
-		if (c->outer && *outer == 0)
-			*outer = lnl_reason_set(why, code_of(rc), "%s: %s", what,
-						lnl_netlink_cause(nc->nl));
-		lnl_netconf_warning(nc, "%s: %s", what, lnl_netlink_cause(nc->nl));
-		rc = 0;
-	}
-	return rc;
+	if (rc >= 0)
+		return rc == 1 && !done_before ? lnl_changes_add(&nc->journal, c) : 0;
+	describe(nc, c, what, sizeof(what));
+	if (is_fatal(c, rc))
+		return lnl_reason_set(why, code_of(rc), "%s: %s", what, lnl_netlink_cause(nc->nl));
+	lnl_netconf_warning(nc, "%s: %s", what, lnl_netlink_cause(nc->nl));
+	return 0;
 }
 
 /* Takes back what is not wanted any more. */
@@ -339,15 +346,18 @@ static void trim(struct lnl_netconf *nc, const struct lnl_changes *plan)
  * From what was done to what is wanted. All that is wanted is asked for again: with a device's last
  * address the kernel drops its routes.
  */
-static int update(struct lnl_netconf *nc, int *outer, struct lnl_reason *why)
+static int update(struct lnl_netconf *nc, struct lnl_reason *why)
 {
 	struct lnl_changes plan = { 0 };
-	int rc = lnl_netconf_plan(nc, &plan);
+	int rc;
+
+	nc->no_way = false;
+	rc = lnl_netconf_plan(nc, &plan);
 
 	if (rc == 0)
 		trim(nc, &plan);
 	for (unsigned i = 0; rc == 0 && i < plan.n; i++)
-		rc = carry_out(nc, &plan.v[i], outer, why);
+		rc = carry_out(nc, &plan.v[i], why);
 	free_changes(&plan);
 	if (rc == LNL_E_NOMEM)
 		lnl_reason_set(why, rc, "%s", lnl_error_text(rc));
@@ -389,7 +399,6 @@ int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
 		      const struct lnl_addr *server, lnl_netconf_warn *warn, void *ctx,
 		      struct lnl_reason *why)
 {
-	int outer = 0;
 	int rc;
 
 	nc->net = *net;
@@ -397,7 +406,7 @@ int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
 	nc->applied = true;
 	nc->warn = warn;
 	nc->warn_ctx = ctx;
-	rc = update(nc, &outer, why);
+	rc = update(nc, why);
 	nc->warn = NULL;
 	return rc;
 }
@@ -421,7 +430,7 @@ int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,
 			struct lnl_reason *why)
 {
 	struct lnl_ip ip = lnl_addr_ip(remote);
-	int outer = 0;
+	char text[LNL_IP_TEXT];
 	int rc;
 
 	if (ip.family == 0)
@@ -429,8 +438,14 @@ int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,
 	remember(nc, &ip);
 	if (!nc->applied)
 		return 0;
-	rc = update(nc, &outer, why);
-	return rc < 0 ? rc : outer;
+	nc->protecting = true;
+	rc = update(nc, why);
+	nc->protecting = false;
+	if (rc == 0 && nc->no_way)
+		rc = lnl_reason_set(why, LNL_E_NOTFOUND,
+				    "no way around the tunnel to %s: no route leads there",
+				    lnl_ip_text(&ip, text));
+	return rc;
 }
 
 void lnl_netconf_revert(struct lnl_netconf *nc)

@@ -34,18 +34,19 @@ typedef void lnl_netconf_warn(void *ctx, const char *text);
 
 /*
  * Makes the machine as |net| wants it, for a tunnel whose remote is |server|. Without addresses in
- * |net| device and MTU are left alone. What the device needs (MTU, addresses, being up) has to
- * work: else LNL_E_SYSTEM, LNL_E_PERM or LNL_E_NOTFOUND with the cause in |why|, and what was done
- * so far waits for lnl_netconf_revert. A route that cannot be set is told to |warn| (may be NULL);
- * one that is there already, exactly so, is nobody's fault and is not taken back. LNL_E_NOMEM.
+ * |net| device and MTU are left alone. What it cannot do without (MTU, addresses, the device being
+ * up, the host route to |server|) has to work: else LNL_E_SYSTEM, LNL_E_PERM or LNL_E_NOTFOUND with
+ * a sentence in |why| that names the object, and what was done so far waits for lnl_netconf_revert.
+ * A route that cannot be set is told to |warn| (may be NULL) instead; one that is there already,
+ * exactly so, is nobody's fault and is not taken back. LNL_E_NOMEM.
  */
 int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
 		      const struct lnl_addr *server, lnl_netconf_warn *warn, void *ctx,
 		      struct lnl_reason *why);
 /*
- * From now on |remote| is a remote, too: leads packets to it around the tunnel at once where that
- * is needed, by the gateway of the moment. The last 16 are remembered. Before the first apply it is
- * only remembered. Errors as above.
+ * |remote| is about to be used, too: leads packets to it around the tunnel where that is needed, by
+ * the gateway of the moment. The last 16 are remembered. Before the first apply it is only
+ * remembered. Errors as above; LNL_E_NOTFOUND, too, when no route leads there.
  */
 int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,
 			struct lnl_reason *why);

@@ -13,7 +13,11 @@ struct plan {
 
 static void add(struct plan *p, const struct lnl_change *change)
 {
-	if (p->rc == 0 && lnl_changes_find(p->out, change) < 0)
+	int at = lnl_changes_find(p->out, change);
+
+	if (at >= 0)
+		p->out->v[at].outer = p->out->v[at].outer || change->outer;
+	else if (p->rc == 0)
 		p->rc = lnl_changes_add(p->out, change);
 }
 
@@ -115,23 +119,45 @@ static bool outer_path(const struct lnl_netconf *nc, const struct lnl_ip *ip,
 	return outer_default(nc, ip->family, out);
 }
 
-/* A host route to |ip| around the tunnel. */
-static void add_bypass(struct plan *p, const struct lnl_ip *ip)
+/* The way that an earlier plan found and that still stands, or NULL. */
+static const struct lnl_nl_route *earlier_bypass(const struct lnl_netconf *nc,
+						 const struct lnl_nl_route *r)
+{
+	for (unsigned i = 0; i < nc->journal.n; i++) {
+		const struct lnl_change *c = &nc->journal.v[i];
+
+		if (c->kind == LNL_CHANGE_ROUTE && c->route.dst.bits == r->dst.bits &&
+		    lnl_ip_equal(&c->route.dst.ip, &r->dst.ip) && c->route.index != nc->index)
+			return &c->route;
+	}
+	return NULL;
+}
+
+/* A host route to |ip| around the tunnel; |outer|: for the remote in use. */
+static void add_bypass(struct plan *p, const struct lnl_ip *ip, bool outer)
 {
 	struct lnl_nl_route path;
 	struct lnl_nl_route r = { .dst = { *ip, all_bits(ip) } };
+	const struct lnl_nl_route *earlier = earlier_bypass(p->nc, &r);
 	char text[LNL_IP_TEXT];
 
-	if (!outer_path(p->nc, ip, &path)) {
+	if (outer_path(p->nc, ip, &path)) {
+		if (path.kind == LNL_NL_LOCAL)
+			return;
+		r.gateway = path.gateway;
+		r.index = path.index;
+	} else if (earlier != NULL) {
+		/*
+		 * The network is down for the moment, or rules lead elsewhere than its main table.
+		 */
+		r = *earlier;
+	} else {
+		p->nc->no_way = p->nc->no_way || outer;
 		lnl_netconf_warning(p->nc, "no way around the tunnel to %s: no route leads there",
 				    lnl_ip_text(ip, text));
 		return;
 	}
-	if (path.kind == LNL_NL_LOCAL)
-		return;
-	r.gateway = path.gateway;
-	r.index = path.index;
-	add_route(p, &r, true);
+	add_route(p, &r, outer);
 }
 
 static bool redirects(const struct lnl_net *net, int family)
@@ -159,10 +185,10 @@ static void plan_remotes(struct plan *p)
 	if ((nc->net.redirect & LNL_REDIRECT_LOCAL) != 0)
 		return;
 	if (nc->server.family != 0 && covered(&nc->net, &nc->server))
-		add_bypass(p, &nc->server);
+		add_bypass(p, &nc->server, !nc->protecting);
 	for (unsigned i = 0; i < nc->n_remotes; i++)
 		if (covered(&nc->net, &nc->remotes[i]))
-			add_bypass(p, &nc->remotes[i]);
+			add_bypass(p, &nc->remotes[i], nc->protecting && i == 0);
 }
 
 /* The resolvers that the system asks; one on this host is reached anyhow. */
@@ -177,7 +203,7 @@ static void plan_bypass_dns(struct plan *p)
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (sscanf(line, " nameserver %79s", word) == 1 && lnl_ip_parse(&ip, word) == 0 &&
 		    redirects(&p->nc->net, ip.family))
-			add_bypass(p, &ip);
+			add_bypass(p, &ip, false);
 	fclose(f);
 }
 

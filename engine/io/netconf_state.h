@@ -19,7 +19,7 @@ enum lnl_change_kind {
 
 struct lnl_change {
 	enum lnl_change_kind kind;
-	bool outer; /* a route around the tunnel to a remote */
+	bool outer; /* a route around the tunnel to the remote in use: it has to be there */
 	unsigned mtu;
 	unsigned mtu_before;
 	struct lnl_nl_address address;
@@ -44,6 +44,8 @@ struct lnl_netconf {
 	struct lnl_ip server;
 	struct lnl_ip remotes[LNL_NETCONF_REMOTES]; /* the newest first */
 	unsigned n_remotes;
+	bool protecting; /* the newest of them is about to be used */
+	bool no_way;	 /* for a remote in use, none around the tunnel was found */
 	lnl_netconf_warn *warn;
 	void *warn_ctx;
 };

@@ -405,6 +405,7 @@ static struct nlmsghdr *route(struct lnl_netlink *nl, uint16_t type, uint16_t fl
 	if (type == RTM_NEWROUTE) {
 		rtm->rtm_protocol = RTPROT_STATIC;
 		rtm->rtm_scope = link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+		rtm->rtm_flags = r->onlink ? RTNH_F_ONLINK : 0;
 	} else {
 		rtm->rtm_scope = RT_SCOPE_NOWHERE; /* of any */
 	}

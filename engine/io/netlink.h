@@ -73,6 +73,7 @@ struct lnl_nl_route {
 	uint32_t table;	       /* 0: main */
 	uint32_t metric;       /* 0: the kernel's choice */
 	struct lnl_ip source;  /* only read: preferred source address */
+	bool onlink; /* only written: the gateway is on the link, whatever addresses say */
 };
 
 /* With |replace| one of the same destination, metric and table goes; else -EEXIST. */

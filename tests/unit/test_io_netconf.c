@@ -730,6 +730,81 @@ static void what_the_device_needs_has_to_work(void **state)
 	close_world(&w);
 }
 
+/* Somebody else's host route keeps ours out: the tunnel would swallow itself. */
+static void the_way_to_the_server_has_to_be_there(void **state)
+{
+	struct world w;
+	struct lnl_net net;
+	struct lnl_reason why;
+	struct lnl_addr b = addr("203.0.113.2"), near = addr("203.0.113.3");
+
+	(void)state;
+	need_world(&w);
+	run("ip route add blackhole 203.0.113.1 && ip route add blackhole 203.0.113.2");
+	capture(EVERYTHING, w.before, sizeof(w.before));
+	base_net(&net);
+	net.redirect = LNL_REDIRECT_IPV4 | LNL_REDIRECT_DEF1;
+	assert_int_equal(apply(&w, &net, "203.0.113.1", &why), LNL_E_SYSTEM);
+	assert_string_equal(why.text, "cannot add route 203.0.113.1/32 via 192.0.2.1 dev wan0: File"
+				      " exists");
+	assert_way("9.9.9.9", "dev wan0");
+	/* With another server it works; the same remote is refused later, and does no harm. */
+	apply_well(&w, &net, "203.0.113.9");
+	assert_int_equal(lnl_netconf_protect(w.nc, &b, &why), LNL_E_SYSTEM);
+	assert_int_equal(lnl_netconf_protect(w.nc, &near, &why), 0);
+	assert_way("203.0.113.3", "via 192.0.2.1 dev wan0");
+	assert_way("203.0.113.9", "via 192.0.2.1 dev wan0");
+	close_world(&w);
+}
+
+/* The network goes away under the tunnel: what leads around stays, what has no way is said. */
+static void without_a_network_ways_around_stay(void **state)
+{
+	struct world w;
+	struct lnl_net net;
+	struct lnl_reason why;
+	struct lnl_addr server = addr("203.0.113.1"), other = addr("203.0.113.2");
+
+	(void)state;
+	need_world(&w);
+	base_net(&net);
+	net.redirect = LNL_REDIRECT_IPV4 | LNL_REDIRECT_DEF1;
+	apply_well(&w, &net, "203.0.113.1");
+	run("ip route del default");
+	assert_int_equal(lnl_netconf_protect(w.nc, &server, &why), 0);
+	assert_way("203.0.113.1", "via 192.0.2.1 dev wan0");
+	assert_int_equal(lnl_netconf_protect(w.nc, &other, &why), LNL_E_NOTFOUND);
+	assert_string_equal(why.text,
+			    "no way around the tunnel to 203.0.113.2: no route leads there");
+	run("ip route add default via 192.0.2.1 dev wan0 proto dhcp src 192.0.2.2 metric 100");
+	assert_int_equal(lnl_netconf_protect(w.nc, &other, &why), 0);
+	assert_way("203.0.113.2", "via 192.0.2.1 dev wan0");
+	close_world(&w);
+}
+
+/* As hosters do it: an address alone, and a gateway that is on the link by decree. */
+static void a_gateway_by_decree_is_one_for_us(void **state)
+{
+	struct world w;
+	struct lnl_net net;
+
+	(void)state;
+	need_world(&w);
+	run("ip addr flush dev wan0 && ip addr add 192.0.2.2/32 dev wan0 &&"
+	    " ip route add default via 172.31.1.1 dev wan0 onlink");
+	capture(EVERYTHING, w.before, sizeof(w.before));
+	base_net(&net);
+	net.redirect = LNL_REDIRECT_IPV4 | LNL_REDIRECT_DEF1;
+	add_route(&net, "198.51.100.0/24", LNL_VIA_NET_GATEWAY);
+	apply_well(&w, &net, "203.0.113.1");
+	assert_way("203.0.113.1", "via 172.31.1.1 dev wan0");
+	assert_way("198.51.100.1", "via 172.31.1.1 dev wan0");
+	net.redirect = LNL_REDIRECT_IPV4;
+	apply_well(&w, &net, "203.0.113.1");
+	assert_way("203.0.113.1", "via 172.31.1.1 dev wan0");
+	close_world(&w);
+}
+
 static void without_ipv6_there_is_still_ipv4(void **state)
 {
 	struct world w;
@@ -796,6 +871,9 @@ int main(void)
 		cmocka_unit_test(remotes_are_protected),
 		cmocka_unit_test(remotes_are_protected_without_def1),
 		cmocka_unit_test(what_the_device_needs_has_to_work),
+		cmocka_unit_test(the_way_to_the_server_has_to_be_there),
+		cmocka_unit_test(without_a_network_ways_around_stay),
+		cmocka_unit_test(a_gateway_by_decree_is_one_for_us),
 		cmocka_unit_test(without_ipv6_there_is_still_ipv4),
 		cmocka_unit_test(the_device_may_be_gone),
 	};
