@@ -310,6 +310,7 @@ static void fill_client(struct lnl_tunnel_conf *c)
 	k->ping_restart = (int)o->ping_restart;
 	k->ping_exit = (int)o->ping_exit;
 	k->ping_timer_rem = o->ping_timer_rem;
+	k->session_timeout = (int)o->session_timeout;
 	k->reneg_bytes = (uint64_t)o->reneg_bytes;
 	k->reneg_packets = (uint64_t)o->reneg_pkts;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A connection: between the sans-IO client, the worker that has its packets, and the host. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 		return;
 	}
 	t->link = ++t->next_link;
+	t->socket = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	cmd.u.link.id = t->link;
 	cmd.u.link.fd = fd;
 	cmd.u.link.kind = tcp ? LNL_LINK_TCP : LNL_LINK_UDP;
@@ -81,6 +83,9 @@ void lnl_session_close(struct lnl_tunnel *t)
 	}
 	if (t->link)
 		simple_command(t, LNL_CMD_LINK_DEL);
+	if (t->socket >= 0)
+		close(t->socket);
+	t->socket = -1;
 	t->peer_added = false;
 	t->link = 0;
 	lnl_client_free(t->client);
@@ -223,6 +228,17 @@ static void complete(struct lnl_tunnel *t)
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", t->ifname));
 }
 
+/* What the server pushed beyond the device and its routes. */
+static void apply_rest(struct lnl_tunnel *t, const struct lnl_pulled *p)
+{
+	if (p->inactive > 0) {
+		t->inactive_after = (uint64_t)p->inactive * LNL_SECOND;
+		t->inactive_bytes = p->inactive_bytes > 0 ? (uint64_t)p->inactive_bytes : 0;
+	}
+	if (t->socket >= 0)
+		lnl_socket_tune(t->socket, p->sndbuf, p->rcvbuf, p->tcp_nodelay);
+}
+
 static void take_up(struct lnl_tunnel *t)
 {
 	const struct lnl_pulled *p = lnl_client_pulled(t->client);
@@ -235,6 +251,7 @@ static void take_up(struct lnl_tunnel *t)
 		lnl_attempt_failed(t, cause, why.text, LNL_PHASE_CONFIGURE, NULL);
 		return;
 	}
+	apply_rest(t, p);
 	t->up_told = true;
 	if (t->conf.o.asks & LNL_ASK_UP)
 		q = lnl_event_ask(t->engine, LNL_EVENT_UP, t, 10, false);

@@ -185,6 +185,7 @@ struct lnl_tunnel {
 	/* The connection (engine_session.c). */
 	struct lnl_client *client;
 	uint32_t link; /* id of the link in use, 0: none */
+	int socket;    /* a duplicate of its descriptor, to tune it by; -1: none */
 	uint32_t next_link;
 	bool peer_added;
 	uint64_t connected_at;

@@ -224,7 +224,8 @@ void lnl_tunnel_free(struct lnl_tunnel *t)
 {
 	lnl_tickets_drop(t->engine, t);
 	lnl_attempt_cancel(t);
-	lnl_client_free(t->client);
+	if (t->worker)
+		lnl_session_close(t);
 	lnl_net_down(t);
 	ev_timer_stop(t->engine->loop, &t->timer);
 	ev_async_stop(t->engine->loop, &t->wake);
@@ -274,6 +275,7 @@ static int start(struct lnl_tunnel *t)
 	ev_timer_start(t->engine->loop, &t->timer);
 	lnl_tcp_init(&t->connect);
 	t->answer_by = LNL_NEVER;
+	t->socket = -1;
 	t->remote_index = -1;
 	t->inactive_after = (uint64_t)t->conf.o.inactive * LNL_SECOND;
 	t->inactive_bytes = (uint64_t)t->conf.o.inactive_bytes;

@@ -49,6 +49,7 @@ struct lnl_client_conf {
 	int ping, ping_restart, ping_exit; /* seconds, -1: not set; the server's override them */
 	bool ping_timer_rem;
 	int explicit_exit_notify; /* times; 0: none */
+	int session_timeout; /* seconds; 0: none */
 	uint64_t reneg_bytes, reneg_packets; /* 0: none */
 	uint32_t first_data_id; /* 0, or a test's start for packet ids */
 };

@@ -8,15 +8,20 @@
 #define PRE_PULL_PING_RESTART 120
 
 static const char continuation[] = "push-continuation ";
+static const char token_option[] = "auth-token";
 
 static bool filtered(struct lnl_client *c, const char *option)
 {
+	/* A token is nothing for a log. */
+	bool secret = strncmp(option, token_option, sizeof(token_option) - 1) == 0;
+	const char *shown = secret ? token_option : option;
+
 	switch (lnl_pull_filter_match(c->conf->filters, c->conf->n_filters, option)) {
 	case LNL_FILTER_IGNORE:
-		lnl_log(c->log, LNL_LEVEL_INFO, "push.ignored", LNL_F("option", option));
+		lnl_log(c->log, LNL_LEVEL_INFO, "push.ignored", LNL_F("option", shown));
 		return true;
 	case LNL_FILTER_REJECT:
-		lnl_client_end_with(c, LNL_CAUSE_PUSH, option);
+		lnl_client_end_with(c, LNL_CAUSE_PUSH, shown);
 		return true;
 	case LNL_FILTER_ACCEPT:
 		break;
@@ -104,7 +109,7 @@ void lnl_client_renew_token(struct lnl_client *c)
 	lnl_client_split_options(c);
 	c->pulled.token[0] = 0;
 	for (i = 0; i < c->n_options; i++)
-		if (strncmp(c->options[i], "auth-token", 10) == 0)
+		if (strncmp(c->options[i], token_option, sizeof(token_option) - 1) == 0)
 			take_option(c, c->options[i], LNL_FROM_SERVER);
 	take_token(c);
 	drop_push_text(c);
@@ -164,6 +169,7 @@ static void start_pulled(struct lnl_client *c)
 	if (conf->pull && conf->ping_restart < 0 && conf->ping_exit < 0)
 		c->pulled.ping_restart = PRE_PULL_PING_RESTART;
 	c->pulled.explicit_exit_notify = conf->explicit_exit_notify;
+	c->pulled.session_timeout = conf->session_timeout;
 	c->pulled.tun_mtu = (int)conf->tun_mtu;
 	for (i = 0; i < conf->n_options; i++)
 		take_option(c, conf->options[i], LNL_FROM_PROFILE);
@@ -275,6 +281,7 @@ static void bring_up(struct lnl_client *c, uint64_t now)
 
 	if (!choose_cipher(c))
 		return;
+	lnl_client_compare_occ(c);
 	if ((c->pulled.protocol_flags & LNL_PROTOCOL_DYN_TLS_CRYPT) &&
 	    lnl_session_dyn_crypt(c->session, 0) < 0) {
 		lnl_client_end_with(c, LNL_CAUSE_TLS, "dyn-tls-crypt keys cannot be derived");

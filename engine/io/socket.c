@@ -113,3 +113,13 @@ int lnl_socket_open(int type, const struct lnl_addr *remote, const struct lnl_so
 	}
 	return fd;
 }
+
+void lnl_socket_tune(int fd, int sndbuf, int rcvbuf, bool tcp_nodelay)
+{
+	if (sndbuf > 0)
+		set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, sndbuf);
+	if (rcvbuf > 0)
+		set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, rcvbuf);
+	if (tcp_nodelay)
+		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
