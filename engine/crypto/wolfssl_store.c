@@ -182,15 +182,28 @@ static int parse_crls(const struct lnl_env *env, const struct lnl_blob *pem, str
 	return 0;
 }
 
+/* Whether a trusted CA has that name: its key must then be the one that signed. */
+static bool is_trusted(const struct lnl_store *s, const char *subject)
+{
+	for (const struct lnl_ca *ca = s->cas; ca != NULL; ca = ca->next) {
+		if (ca->out == LNL_CERT_OK && strcmp(ca->subject, subject) == 0)
+			return true;
+	}
+	return false;
+}
+
 void lnl_store_retry_crls(struct lnl_store *s)
 {
+	uint64_t now = s->env->wallclock(s->env->ctx);
+
 	for (struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next) {
 		if (crl->loaded)
 			continue;
 		int code = wolfSSL_CertManagerLoadCRLBuffer(s->manager, crl->der, (long)crl->len,
 							    WOLFSSL_FILETYPE_ASN1);
 		crl->loaded = code == WOLFSSL_SUCCESS;
-		crl->bad = code == ASN_CRL_CONFIRM_E;
+		crl->bad = !crl->loaded && crl->next_update > now && code != MEMORY_E &&
+			   is_trusted(s, crl->issuer);
 	}
 }
 
@@ -280,19 +293,12 @@ static int check_revocation(struct lnl_store *s)
 	return 0;
 }
 
-/* Whether a CA named |subject| is trusted, and if not, because of which other one. */
+/* Why no CA named |subject| is trusted; LNL_CERT_OK when one is, or none has that name. */
 static enum lnl_cert_failure issuer_failure(const struct lnl_store *s, const char *subject)
 {
-	enum lnl_cert_failure failure = LNL_CERT_OK;
+	const struct lnl_ca *ca = lnl_store_find_out(s, subject);
 
-	for (const struct lnl_ca *ca = s->cas; ca != NULL; ca = ca->next) {
-		if (strcmp(ca->subject, subject) != 0)
-			continue;
-		if (ca->out == LNL_CERT_OK)
-			return LNL_CERT_OK;
-		failure = ca->out;
-	}
-	return failure;
+	return ca == NULL || is_trusted(s, subject) ? LNL_CERT_OK : ca->out;
 }
 
 /* An intermediate CA in `ca` falls with the one above it. True when one did. */
