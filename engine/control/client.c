@@ -67,6 +67,11 @@ struct lnl_client_event *lnl_client_end_with(struct lnl_client *c, enum lnl_caus
 
 	if (c->phase == LNL_PHASE_CLOSED)
 		return NULL;
+	/* Whatever the server makes of our goodbye: it is over because we wanted it. */
+	if (c->closing != LNL_CAUSE_NONE) {
+		cause = c->closing;
+		text = NULL;
+	}
 	c->phase = LNL_PHASE_CLOSED;
 	c->verify_waits = c->configure_waits = false;
 	e = lnl_client_emit(c, LNL_CLIENT_CLOSED, text);
@@ -137,7 +142,7 @@ void lnl_client_free(struct lnl_client *c)
 
 static const char *occ_cipher(const struct lnl_client *c)
 {
-	enum lnl_cipher cipher = c->conf->fallback;
+	enum lnl_cipher cipher = c->cipher != LNL_CIPHER_NONE ? c->cipher : c->conf->fallback;
 
 	if (cipher == LNL_CIPHER_NONE && c->conf->n_ciphers > 0)
 		cipher = c->conf->ciphers[0];
@@ -217,7 +222,8 @@ static void send_record(struct lnl_client *c, uint8_t key_id, uint64_t now)
 
 	if (rc == 0)
 		rc = write_peer_info(c, info, sizeof(info));
-	if (c->conf->auth_user_pass && c->has_credentials) {
+	/* A token is sent even by who had no password, if the server named its user. */
+	if ((c->conf->auth_user_pass && c->has_credentials) || (c->has_token && c->username[0])) {
 		km2.username = c->username;
 		km2.password = c->password;
 	}
@@ -227,22 +233,43 @@ static void send_record(struct lnl_client *c, uint8_t key_id, uint64_t now)
 		lnl_client_end_with(c, LNL_CAUSE_TLS, lnl_error_text(rc));
 }
 
+/* What follows from the cipher: a server that chose one by its push means that, not its OCC string. */
+static bool is_negotiated(const char *item)
+{
+	static const char *const names[] = {"cipher ", "keysize ", "auth ", "link-mtu "};
+	unsigned i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(item, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
 static void log_occ(void *ctx, const char *ours, const char *theirs)
 {
 	const struct lnl_client *c = ctx;
 
+	if (c->pulled.cipher != LNL_CIPHER_NONE && is_negotiated(*ours ? ours : theirs))
+		return;
 	lnl_log(c->log, LNL_LEVEL_DEBUG, "occ.differs", LNL_F("ours", ours), LNL_F("theirs", theirs));
+}
+
+void lnl_client_compare_occ(struct lnl_client *c)
+{
+	char expected[LNL_KM2_OPTIONS];
+
+	if (!c->conf->disable_occ && write_occ(c, true, expected, sizeof(expected)) == 0)
+		lnl_occ_compare(expected, c->occ, c, log_occ);
 }
 
 /* The server's record: its OCC string may name the cipher of a server that does not negotiate. */
 static void take_record(struct lnl_client *c, const struct lnl_km2 *km2)
 {
 	const char *at = strstr(km2->options, ",cipher ");
-	char expected[LNL_KM2_OPTIONS], name[64];
+	char name[64];
 	size_t len;
 
-	if (!c->conf->disable_occ && write_occ(c, true, expected, sizeof(expected)) == 0)
-		lnl_occ_compare(expected, km2->options, c, log_occ);
+	lnl_text_clean(c->occ, sizeof(c->occ), km2->options, strlen(km2->options));
 	if (!at)
 		return;
 	at += 8;
@@ -335,8 +362,9 @@ static void pump(struct lnl_client *c, uint64_t now)
 
 	if (c->phase == LNL_PHASE_CONNECT && lnl_session_has_peer(c->session))
 		lnl_client_enter(c, LNL_PHASE_HANDSHAKE);
+	/* A server that talks much waits for the owner, who takes events until there are none. */
 	while (c->phase != LNL_PHASE_CLOSED && !c->verify_waits && !c->configure_waits &&
-	       lnl_session_next(c->session, &e, now))
+	       c->n_events < LNL_CLIENT_EVENTS / 2 && lnl_session_next(c->session, &e, now))
 		take_session_event(c, &e, now);
 }
 
@@ -484,6 +512,18 @@ const struct lnl_cert *lnl_client_chain(struct lnl_client *c, unsigned i)
 				 NULL;
 }
 
+/* The key that sends is nearly used up: a newer one takes over at once, if need be once there is one. */
+static void take_key_limit(struct lnl_client *c, uint64_t now)
+{
+	if (c->swap_at != LNL_NEVER) {
+		c->swap_at = now;
+		return;
+	}
+	c->limit_reached = true;
+	lnl_session_renegotiate(c->session, now);
+	pump(c, now);
+}
+
 void lnl_client_notice(struct lnl_client *c, const struct lnl_notice *n, uint64_t now)
 {
 	bool exits = c->pulled.ping_exit > 0 && c->pulled.ping_restart <= 0;
@@ -496,9 +536,7 @@ void lnl_client_notice(struct lnl_client *c, const struct lnl_notice *n, uint64_
 				    "nothing heard of the server for the time that ping-restart allows");
 		break;
 	case LNL_NOTICE_KEY_LIMIT:
-		c->limit_reached = true;
-		lnl_session_renegotiate(c->session, now);
-		pump(c, now);
+		take_key_limit(c, now);
 		break;
 	case LNL_NOTICE_EXIT:
 		lnl_client_end_with(c, LNL_CAUSE_EXIT, "the server said goodbye");

@@ -23,7 +23,8 @@ struct lnl_client {
 
 	bool verify_waits;
 	uint8_t verify_key;
-	enum lnl_cipher occ_cipher; /* what the server's OCC string names, for servers without negotiation */
+	char occ[LNL_KM2_OPTIONS];  /* the server's OCC string */
+	enum lnl_cipher occ_cipher; /* what it names, for servers without negotiation */
 	uint64_t push_request_at; /* LNL_NEVER: none wanted */
 	uint64_t push_deadline;
 	char *push_text; /* all parts so far, commas between; from env */
@@ -58,6 +59,9 @@ void lnl_client_enter(struct lnl_client *c, enum lnl_phase phase);
 /* The end: emits LNL_CLIENT_CLOSED once. Returns the event to add hints to, or NULL when it was closed before. */
 struct lnl_client_event *lnl_client_end_with(struct lnl_client *c, enum lnl_cause cause,
 					     const char *text);
+
+/* Logs where the server's OCC string differs from what we expect; once the cipher is known. */
+void lnl_client_compare_occ(struct lnl_client *c);
 
 /* client_text.c: a control message of the server's. */
 void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, uint64_t now);

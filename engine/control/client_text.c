@@ -39,6 +39,14 @@ static void take_auth_failed(struct lnl_client *c, const struct lnl_message *m)
 	}
 }
 
+/* It says no, whatever it says besides. */
+static void fail_auth(struct lnl_client *c)
+{
+	const struct lnl_message plain = {.kind = LNL_MSG_AUTH_FAILED, .text = ""};
+
+	take_auth_failed(c, &plain);
+}
+
 static void take_restart(struct lnl_client *c, const struct lnl_message *m)
 {
 	char text[512];
@@ -161,14 +169,25 @@ static void take_push_reply(struct lnl_client *c, const struct lnl_message *m)
 	lnl_client_emit(c, LNL_CLIENT_PULLED, NULL);
 }
 
+/* Only what stands before the first comma: behind it may be a token. */
+static void log_malformed(const struct lnl_client *c, const char *text, size_t len)
+{
+	const char *comma = memchr(text, ',', len);
+	char clean[64];
+
+	copy_text(clean, sizeof(clean), text, comma ? (size_t)(comma - text) : len);
+	lnl_log(c->log, LNL_LEVEL_WARN, "control.malformed", LNL_F("text", clean));
+}
+
 void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, uint64_t now)
 {
 	struct lnl_message m;
 	char clean[LNL_CONTROL_TEXT_MAX];
 
 	if (lnl_message_parse(&m, text, len) < 0) {
-		copy_text(clean, sizeof(clean), text, len);
-		lnl_log(c->log, LNL_LEVEL_WARN, "control.malformed", LNL_F("text", clean));
+		log_malformed(c, text, len);
+		if (m.kind == LNL_MSG_AUTH_FAILED)
+			fail_auth(c);
 		return;
 	}
 	switch (m.kind) {

@@ -400,7 +400,12 @@ bool lnl_session_next(struct lnl_session *s, struct lnl_session_event *e, uint64
 		e->key_id = s->primary->key_id;
 		return true;
 	}
-	return next_of(s, s->primary, e, now) || next_of(s, s->lame, e, now);
+	if (next_of(s, s->primary, e, now))
+		return true;
+	/* The one before has done its work: its end is nobody's concern. */
+	if (s->lame && s->lame->step == LNL_NEG_FAILED)
+		free_negotiation(s, &s->lame);
+	return next_of(s, s->lame, e, now);
 }
 
 /* ---- the owner's part ---- */

@@ -426,13 +426,11 @@ static uint64_t next_due(const struct sim_world *w)
 	return earlier(due, earlier(lnl_client_next_due(w->client), lnl_data_next_due(w->data)));
 }
 
-/* One turn, then on to the next time at which something is due, at most |until|. */
-static bool step(struct sim_world *w, uint64_t until, unsigned *still)
+/* On to the next time at which something is due, at most |until|; false when that is reached. */
+static bool advance(struct sim_world *w, uint64_t until, unsigned *still)
 {
-	uint64_t due;
+	uint64_t due = next_due(w);
 
-	sim_world_turn(w);
-	due = next_due(w);
 	*still = due > w->now ? 0 : *still + 1;
 	sim_require(*still < TURNS_MAX, "time stands still");
 	if (due > until) {
@@ -444,13 +442,10 @@ static bool step(struct sim_world *w, uint64_t until, unsigned *still)
 	return true;
 }
 
-void sim_world_run(struct sim_world *w, uint64_t span)
+static bool is_never(const struct sim_world *w)
 {
-	uint64_t until = w->now + span;
-	unsigned still = 0;
-
-	while (step(w, until, &still))
-		;
+	(void)w;
+	return false;
 }
 
 static bool is_connected(const struct sim_world *w)
@@ -458,23 +453,40 @@ static bool is_connected(const struct sim_world *w)
 	return w->up && w->server.pushed;
 }
 
-bool sim_world_connect(struct sim_world *w, uint64_t span)
+static bool is_closed(const struct sim_world *w)
+{
+	return w->closed;
+}
+
+static bool is_over(const struct sim_world *w)
+{
+	return is_connected(w) || w->closed;
+}
+
+static void run_until(struct sim_world *w, bool (*is_done)(const struct sim_world *), uint64_t span)
 {
 	uint64_t until = w->now + span;
 	unsigned still = 0;
 
-	while (!is_connected(w) && !w->closed && step(w, until, &still))
-		;
+	do {
+		sim_world_turn(w);
+	} while (!is_done(w) && advance(w, until, &still));
+}
+
+void sim_world_run(struct sim_world *w, uint64_t span)
+{
+	run_until(w, is_never, span);
+}
+
+bool sim_world_connect(struct sim_world *w, uint64_t span)
+{
+	run_until(w, is_over, span);
 	return is_connected(w);
 }
 
 bool sim_world_closes(struct sim_world *w, uint64_t span)
 {
-	uint64_t until = w->now + span;
-	unsigned still = 0;
-
-	while (!w->closed && step(w, until, &still))
-		;
+	run_until(w, is_closed, span);
 	return w->closed;
 }
 
