@@ -46,8 +46,9 @@ void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault
 			len = sizeof(first) - 1;
 		memcpy(first, p, len);
 		first[len] = '\0';
-		lnl_record_text(&h->log, LNL_LEVEL_DEBUG, "script.traceback", lnl_host_wallclock(h),
-				"what", what, "line", first);
+		if (!strstr(first, "[C]: at 0x")) /* a function of ours without a name */
+			lnl_record_text(&h->log, LNL_LEVEL_DEBUG, "script.traceback",
+					lnl_host_wallclock(h), "what", what, "line", first);
 		p += strcspn(p, "\n");
 	}
 }

@@ -11,9 +11,14 @@ local TIMEOUT = 120
 -- Asks on the terminal: text or secret, or nil and why.
 local function on_terminal(text, echo) return core.prompt(text .. ": ", echo) end
 
+-- systemd-ask-password, where systemd runs: without it nobody would ever answer.
+local function agent()
+  return core.exists "/run/systemd/system" and core.program "systemd-ask-password" or nil
+end
+
 -- Asks an agent (a boot splash, a desktop): needs a task that waits.
 local function of_agent(text, echo)
-  local program = core.program "systemd-ask-password"
+  local program = agent()
   if not program then return nil, "there is no terminal to ask on" end
   local argv = { program, "--timeout=" .. TIMEOUT }
   if echo then argv[#argv + 1] = "--echo" end
@@ -72,7 +77,7 @@ function M.prepare(t)
     return true
   end
   if why == "interrupted" then return nil, "auth-user-pass: interrupted" end
-  if core.program "systemd-ask-password" then return true end -- asked for later
+  if agent() then return true end -- asked for later
   return nil, "auth-user-pass: user name and password are needed, and " .. why
 end
 

@@ -106,9 +106,17 @@ function tunnel:index_of(remote)
   end
 end
 
+-- Where each setting was made; in a script that is where vpn.client stands.
+local function places(origin)
+  if type(origin) == "table" then return origin end
+  local file, line = tostring(origin):match("^(.*):(%d+)$")
+  if not file then return {} end
+  return setmetatable({}, { __index = function() return { file = file, line = line } end })
+end
+
 local function new_tunnel(conf, origin)
   return setmetatable({
-    conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, owner = new_owner(),
+    conf = conf, origin = places(origin), on = conf.on, remotes = conf.remotes, owner = new_owner(),
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
 end
@@ -151,7 +159,7 @@ function M.load(spec)
   clients = {}
   for _, c in ipairs(given) do
     local conf, problems = schema.check(c.conf, c.conf.origin or c.origin)
-    if conf then tunnels[#tunnels + 1] = new_tunnel(conf, c.conf.origin) end
+    if conf then tunnels[#tunnels + 1] = new_tunnel(conf, c.conf.origin or c.origin) end
     for _, e in ipairs(problems or {}) do all[#all + 1] = e end
   end
   if #all == 0 and #tunnels == 0 and not spec.check then
@@ -186,16 +194,35 @@ function M.prepare(o)
   return true
 end
 
+-- The engine's sentences begin with an option; where that was set goes before it.
+local function with_place(t, text)
+  local option, rest = text:match("^([%w-]+): (.*)$")
+  local key = option and "tls." .. option:gsub("^tls%-", ""):gsub("-", "_")
+  local at = t.origin[key or ""]
+  local value = key and t.conf.tls[key:sub(5)]
+  if type(value) == "string" and not value:find("\n", 1, true) then
+    text = ("%s: %s: %s"):format(option, value, rest)
+  end
+  if at then
+    return at.line and ("%s:%s: %s"):format(at.file, at.line, text) or at.file .. ": " .. text
+  end
+  return text
+end
+
 local function open_one(t)
+  local given = t.options.key_password
   local handle, err, passphrase
   for _ = 1, 3 do
     handle, err, passphrase = core.tunnel_open(t.options)
-    if handle or not passphrase then break end
+    if handle or not passphrase or given then break end
     local text, why = credentials.passphrase(t)
-    if not text then return nil, why and err .. " (" .. why .. ")" or err end
+    if not text then
+      err = err .. " (" .. why .. ")"
+      break
+    end
     t.options.key_password = text
   end
-  if not handle then return nil, err end
+  if not handle then return nil, with_place(t, err) end
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1

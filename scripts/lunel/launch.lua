@@ -13,11 +13,14 @@ local scripts = debug.getinfo(1, "S").source:match("^@(.*)/lunel/launch%.lua$") 
 
 local function complain(text)
   io.stdout:flush()
-  for line in (text .. "\n"):gmatch("(.-)\n") do io.stderr:write("lunel: ", line, "\n") end
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    -- C functions without a name say nothing to whoever wrote the script.
+    if not line:find("^%s*%[C%]: at 0x") then io.stderr:write("lunel: ", line, "\n") end
+  end
 end
 
 local function exists(path)
-  local f = io.open(path, "r")
+  local f = io.open(path, "re")
   if f then f:close() end
   return f ~= nil
 end
@@ -111,10 +114,11 @@ end
 
 function Run:stop(why)
   if self.stopping then
-    self.abandon = true -- the second time is meant
+    -- The second time is meant, unless it is the same signal to process and group.
+    self.abandon = core.time() - self.stopping > 1
     return
   end
-  self.stopping = true
+  self.stopping = core.time()
   core.notify("STOPPING=1")
   self:ask("stop", why)
 end

@@ -166,7 +166,7 @@ end
 function Sink:reopen()
   local path = self.options.log_append or self.options.log
   if not path or self.syslog then return end
-  local file = io.open(path, "a")
+  local file = io.open(path, "ae")
   if file then
     self.file:close()
     self.file = file
@@ -184,7 +184,7 @@ function M.open(o, core)
   end
   local path = o.log_append or o.log
   if path then
-    local file, err = io.open(path, o.log_append and "a" or "w")
+    local file, err = io.open(path, o.log_append and "ae" or "we")
     if not file then return nil, "cannot write the log: " .. err end
     sink.file = file
   else

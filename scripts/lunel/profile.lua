@@ -47,6 +47,7 @@ local function unknown(b, name, optional)
     b:note("warn", "it is not known, and passed over as optional")
   else
     b.name = nil
+    if b:is_full() then return b:fail("") end -- looking for a similar name costs too much
     -- A line of a key whose block lost its tag is no name, and goes into no log.
     local is_name = name:find("^%a[%w_-]*$") and #name <= 40 and (#name < 20 or name:find("[_-]"))
     b:fail(is_name and ("unknown directive '%s'%s"):format(name,

@@ -7,7 +7,7 @@ local M = {}
 
 local floor = math.floor
 
-local ERRORS = 100 -- more say nothing new; a binary file would have thousands
+local MOST = 100 -- errors, and notes: more say nothing new; a binary file would have thousands
 
 -- What a <connection> block may say for its own remote, and what OpenVPN takes when neither the
 -- block nor a line before it says it.
@@ -23,7 +23,7 @@ builder.__index = builder
 function M.new(reader)
   return setmetatable({
     reader = reader,
-    conf = { tls = {} }, origin = {}, notes = {}, errors = {}, dropped = 0,
+    conf = { tls = {} }, origin = {}, notes = {}, errors = {}, more_errors = 0, more_notes = 0,
     bare = {}, blocks = {}, defaults = {}, -- remotes; `port` and `proto` lines
     ignored = {}, scripts = {}, late = {},
     security = 1,    -- script-security as far as trusted places raise it
@@ -38,9 +38,12 @@ local function place_text(at)
   return at.line and ("%s:%d"):format(at.file, at.line) or at.file
 end
 
+--- Whether a further error would only be counted, so that its text can be spared.
+function builder:is_full() return #self.errors >= MOST end
+
 function builder:fail(text)
-  if #self.errors >= ERRORS then
-    self.dropped = self.dropped + 1
+  if self:is_full() then
+    self.more_errors = self.more_errors + 1
     return
   end
   if self.name then text = ("'%s': %s"):format(self.name, text) end
@@ -48,6 +51,10 @@ function builder:fail(text)
 end
 
 function builder:note(level, text)
+  if #self.notes >= MOST then
+    self.more_notes = self.more_notes + 1
+    return
+  end
   if self.name then text = ("'%s': %s"):format(self.name, text) end
   self.notes[#self.notes + 1] = {
     level = level, file = self.at.file, line = self.at.line, text = text,
@@ -285,8 +292,12 @@ function builder:finish(whole)
   if not self.tls_client and not conf.pull and #self.errors == 0 then
     self:fail("this is no client's profile: neither `client` nor `tls-client` is in it")
   end
-  if self.dropped > 0 then
-    self.errors[#self.errors + 1] = ("... and %d more errors"):format(self.dropped)
+  if self.more_errors > 0 then
+    self.errors[#self.errors + 1] = ("... and %d more errors"):format(self.more_errors)
+  end
+  if self.more_notes > 0 then
+    self.notes[#self.notes + 1] = { level = "warn", file = whole.file,
+                                    text = ("and %d more notes"):format(self.more_notes) }
   end
   if #self.errors > 0 then return nil, self.errors, self.notes end
   conf.origin = self.origin

@@ -24,9 +24,9 @@ local ABSENT = {
   newproxy = "newproxy is not available",
 }
 
--- LuaJIT runs an error's handler before it leaves the hook that raised it, and no hook fires inside a
--- hook: a handler that loops could never be stopped. So this one runs once pcall has come back; what
--- it misses, the stack of the error, a policy has no debug library to look at anyway.
+-- LuaJIT runs an error's handler before it leaves the hook that raised it, and no hook fires
+-- inside a hook: a handler that loops could never be stopped. So this one runs once pcall has come
+-- back; what it misses, the stack of the error, a policy has no debug library to look at anyway.
 local function xpcall(f, handler, ...)
   local function finish(ok, ...)
     if ok then return true, ... end
