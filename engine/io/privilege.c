@@ -62,8 +62,8 @@ int lnl_privilege_drop(const char *user, const char *group, struct lnl_reason *w
 		capng_clear(CAPNG_SELECT_BOTH);
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 		rc = user || group ? capng_change_id((int)uid, (int)gid,
-						     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) :
-				     capng_apply(CAPNG_SELECT_BOTH);
+						     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING)
+				   : capng_apply(CAPNG_SELECT_BOTH);
 		if (rc)
 			return lnl_reason_set(why, LNL_E_PERM, "cannot become user %u, group %u",
 					      (unsigned)uid, (unsigned)gid);
@@ -78,7 +78,7 @@ int lnl_privilege_drop(const char *user, const char *group, struct lnl_reason *w
 
 void lnl_privilege_hide(void)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &none);
 #ifndef __SANITIZE_ADDRESS__ /* its leak checker traces the process */

@@ -31,7 +31,10 @@ struct lnl_process {
 	ev_io io;
 	uint32_t next_id;
 	struct lnl_exec *first;
-	uint8_t *message;
+	uint8_t *
+		/* an answer, whose texts a callback is looking at while it asks for more */
+		message;
+	uint8_t *request;
 };
 
 /* ---- answers ---- */
@@ -58,7 +61,7 @@ static void tell(struct lnl_exec *x, const struct lnl_exit *e)
 /* The helper is gone: everything that waits for it has failed. */
 static void lost(struct lnl_process *p)
 {
-	struct lnl_exit e = {.error = LNL_E_SYSTEM};
+	struct lnl_exit e = { .error = LNL_E_SYSTEM };
 
 	ev_io_stop(p->loop, &p->io);
 	while (p->first) {
@@ -73,7 +76,7 @@ static void answered(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct lnl_process *p = w->data;
 	struct lnl_helper_exit h;
-	struct lnl_exit e = {0};
+	struct lnl_exit e = { 0 };
 	struct lnl_exec *x;
 	ssize_t n = recv(p->exec_fd, p->message, LNL_HELPER_MESSAGE, 0);
 
@@ -103,33 +106,58 @@ static void answered(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- life ---- */
 
-static int become_helper(int exec_fd, int open_fd)
+static void become_helper(int exec_fd, int open_fd)
 {
-	int fd;
+	unsigned low = (unsigned)(exec_fd < open_fd ? exec_fd : open_fd);
+	unsigned high = (unsigned)(exec_fd < open_fd ? open_fd : exec_fd);
 
 	/* Standard streams stay; all else of the parent's is not the helper's business. */
-	for (fd = 3; fd < 1024; fd++)
-		if (fd != exec_fd && fd != open_fd)
-			close(fd);
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
 	lnl_helper_run(exec_fd, open_fd);
+}
+
+static void release(struct lnl_process *p)
+{
+	if (!p)
+		return;
+	free(p->message);
+	free(p->request);
+	free(p);
+}
+
+/* An answer is one message, whatever the system's default for buffers is. */
+static void widen(int fd)
+{
+	int size = 2 * LNL_HELPER_MESSAGE;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_reason *why)
 {
 	struct lnl_process *p = calloc(1, sizeof(*p));
-	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = {-1, -1}, b[2] = {-1, -1};
+	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 };
 
 	*out = NULL;
-	if (p)
+	if (p) {
 		p->message = malloc(LNL_HELPER_MESSAGE);
-	if (!p || !p->message) {
-		free(p);
+		p->request = malloc(LNL_HELPER_REQUEST);
+	}
+	if (!p || !p->message || !p->request) {
+		release(p);
 		return lnl_reason_set(why, LNL_E_NOMEM, "%s", lnl_error_text(LNL_E_NOMEM));
 	}
-	if (socketpair(AF_UNIX, type, 0, a) == 0 && socketpair(AF_UNIX, type, 0, b) == 0)
+	p->pid = -1;
+	if (socketpair(AF_UNIX, type, 0, a) == 0 && socketpair(AF_UNIX, type, 0, b) == 0) {
+		widen(a[0]);
+		widen(a[1]);
 		p->pid = fork();
-	else
-		p->pid = -1;
+	}
 	if (p->pid == 0)
 		become_helper(a[1], b[1]);
 	close(a[1]);
@@ -166,8 +194,7 @@ void lnl_process_free(struct lnl_process *p)
 	close(p->open_fd);
 	if (p->pid > 0)
 		waitpid(p->pid, NULL, 0);
-	free(p->message);
-	free(p);
+	release(p);
 }
 
 /* ---- running programs ---- */
@@ -194,7 +221,7 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 				  const char *const *env, const char *input, size_t input_len,
 				  double timeout, lnl_exited *done, void *ctx)
 {
-	struct lnl_helper_exec h = {.op = LNL_HELPER_EXEC, .input_len = (uint32_t)input_len};
+	struct lnl_helper_exec h = { .op = LNL_HELPER_EXEC, .input_len = (uint32_t)input_len };
 	struct lnl_exec *x = calloc(1, sizeof(*x));
 	size_t len = sizeof(h);
 
@@ -202,14 +229,14 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 		return NULL;
 	h.id = ++p->next_id;
 	h.timeout_ms = timeout > 0 ? (uint32_t)(timeout * 1000) + 1 : 0;
-	if (!append_strings(p->message, &len, argv, &h.argc) || h.argc == 0 ||
-	    !append_strings(p->message, &len, env, &h.envc) ||
-	    !append(p->message, &len, input, input_len)) {
+	if (!append_strings(p->request, &len, argv, &h.argc) || h.argc == 0 ||
+	    !append_strings(p->request, &len, env, &h.envc) ||
+	    !append(p->request, &len, input, input_len)) {
 		free(x);
 		return NULL;
 	}
-	memcpy(p->message, &h, sizeof(h));
-	if (send(p->exec_fd, p->message, len, MSG_NOSIGNAL) < 0) {
+	memcpy(p->request, &h, sizeof(h));
+	if (send(p->exec_fd, p->request, len, MSG_NOSIGNAL) < 0) {
 		free(x);
 		return NULL;
 	}
@@ -224,7 +251,7 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 
 void lnl_process_cancel(struct lnl_exec *x)
 {
-	struct lnl_helper_exec h = {.op = LNL_HELPER_KILL};
+	struct lnl_helper_exec h = { .op = LNL_HELPER_KILL };
 
 	if (!x)
 		return;
@@ -236,17 +263,20 @@ void lnl_process_cancel(struct lnl_exec *x)
 
 /* ---- opening ---- */
 
-/* Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1 without a descriptor. */
+/*
+ * Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1
+ * without a descriptor.
+ */
 static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
 {
-	struct lnl_helper_path m = {.op = op};
+	struct lnl_helper_path m = { .op = op };
 	char control[CMSG_SPACE(sizeof(int))];
 	int32_t answer = EIO;
-	struct iovec iov = {&answer, sizeof(answer)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control,
-			     .msg_controllen = sizeof(control)};
+	struct iovec iov = { &answer, sizeof(answer) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 
 	*fd = -1;

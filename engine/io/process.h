@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The helper process: forked before threads and keys exist, it runs programs, and opens the few things that only root may. The
- * engine proper never forks.
+ * The helper process: forked before threads and keys exist, it runs programs, and opens the few
+ * things that only root may. The engine proper never forks.
  */
 #ifndef LNL_IO_PROCESS_H
 #define LNL_IO_PROCESS_H
@@ -12,15 +12,17 @@
 
 #include "lunel.h"
 
-#define LNL_EXEC_OUTPUT 65536 /* bytes kept of each of stdout and stderr; the rest is read and dropped */
+#define LNL_EXEC_OUTPUT                                                                            \
+	65536 /* bytes kept of each of stdout and stderr; the rest is read and dropped */
 
 struct lnl_process;
 struct lnl_exec;
 
 /* How a program ended. The texts are valid until the callback returns. */
 struct lnl_exit {
-	int error;  /* LNL_E_*: it could not be run; else 0 */
-	int status; /* exit status, 128 + signal when it was killed */
+	int error; /* LNL_E_*: it could not be run; else 0 */
+	/* exit status; 128 + signal when it was killed, 127: no such program, 126: unusable */
+	int status;
 	bool timeout;
 	const char *out, *err;
 	size_t out_len, err_len;
@@ -34,10 +36,12 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_r
 void lnl_process_free(struct lnl_process *p);
 
 /*
- * Runs |argv| (ended by NULL) without a shell, with descriptors 0, 1 and 2 alone, in a session of its own. argv[0] without '/' is
- * looked for in a fixed PATH. Of |env| (NAME=value, ended by NULL; may be NULL) only names that cannot change how programs are loaded
- * are passed on: no PATH, LD_*, IFS, ENV, BASH_ENV and their like. |input| is its stdin. After |timeout| seconds (0: none) it is
- * killed, with its children. |done| is called from the loop, once. NULL when out of memory or when the request is above 128 KiB.
+ * Runs |argv| (ended by NULL) without a shell, with descriptors 0, 1 and 2 alone, in a session of
+ * its own. argv[0] without '/' is looked for in a fixed PATH. Of |env| (NAME=value, ended by NULL;
+ * may be NULL) only names that cannot change how programs are loaded are passed on: no PATH, LD_*,
+ * IFS, ENV, BASH_ENV and their like. |input| is its stdin. After |timeout| seconds (0: none) it is
+ * killed, with its children. |done| is called from the loop, once. NULL when out of memory or when
+ * the request is above 128 KiB.
  */
 struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv,
 				  const char *const *env, const char *input, size_t input_len,
@@ -45,19 +49,21 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 /* Kills it; |done| is not called. */
 void lnl_process_cancel(struct lnl_exec *x);
 
-/* /dev/net/tun, opened by the helper: a file descriptor, the caller's, or -1 (then try to open it). */
+/*
+ * /dev/net/tun, opened by the helper: a file descriptor, the caller's, or -1 (then try to open it).
+ */
 int lnl_process_open_tun(struct lnl_process *p);
 
 /*
- * Before privileges are dropped: |path| may be read through the helper later (a CRL). LNL_E_STATE once the list is sealed, LNL_E_LIMIT,
- * LNL_E_SYSTEM.
+ * Before privileges are dropped: |path| may be read through the helper later (a CRL). LNL_E_STATE
+ * once the list is sealed, LNL_E_LIMIT, LNL_E_SYSTEM.
  */
 int lnl_process_allow(struct lnl_process *p, const char *path);
 /* No further paths. */
 void lnl_process_seal(struct lnl_process *p);
 /*
- * Reads the whole file, itself or through the helper: a buffer from malloc with a NUL behind |*len| bytes. LNL_E_NOTFOUND,
- * LNL_E_PERM, LNL_E_LIMIT (above 16 MiB), LNL_E_NOMEM, LNL_E_SYSTEM.
+ * Reads the whole file, itself or through the helper: a buffer from malloc with a NUL behind |*len|
+ * bytes. LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT (above 16 MiB), LNL_E_NOMEM, LNL_E_SYSTEM.
  */
 int lnl_process_read(struct lnl_process *p, const char *path, char **out, size_t *len);
 

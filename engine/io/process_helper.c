@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The helper's side: a process of its own with a loop of its own. It trusts the engine's requests only as far as their sizes. */
+/*
+ * The helper's side: a process of its own with a loop of its own. It trusts the engine's requests
+ * only as far as their sizes.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -54,6 +57,13 @@ static struct helper *self;
 
 /* ---- the end of a program ---- */
 
+/* With its children; before it has a session of its own there are none. */
+static void kill_all(const struct job *j)
+{
+	if (kill(-j->pid, SIGKILL) < 0)
+		kill(j->pid, SIGKILL);
+}
+
 static void close_watch(ev_io *w)
 {
 	if (w->fd < 0)
@@ -65,15 +75,22 @@ static void close_watch(ev_io *w)
 
 static void report(const struct job *j, int error)
 {
-	struct lnl_helper_exit h = {.id = j->id,
-				    .error = error,
-				    .status = j->status,
-				    .timeout = j->timeout,
-				    .out_len = (uint32_t)j->out.len,
-				    .err_len = (uint32_t)j->err.len};
-	struct iovec iov[3] = {{&h, sizeof(h)}, {j->out.data, j->out.len}, {j->err.data, j->err.len}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
+	struct lnl_helper_exit h = { .id = j->id,
+				     .error = error,
+				     .status = j->status,
+				     .timeout = j->timeout,
+				     .out_len = (uint32_t)j->out.len,
+				     .err_len = (uint32_t)j->err.len };
+	struct iovec iov[3] = { { &h, sizeof(h) },
+				{ j->out.data, j->out.len },
+				{ j->err.data, j->err.len } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 3 };
 
+	if (sendmsg(self->exec_fd, &msg, MSG_NOSIGNAL) >= 0 || errno != EMSGSIZE)
+		return;
+	/* How it ended counts more than what it said. */
+	h.out_len = h.err_len = 0;
+	msg.msg_iovlen = 1;
 	sendmsg(self->exec_fd, &msg, MSG_NOSIGNAL);
 }
 
@@ -132,7 +149,7 @@ static void time_is_up(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	}
 	j->timeout = true;
-	kill(-j->pid, SIGKILL);
+	kill_all(j);
 }
 
 /* ---- its streams ---- */
@@ -178,10 +195,12 @@ static void writable(struct ev_loop *loop, ev_io *w, int revents)
 /* Variables by which a peer's data could become code, or choose which program runs. */
 static bool is_dangerous(const char *var)
 {
-	static const char *const starts[] = {"LD_",   "PATH=", "IFS=",   "ENV=",    "BASH_",
-					     "SHELLOPTS=", "PS4=", "GCONV_", "PYTHON", "PERL",
-					     "RUBY",  "NODE_", "LUA_",	 "GLIBC_",  "MALLOC_",
-					     "HOSTALIASES=", "LOCALDOMAIN=", "RES_OPTIONS=", "SHELL="};
+	static const char *const starts[] = {
+		"LD_",		"PATH=",	"IFS=",		"ENV=",	  "BASH_",
+		"SHELLOPTS=",	"PS4=",		"GCONV_",	"PYTHON", "PERL",
+		"RUBY",		"NODE_",	"LUA_",		"GLIBC_", "MALLOC_",
+		"HOSTALIASES=", "LOCALDOMAIN=", "RES_OPTIONS=", "SHELL="
+	};
 	size_t i;
 
 	if (!strchr(var, '=') || var[0] == '=')
@@ -222,7 +241,7 @@ static void watch(ev_io *w, void (*cb)(struct ev_loop *, ev_io *, int), void *da
 
 static bool spawn(struct job *j, char **argv, char **env)
 {
-	int p[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, i;
+	int p[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, i;
 	bool ok = true;
 
 	for (i = 0; i < 3; i++)
@@ -230,7 +249,7 @@ static bool spawn(struct job *j, char **argv, char **env)
 	j->pid = ok ? fork() : -1;
 	if (j->pid == 0) {
 		become(argv, env, p[0], p[1], p[2]);
-		_exit(127);
+		_exit(errno == ENOENT ? 127 : 126); /* as a shell has it */
 	}
 	for (i = 0; i < 3; i++)
 		close(p[i][i == 0 ? 0 : 1]);
@@ -310,7 +329,7 @@ static void run(struct lnl_helper_exec *h, char *at, char *end)
 		report(j, LNL_E_SYSTEM);
 		drop_job(j);
 	} else {
-		struct job none = {.id = h->id};
+		struct job none = { .id = h->id };
 
 		report(&none, LNL_E_SYSTEM);
 	}
@@ -328,7 +347,7 @@ static void kill_job(uint32_t id)
 		if (j->id == id) {
 			j->silent = true;
 			if (!j->exited)
-				kill(-j->pid, SIGKILL);
+				kill_all(j);
 			return;
 		}
 	}
@@ -340,7 +359,7 @@ static void end(void)
 
 	for (j = self->jobs; j; j = j->next)
 		if (!j->exited)
-			kill(-j->pid, SIGKILL);
+			kill_all(j);
 	_exit(0);
 }
 
@@ -398,10 +417,10 @@ static int open_for(const struct lnl_helper_path *m, int *fd)
 static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct lnl_helper_path m;
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	int32_t answer;
-	struct iovec iov = {&answer, sizeof(answer)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct iovec iov = { &answer, sizeof(answer) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 	int fd;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the engine and its helper say to each other; private to process*.c. Same program, same machine: plain structs. */
+/*
+ * What the engine and its helper say to each other; private to process*.c. Same program, same
+ * machine: plain structs.
+ */
 #ifndef LNL_IO_PROCESS_WIRE_H
 #define LNL_IO_PROCESS_WIRE_H
 
@@ -10,7 +13,10 @@
 #define LNL_HELPER_PATHS   16
 #define LNL_HELPER_PATH	   1024
 
-/* On the exec socket: a header, then |argc| + |envc| strings with their NULs, then |input_len| bytes. */
+/*
+ * On the exec socket: a header, then |argc| + |envc| strings with their NULs, then |input_len|
+ * bytes.
+ */
 enum lnl_helper_op { LNL_HELPER_EXEC = 1, LNL_HELPER_KILL };
 
 struct lnl_helper_exec {
@@ -30,7 +36,10 @@ struct lnl_helper_exit {
 	uint32_t out_len, err_len;
 };
 
-/* On the open socket, asked and answered in turn: a code and a path; the answer is an errno and perhaps a descriptor. */
+/*
+ * On the open socket, asked and answered in turn: a code and a path; the answer is an errno and
+ * perhaps a descriptor.
+ */
 enum lnl_helper_open { LNL_HELPER_TUN = 1, LNL_HELPER_ALLOW, LNL_HELPER_SEAL, LNL_HELPER_READ };
 
 struct lnl_helper_path {

@@ -5,11 +5,13 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lunel_codes.h"
 
 #define SOCKETS	  16 /* that c-ares has open at once */
 #define ADDRESSES 32 /* of one name */
+#define CONF	  "/etc/resolv.conf"
 
 struct watch {
 	ev_io io;
@@ -19,6 +21,7 @@ struct watch {
 struct lnl_resolver {
 	struct ev_loop *loop;
 	ares_channel channel;
+	struct stat conf; /* of the resolv.conf that the channel has read */
 	struct watch watches[SOCKETS];
 	ev_timer timer; /* c-ares' own time-outs */
 	struct lnl_resolve *first;
@@ -97,9 +100,38 @@ static void socket_state(void *ctx, ares_socket_t fd, int readable, int writable
 	ev_io_start(r->loop, &w->io);
 }
 
+/* A channel reads the system's settings once, when it is made. */
+static int open_channel(struct lnl_resolver *r, ares_channel *out)
+{
+	struct ares_options o = { .timeout = 2000, .tries = 3 };
+
+	o.sock_state_cb = socket_state;
+	o.sock_state_cb_data = r;
+	if (stat(CONF, &r->conf) < 0)
+		memset(&r->conf, 0, sizeof(r->conf));
+	return ares_init_options(out, &o,
+				 ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+}
+
+/* The machine has moved to another network: its name servers are others now. */
+static void refresh(struct lnl_resolver *r)
+{
+	ares_channel fresh;
+	struct stat now;
+
+	if (r->first || stat(CONF, &now) < 0 ||
+	    (now.st_ino == r->conf.st_ino && now.st_size == r->conf.st_size &&
+	     now.st_mtim.tv_sec == r->conf.st_mtim.tv_sec &&
+	     now.st_mtim.tv_nsec == r->conf.st_mtim.tv_nsec))
+		return;
+	if (open_channel(r, &fresh) != ARES_SUCCESS)
+		return;
+	ares_destroy(r->channel);
+	r->channel = fresh;
+}
+
 int lnl_resolver_new(struct lnl_resolver **out, struct ev_loop *loop)
 {
-	struct ares_options o = {.flags = 0, .timeout = 2000, .tries = 3};
 	struct lnl_resolver *r = calloc(1, sizeof(*r));
 	size_t i;
 
@@ -113,12 +145,12 @@ int lnl_resolver_new(struct lnl_resolver **out, struct ev_loop *loop)
 	}
 	ev_init(&r->timer, timed);
 	r->timer.data = r;
-	o.sock_state_cb = socket_state;
-	o.sock_state_cb_data = r;
-	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
-	    ares_init_options(&r->channel, &o,
-			      ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) !=
-		    ARES_SUCCESS) {
+	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
+		free(r);
+		return LNL_E_SYSTEM;
+	}
+	if (open_channel(r, &r->channel) != ARES_SUCCESS) {
+		ares_library_cleanup();
 		free(r);
 		return LNL_E_SYSTEM;
 	}
@@ -229,7 +261,7 @@ static void got(void *ctx, int status, int timeouts, struct ares_addrinfo *resul
 
 static void ask(struct lnl_resolve *q, const char *host, int family)
 {
-	struct ares_addrinfo_hints hints = {0};
+	struct ares_addrinfo_hints hints = { 0 };
 
 	hints.ai_family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
 	hints.ai_socktype = SOCK_DGRAM;
@@ -248,6 +280,7 @@ struct lnl_resolve *lnl_resolver_lookup(struct lnl_resolver *r, const char *host
 
 	if (!q)
 		return NULL;
+	refresh(r);
 	q->resolver = r;
 	q->done = done;
 	q->ctx = ctx;
