@@ -51,7 +51,7 @@ function builder:fail(text)
 end
 
 function builder:note(level, text)
-  if #self.notes >= MOST then
+  if #self.notes >= MOST and not self.is_read then
     self.more_notes = self.more_notes + 1
     return
   end
@@ -221,7 +221,7 @@ end
 
 function builder:script(key, command)
   self:set(key, command)
-  self.scripts[#self.scripts + 1] = { command = command, at = self.at, name = self.name }
+  self.scripts[key] = { command = command, at = self.at, name = self.name }
 end
 
 --- A number above what is so only counts from a place that is trusted.
@@ -249,18 +249,23 @@ local function is_replaced(command)
   return words and words[1] and STAND_INS[words[1]:match("[^/]*$")] or false
 end
 
+function builder:tell_not_run(script)
+  self.at, self.name = script.at, script.name
+  if is_replaced(script.command) then
+    self:note("info", "the program is not needed: DNS is set here")
+  else
+    self:note("warn", "the program does not run: script-security 2 must stand on the command "
+      .. "line or in a file that only root can write")
+  end
+end
+
 function builder:finish_scripts()
   local allowed = self.security >= 2
   self.conf.script_security, self.conf.scripts_allowed = self.security, allowed
   if allowed then return end
-  for _, script in ipairs(self.scripts) do
-    self.at, self.name = script.at, script.name
-    if is_replaced(script.command) then
-      self:note("info", "the program is not needed: DNS is set here")
-    else
-      self:note("warn", "the program does not run: script-security 2 must stand on the command "
-        .. "line or in a file that only root can write")
-    end
+  for _, key in ipairs { "up", "route_up", "route_pre_down", "down" } do
+    local script = self.scripts[key]
+    if script then self:tell_not_run(script) end
   end
 end
 
@@ -285,6 +290,7 @@ function builder:finish(whole)
     self.at, self.name = entry.at, entry.name
     entry.fn(conf)
   end
+  self.is_read = true -- what follows is told however many notes there are
   self:finish_scripts()
   self.at, self.name = whole, nil
   self:finish_trust()

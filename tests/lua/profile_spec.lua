@@ -172,7 +172,18 @@ describe("profiles", function()
     assert.matches("UTF%-16", errors_of("\255\254c\0l\0")[1])
     assert.matches("zero byte", errors_of("client\nremote a\0b\n")[1])
     assert.matches("larger than 1 MiB", errors_of(("#"):rep(2 ^ 20 + 1))[1])
-    assert.equal(101, #errors_of(("x\n"):rep(1000)))
+  end)
+
+  it("give a hundred errors or notes, and say how many more", function()
+    local errors = errors_of(("x\n"):rep(1000))
+    assert.equal(101, #errors)
+    assert.equal("... and 900 more errors", errors[101])
+    local conf, notes = parse("client\nremote a\nca x\nup x\n" .. ("persist-key\n"):rep(1000))
+    assert.is_table(conf)
+    assert.equal(103, #notes)
+    assert.matches("the program does not run", notes[101].text) -- never among those left out
+    assert.matches("could pose as it", notes[102].text)
+    assert.equal("and 900 more notes", notes[103].text)
   end)
 
   it("that are no client's are refused", function()
@@ -327,8 +338,15 @@ describe("config and cd", function()
     files["10.conf"] = "config 11.conf\n"
     assert.matches("^10%.conf:1: 'config': files within files",
       errors_of("client\nconfig 1.conf\n", files)[1])
-    files["1.conf"] = "config 1.conf\nconfig 1.conf\n"
-    assert.is_true(#errors_of("client\nconfig 1.conf\n", files) > 0)
+    -- Twice in each of ten depths would be a thousand times.
+    local calls = 0
+    local conf, errors = profile.parse("client\nconfig x\n", "t.ovpn", function()
+      calls = calls + 1
+      return "config x\nconfig x\n", MINE
+    end)
+    assert.is_nil(conf)
+    assert.equal(100, calls)
+    assert.matches("more than 100 files", errors[#errors - 1])
   end)
 end)
 
