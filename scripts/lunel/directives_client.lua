@@ -385,14 +385,22 @@ local SETENV = {
     b:fail("this is a generic configuration, which needs to be personalized first")
   end,
 }
+-- Characters that a variable cannot have are left out, as OpenVPN does.
+local function set_variable(b, prefix, name, value)
+  local plain, printable = name:gsub("[^%w_]", ""), (value or ""):gsub("[%z\1-\31\127]", "")
+  if plain == "" then return b:fail("this is no name for a variable") end
+  if plain ~= name then b:note("warn", ("the name becomes %s"):format(prefix .. plain)) end
+  b:put("setenv", prefix .. plain, printable)
+end
+
 rows["setenv"] = row(1, 2, "f", function(b, args)
   local special = SETENV[args[1]]
   if special then return special(b, args[2]) end
   if args[1] == "FORWARD_COMPATIBLE" and args[2] == "1" then b.forward_compatible = true end
-  b:put("setenv", args[1], args[2] or "")
+  set_variable(b, "", args[1], args[2])
 end)
 rows["setenv-safe"] = row(1, 2, "fp", function(b, args)
-  b:put("setenv", "OPENVPN_" .. args[1], args[2] or "")
+  set_variable(b, "OPENVPN_", args[1], args[2])
 end)
 
 -- ---- protocol ----

@@ -10,6 +10,7 @@
 local builder = require "lunel.profile_builder"
 local directives = require "lunel.directives"
 local lexer = require "lunel.profile_lexer"
+local schema = require "lunel.schema"
 local suggest = require "lunel.suggest"
 local types = require "lunel.schema_types"
 
@@ -211,6 +212,16 @@ local function new_builder(reader)
   return b
 end
 
+-- Of a profile that is refused, wrong values are told too.
+local function finish(b, whole)
+  local conf, list, notes = b:finish(whole)
+  if conf then return conf, list end
+  if not b:is_full() then
+    for _, e in ipairs(schema.value_errors(b.conf, b.origin)) do list[#list + 1] = e end
+  end
+  return nil, list, notes
+end
+
 --- Parses |text|; |name| is what messages call it; |info| is the file's {uid, mode}, which decides
 -- whether its script-security counts.
 function M.parse(text, name, reader, info)
@@ -219,7 +230,7 @@ function M.parse(text, name, reader, info)
   end
   local b = new_builder(reader)
   read_text(b, text, name, info)
-  return b:finish { file = name }
+  return finish(b, { file = name })
 end
 
 --- Reads and parses the file |path|.
@@ -254,7 +265,7 @@ function M.from_args(args, reader)
       apply(b, words)
     end
   end
-  return b:finish(here)
+  return finish(b, here)
 end
 
 --- A note as one text: "office.ovpn:3: ...".

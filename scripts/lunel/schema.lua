@@ -197,6 +197,14 @@ function M.check(conf, origin)
   return out
 end
 
+--- The errors of the values that |conf| has, one by one; what is missing or does not fit together
+-- is left aside. For a configuration that is known to be incomplete.
+function M.value_errors(conf, origin)
+  local rep = new_report(origin)
+  root.check(conf, setmetatable({ path = "", report = rep }, place))
+  return rep.errors
+end
+
 --- Checks and normalizes one remote in place: host, port, proto also from the places 1, 2, 3.
 -- Returns it, or nil and the list of errors.
 function M.remote(t)

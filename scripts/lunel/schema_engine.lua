@@ -53,12 +53,16 @@ local function first_lines(text)
   return lines[1], lines[2]
 end
 
+-- Option of the engine, key in tls.
+local FILES = {
+  { "ca", "ca" }, { "cert", "cert" }, { "key", "key" }, { "pkcs12", "pkcs12" },
+  { "extra_certs", "extra_certs" }, { "crl", "crl" }, { "tls_auth", "auth" },
+  { "tls_crypt", "crypt" }, { "tls_crypt_v2", "crypt_v2" },
+}
+
 local function read_tls(out, tls, files)
-  for option, key in pairs {
-    ca = "ca", cert = "cert", key = "key", extra_certs = "extra_certs", crl = "crl",
-    tls_auth = "auth", tls_crypt = "crypt", tls_crypt_v2 = "crypt_v2", pkcs12 = "pkcs12",
-  } do
-    out[option] = files:content("tls." .. key, tls[key])
+  for _, row in ipairs(FILES) do
+    out[row[1]] = files:content("tls." .. row[2], tls[row[2]])
   end
   if tls.pkcs12 and tls.pkcs12:find("\n", 1, true) then
     out.pkcs12 = from_base64(tls.pkcs12)

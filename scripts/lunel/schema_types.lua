@@ -197,7 +197,7 @@ function M.map(name_pattern, of)
       local out = {}
       for k, v in pairs(value) do
         if type(k) ~= "string" or not k:find(name_pattern) then
-          at:fail(("%s is no name"):format(show(k)))
+          at:child(k):fail("this is no name: letters, digits and _")
         else
           out[k] = of.check(v, at:child(k))
         end

@@ -128,6 +128,7 @@ local ACTED = {
   { "setenv PUSH_PEER_INFO", "push_peer_info", true },
   { "setenv REMOTE_RANDOM_HOSTNAME", "remote_random_hostname", true },
   { "setenv SERVER_POLL_TIMEOUT 4", "connect_timeout", 4 },
+  { "setenv UV-X.Y a", "setenv", { UVXY = "a" } }, { "setenv EMPTY", "setenv", { EMPTY = "" } },
   { "setenv-safe X 1", "setenv", { OPENVPN_X = "1" } },
   { "max-packet-size 1200", "max_packet_size", 1200 }, { "disable-occ", "disable_occ", true },
   { "user nobody", "user", "nobody" }, { "group nogroup", "group", "nogroup" },
@@ -247,8 +248,9 @@ describe("directives", function()
     for _, line in ipairs { "mode server", "remote a 1 tcp-server", "proto tcp6-server",
                             "local 192.0.2.1 1194 udp", "remote-cert-ku", "crl-verify d dir",
                             'static-challenge "Code" 1 concat', "static-challenge Code yes",
-                            "setenv GENERIC_CONFIG x", "tls-version-min 1.2 or-lowest",
-                            "dns-updown /bin/x", "script-security maybe", "setenv opt" } do
+                            "setenv GENERIC_CONFIG x", "setenv - x", "tls-version-min 1.2 or-lowest",
+                            "dns-updown /bin/x", "script-security maybe",
+                            "setenv opt" } do
       assert.is_nil((parse(line)), line)
     end
   end)

@@ -158,6 +158,13 @@ describe("profiles", function()
     }, errors_of("remot x\nclient\nca \"x\n</ca>\n<cert>\n</cert>\nx\1y\n"))
   end)
 
+  it("that are refused have their wrong values told too", function()
+    assert.same({
+      "t.ovpn:2: unknown directive 'remot'; did you mean 'remote'?",
+      "t.ovpn:3: verb: 99 is out of range: a whole number from 0 to 11",
+    }, errors_of("client\nremot x\nverb 99\n"))
+  end)
+
   it("keep lines that may be of a key out of their errors", function()
     local text = sample("eduvpn"):gsub("<key>\n", ""):gsub("<tls%-crypt>\n", "")
     local errors = errors_of(text)
