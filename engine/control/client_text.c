@@ -215,6 +215,8 @@ void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, ui
 	case LNL_MSG_PUSH_UPDATE:
 	case LNL_MSG_CR_RESPONSE:
 	case LNL_MSG_UNKNOWN:
+		/* without the line's end that some servers send */
+		len = (size_t)(m.text - text) + m.text_len;
 		copy_text(clean, sizeof(clean), text, len);
 		lnl_client_emit(c, LNL_CLIENT_TEXT, clean);
 		break;

@@ -181,8 +181,14 @@ static void push(struct sim_server *s, uint64_t now)
 		send_text(s, text, now);
 		return;
 	}
-	for (unsigned i = 0; s->conf->push[i]; i++)
-		send_text(s, s->conf->push[i], now);
+	s->to_push = s->conf->push;
+}
+
+/* One by one: more than a window's worth would fill TLS's queue. */
+static void push_on(struct sim_server *s, uint64_t now)
+{
+	while (s->to_push && *s->to_push && lnl_session_idle(s->session))
+		send_text(s, *s->to_push++, now);
 }
 
 static void judge(struct sim_server *s, uint64_t now)
@@ -433,6 +439,7 @@ void sim_server_run(struct sim_server *s, uint64_t now)
 		judge(s, now);
 	if (now >= s->swap_at)
 		swap_keys(s, now);
+	push_on(s, now);
 	send_output(s, now);
 }
 

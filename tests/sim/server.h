@@ -52,6 +52,7 @@ struct sim_server {
 	bool has_kc;
 	bool wkc_again; /* it came back */
 	bool authenticated, negotiated, pushed;
+	const char *const *to_push; /* messages not sent yet */
 	uint64_t verdict_at;
 	uint64_t swap_at;
 	bool limit_reached;
