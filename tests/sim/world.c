@@ -394,6 +394,8 @@ static void take_packet(struct sim_world *w, struct sim_packet *p)
 		if (pkt.drop != LNL_DROP_NONE && pkt.drop != LNL_DROP_EMPTY)
 			w->data_drops[pkt.drop]++;
 	} else {
+		if (p->len > LNL_SID_LEN)
+			memcpy(w->server_sid, p->bytes + 1, LNL_SID_LEN);
 		w->drops[lnl_client_input(w->client, p->bytes, p->len, w->now)]++;
 	}
 }

@@ -63,6 +63,7 @@ struct sim_world {
 	bool has_peer;
 	struct sim_server server;
 	bool has_server;
+	uint8_t server_sid[LNL_SID_LEN]; /* in the packets that came */
 
 	/* what became of the client */
 	bool up, closed, verify_waiting, pulled_waiting;
