@@ -19,6 +19,8 @@ export LC_ALL
 PATH=$PATH:/usr/sbin:/sbin
 
 LUNEL=${LUNEL:-${LUNEL_BUILD:-$PWD/build}/bin/lunel}
+# Where the programs of tests/interop/*.c are.
+TOOLS=${LUNEL_BUILD:-${LUNEL%/bin/lunel}}/tests/interop
 NS_ID=lnl$$
 NS_LIST=
 PID_LIST=
@@ -122,12 +124,16 @@ ns_make() {
 	done
 }
 
+# ns_kill NAME: whatever still runs there is ours: nobody else knows the name.
+ns_kill() {
+	for pid in $(ip netns pids "$(ns "$1")" 2>/dev/null); do
+		kill -s KILL "$pid" 2>/dev/null
+	done
+}
+
 ns_clean() {
 	for name in $NS_LIST; do
-		# Whatever still runs there is ours: nobody else knows the name.
-		for pid in $(ip netns pids "$(ns "$name")" 2>/dev/null); do
-			kill -s KILL "$pid" 2>/dev/null
-		done
+		ns_kill "$name"
 		ip netns del "$(ns "$name")" 2>/dev/null
 	done
 	NS_LIST=
@@ -326,6 +332,13 @@ pki_static() {
 	chmod 600 "$1"
 }
 
+# pki_crypt_v2 DIR: v2-server.key and v2-client.key, for tls-crypt-v2.
+pki_crypt_v2() {
+	openvpn --genkey tls-crypt-v2-server "$1/v2-server.key" >/dev/null || fail "no v2 server key"
+	openvpn --tls-crypt-v2 "$1/v2-server.key" --genkey tls-crypt-v2-client "$1/v2-client.key" \
+		>/dev/null || fail "no v2 client key"
+}
+
 # ---- the two ends ----
 
 # start_server NS PKI [OPTION...]: Debian's openvpn on UDP port 1194, tunnel 10.8.0.0/24, ready
@@ -383,4 +396,36 @@ start_client() {
 wait_up() {
 	wait_for "$WORK/${CLIENT_NAME:-client}.log" 'Initialization Sequence Completed' "${1:-20}" \
 		"$CLIENT_PID" || fail "the tunnel did not come up"
+}
+
+# ---- through the tunnel ----
+
+# ping_ok NS ADDRESS [ARGUMENT...]: three answers to three pings.
+ping_ok() {
+	ping_ns=$1
+	ping_to=$2
+	shift 2
+	in_ns "$ping_ns" ping -n -q -c 3 -i 0.02 -W 3 "$@" "$ping_to" >"$WORK/ping-$ping_ns.txt" 2>&1 ||
+		{
+			cat "$WORK/ping-$ping_ns.txt"
+			fail "no answer to pings from $ping_ns to $ping_to"
+		}
+}
+
+# start_traffic NS ADDRESS: the other end of |copy| and |flood|.
+start_traffic() {
+	[ -x "$TOOLS/traffic" ] || fail "$TOOLS/traffic is not built"
+	start "$1" "traffic-$1" "$TOOLS/traffic" serve "$2" 5201
+	TRAFFIC_PID=$STARTED
+	wait_for "$WORK/traffic-$1.log" ready 5 "$TRAFFIC_PID" || fail "no traffic server"
+}
+
+# copy NS ADDRESS [BYTES]: so many bytes each way (10 MB), checked at both ends. What the program
+# said is in $WORK/copy.txt.
+copy() {
+	in_ns "$1" timeout 60 "$TOOLS/traffic" copy "$2" 5201 "${3:-10485760}" "${3:-10485760}" \
+		>"$WORK/copy.txt" 2>&1 || {
+		cat "$WORK/copy.txt"
+		fail "the copy from $1 to $2 failed"
+	}
 }
