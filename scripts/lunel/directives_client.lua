@@ -423,6 +423,9 @@ rows["mute"] = number("mute", "f")
 rows["suppress-timestamps"] = flag "suppress_timestamps"
 rows["machine-readable-output"] = flag "machine_readable_output"
 rows["writepid"] = text "writepid"
+rows["status"] = row(1, 2, "f", function(b, args)
+  b:set("status", { args[1], value_of(args[2]) })
+end)
 rows["cd"] = row(1, 1, "f", function(b, args) b:change_folder(args[1]) end)
 rows["echo"] = row(0, 15, "fp", function(b, args)
   b:note("info", "echo " .. table.concat(args, " "))
@@ -436,6 +439,7 @@ rows["up"] = script "up"
 rows["down"] = script "down"
 rows["route-up"] = script "route_up"
 rows["route-pre-down"] = script "route_pre_down"
+rows["ipchange"] = script "ipchange"
 rows["up-restart"] = flag "up_restart"
 
 -- ---- the file itself; the importer knows these ----

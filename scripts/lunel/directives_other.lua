@@ -75,8 +75,7 @@ ignore("routes are set when the device is up, so that there is nothing to wait f
 ignore("names in options that the server pushes are refused", "allow-pull-fqdn", warn)
 ignore("after a failure of TLS the next attempt follows; connect-retry-max bounds them",
        "tls-exit", warn)
-ignore("counters go to the log on SIGUSR2", "status status-version", warn)
-ignore("no program runs when the server's address is known; `up` is told it", "ipchange", warn)
+ignore("a client's counters have one form in all versions", "status-version")
 ignore("the device is opened when the connection stands anyway", "up-delay")
 ignore("`down` runs before the device closes anyway", "down-pre")
 

@@ -263,7 +263,7 @@ function builder:finish_scripts()
   local allowed = self.security >= 2
   self.conf.script_security, self.conf.scripts_allowed = self.security, allowed
   if allowed then return end
-  for _, key in ipairs { "up", "route_up", "route_pre_down", "down" } do
+  for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange" } do
     local script = self.scripts[key]
     if script then self:tell_not_run(script) end
   end

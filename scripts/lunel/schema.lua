@@ -166,6 +166,7 @@ local function apply_cd(out)
     return (cd:gsub("/+$", "")) .. "/" .. path
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
+  if out.status then out.status.file = join(out.status.file) end
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
 end

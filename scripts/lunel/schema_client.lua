@@ -408,6 +408,10 @@ M.groups = {
     { "machine_readable_output", boolean, default = false,
       doc = "Log with times as numbers and flags." },
     { "writepid", text { max = 4096 }, doc = "File to write the process id to." },
+    { "status", types.tuple({
+        { "file", text { max = 4096 }, required = true, doc = "File." },
+        { "seconds", seconds { min = 1, max = 86400 }, default = 60, doc = "How often." },
+      }, { text = "{ file, seconds }" }), doc = "File to write counters to." },
     { "cd", text { max = 4096 },
       doc = "Folder that the relative paths above, and programs, start from." },
   } },
@@ -420,6 +424,7 @@ M.groups = {
     { "down", types.command, doc = "Program to run when it is down." },
     { "route_up", types.command, doc = "Program to run when the routes are set." },
     { "route_pre_down", types.command, doc = "Program to run before they are taken back." },
+    { "ipchange", types.command, doc = "Program to run when the server's address is known." },
     { "up_restart", boolean, default = false, doc = "Run up and down at reconnects too." },
     { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
       doc = "Hooks: functions that decide." },

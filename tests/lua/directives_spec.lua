@@ -137,6 +137,8 @@ local ACTED = {
   { "log l", "log", "l" }, { "log-append l", "log_append", "l" }, { "verb 4", "verb", 4 },
   { "mute 20", "mute", 20 }, { "suppress-timestamps", "suppress_timestamps", true },
   { "machine-readable-output", "machine_readable_output", true },
+  { "status s 5", "status", { "s", 5 } }, { "status s", "status", { "s" } },
+  { "ipchange /bin/x", "ipchange", "/bin/x" },
   { "writepid p", "writepid", "p" }, { "cd /etc\ncd vpn", "cd", "/etc/vpn" },
   { "script-security 2", "script_security", 1 }, { "script-security 0", "script_security", 0 },
   { 'up "/bin/x a"', "up", "/bin/x a" }, { "down /bin/x", "down", "/bin/x" },
@@ -170,7 +172,7 @@ local IGNORED = [[
   comp-noadapt allow-deprecated-insecure-static-crypto prng use-prediction-resistance replay-persist
   engine providers ecdh-curve dh single-session x509-track keying-material-exporter tls-export-cert
   allow-recursive-routing memstats persist-key tun-mtu-max route-delay allow-pull-fqdn tls-exit
-  status status-version ipchange up-delay down-pre]]
+  status-version up-delay down-pre]]
 
 local REFUSED = {
   ["a command of the openvpn program"] = [[
@@ -248,7 +250,8 @@ describe("directives", function()
     for _, line in ipairs { "mode server", "remote a 1 tcp-server", "proto tcp6-server",
                             "local 192.0.2.1 1194 udp", "remote-cert-ku", "crl-verify d dir",
                             'static-challenge "Code" 1 concat', "static-challenge Code yes",
-                            "setenv GENERIC_CONFIG x", "setenv - x", "tls-version-min 1.2 or-lowest",
+                            "setenv GENERIC_CONFIG x", "setenv - x",
+                            "tls-version-min 1.2 or-lowest",
                             "dns-updown /bin/x", "script-security maybe",
                             "setenv opt" } do
       assert.is_nil((parse(line)), line)

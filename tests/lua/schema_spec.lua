@@ -79,6 +79,8 @@ describe("the schema", function()
       { "auth", "RSA-SHA512", "SHA512" }, { "auth", "SHA", "SHA1" }, { "auth", "none" },
       { "mssfix", 1300, { value = 1300 } }, { "mssfix", { 0 }, { value = 0 } },
       { "mssfix", { value = 1400, mode = "fixed" } },
+      { "status", "s", { file = "s", seconds = 60 } },
+      { "status", { "s", 5 }, { file = "s", seconds = 5 } },
       { "inactive", 60, { seconds = 60, bytes = 0 } },
       { "inactive", { "1m", "1k" }, { seconds = 60, bytes = 1024 } },
       { "route", "10.0.0.0/8", { "10.0.0.0 255.0.0.0" } },
@@ -331,7 +333,8 @@ describe("the schema", function()
 
   it("resolves paths by cd", function()
     local c = check {
-      cd = "/etc/vpn/", log = "l", writepid = "/run/p", auth_user_pass = { file = "up" },
+      cd = "/etc/vpn/", log = "l", status = "s",
+      writepid = "/run/p", auth_user_pass = { file = "up" },
       tls = { ca = "ca.pem", cert = "/c.pem", key = "a\nb\n", askpass = "p" }, up = "./x",
     }
     assert.equal("/etc/vpn/ca.pem", c.tls.ca)
@@ -339,6 +342,7 @@ describe("the schema", function()
     assert.equal("a\nb\n", c.tls.key)
     assert.equal("/etc/vpn/p", c.tls.askpass)
     assert.equal("/etc/vpn/l", c.log)
+    assert.equal("/etc/vpn/s", c.status.file)
     assert.equal("/run/p", c.writepid)
     assert.equal("/etc/vpn/up", c.auth_user_pass.file)
     assert.equal("/etc/vpn/", c.workdir)
