@@ -10,7 +10,7 @@
 #include "bindings/vm.h"
 
 #define LNL_SLICE_HOOK INT64_C(20000)	 /* microseconds: a sync hook, a stretch of a task */
-#define LNL_SLICE_LOAD INT64_C(10000000) /* loading and checking a configuration */
+#define LNL_SLICE_LOAD INT64_C(5000000) /* loading and checking a configuration */
 
 struct lnl_fault {
 	char text[2048]; /* "file:line: message", then "\nstack traceback:..." */

@@ -216,6 +216,15 @@ function M.event(t, ev)
   elseif ev.ticket then core.reply_default(ev.ticket) end
 end
 
+--- The tunnel is up: `ipchange` is told of an address that is new.
+function M.reached(t, s)
+  if not t.conf.ipchange or s.address == t.told_address then return end
+  t.told_address = s.address
+  core.spawn(s.owner, "ipchange", nil, function(ok, err)
+    if not ok then instance.report("ipchange", err) end
+  end, policy.reached, t, s.address)
+end
+
 --- The tunnel is gone for good; |after| runs once the hook has ended.
 function M.closed(t, ev, after)
   if not t.on.closed then return after() end

@@ -8,6 +8,7 @@ local profile = require "lunel.profile"
 local schema = require "lunel.schema"
 local schema_engine = require "lunel.schema_engine"
 local sessions = require "lunel.session"
+local status_file = require "lunel.status"
 local strict = require "lunel.strict"
 
 local M = {}
@@ -226,6 +227,11 @@ local function open_one(t)
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1
+  if t.conf.status then
+    core.spawn(t.owner, "the status file", nil, function(ok, fault)
+      if not ok then M.report("the status file", fault) end
+    end, status_file.keep, t)
+  end
   -- The engine has its own copies of keys and passwords now.
   t.options, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil
   return true
@@ -306,6 +312,7 @@ local function state_changed(t, ev)
     if ev.state == "up" then
       s.up = true
       t.last_error = nil
+      hooks.reached(t, s)
     end
   end
 end

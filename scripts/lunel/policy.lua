@@ -159,6 +159,16 @@ local function variable(env, name)
   return ""
 end
 
+-- What the program of |name| gets behind its own arguments.
+local function arguments(name, ev, env)
+  if name == "ipchange" then return { ev.address, ev.port } end
+  if name == "route_up" or name == "route_pre_down" then return {} end
+  local remote = variable(env, "ifconfig_remote")
+  if remote == "" then remote = variable(env, "ifconfig_netmask") end
+  return { ev.ifname, tostring(ev.mtu or 1500), "0", variable(env, "ifconfig_local"), remote,
+           ev.restart and "restart" or "init" }
+end
+
 -- Runs the program of |name| with OpenVPN's arguments; true, or nil and why.
 local function run_program(t, name, ev)
   local env = environment(t, ev, (name:gsub("_", "-")))
@@ -171,15 +181,7 @@ local function run_program(t, name, ev)
   local program = core.program(argv[1])
   if not program then return nil, ("there is no program '%s'"):format(argv[1]) end
   argv[1] = program
-  if name ~= "route_up" and name ~= "route_pre_down" then
-    local remote = variable(env, "ifconfig_remote")
-    if remote == "" then remote = variable(env, "ifconfig_netmask") end
-    for _, word in ipairs { ev.ifname, tostring(ev.mtu or 1500), "0",
-                            variable(env, "ifconfig_local"), remote,
-                            ev.restart and "restart" or "init" } do
-      argv[#argv + 1] = word
-    end
-  end
+  for _, word in ipairs(arguments(name, ev, env)) do argv[#argv + 1] = word end
   local r, err = run(argv, env, nil, 10)
   if not r then return nil, ("%s %s: %s"):format((name:gsub("_", "-")), program, err) end
   for line in r.out:gmatch("[^\n]+") do
@@ -203,6 +205,14 @@ function M.up(t, net, ev)
     end
   end
   return true
+end
+
+--- The server was reached at |address| ("192.0.2.1:1194", "[2001:db8::1]:1194").
+function M.reached(t, address)
+  if not address or not runs(t, "ipchange") then return end
+  local ip, port = address:match("^%[?(.-)%]?:(%d+)$")
+  local ok, err = run_program(t, "ipchange", { address = ip, port = port })
+  if not ok then core.log("warn", "script", "failed", { error = err }) end
 end
 
 --- After the hook `down`.

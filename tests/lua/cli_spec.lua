@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+local cli = require "lunel.cli"
+
+local function parse(line, files)
+  local args = {}
+  for word in line:gmatch("%S+") do args[#args + 1] = word end
+  return cli.parse(args, function(path) return files and files[path] or false end)
+end
+
+describe("the command line", function()
+  it("names what to run", function()
+    local rows = {
+      { "office.ovpn", "run", "profile", "office.ovpn" },
+      { "./office", "run", "profile", "./office" },
+      { "/etc/openvpn/office.conf", "run", "profile", "/etc/openvpn/office.conf" },
+      { "policy.lua", "run", "script", "policy.lua" },
+      { "check office.ovpn", "check", "profile", "office.ovpn" },
+      { "check policy.lua", "check", "script", "policy.lua" },
+      { "help", "help" }, { "--help", "help" }, { "-h", "help" },
+      { "version", "version" }, { "--version", "version" },
+    }
+    for _, row in ipairs(rows) do
+      local what = assert(parse(row[1]))
+      assert.equal(row[2], what.command, row[1])
+      assert.equal(row[3], what.kind, row[1])
+      assert.equal(row[4], what.file, row[1])
+    end
+  end)
+
+  it("takes openvpn's own", function()
+    local what = assert(parse "--config office.ovpn --verb 4")
+    assert.same({ command = "run", kind = "args",
+                  args = { "--config", "office.ovpn", "--verb", "4" } }, what)
+    what = assert(parse "office.ovpn --verb 4")
+    assert.same({ "--config", "office.ovpn", "--verb", "4" }, what.args)
+    what = assert(parse "check --config office.ovpn")
+    assert.equal("check", what.command)
+    assert.equal("args", what.kind)
+  end)
+
+  it("hands a script its arguments", function()
+    assert.same({ "a", "--b" }, assert(parse "policy.lua a --b").args)
+  end)
+
+  it("runs a file that is named like nothing else", function()
+    assert.equal("profile", assert(parse("office", { office = true })).kind)
+  end)
+
+  it("says what is wrong", function()
+    local rows = {
+      { "", "a file is missing" },
+      { "check", "a file is missing" },
+      { "chekc", "no command and no file 'chekc'; did you mean 'check'?" },
+      { "frobnicate", "no command and no file 'frobnicate'" },
+      { "-x", "unknown option '-x'; options begin with --" },
+      { "office.ovpn verb 4", "'verb' after the file: options begin with --" },
+      { "version --all", "version knows --features, not '--all'" },
+    }
+    for _, row in ipairs(rows) do
+      local what, err = parse(row[1])
+      assert.is_nil(what, row[1])
+      assert.truthy(err:find(row[2], 1, true), err)
+    end
+  end)
+
+  it("describes the build", function()
+    local build = { version = "0.1.0", wolfssl = "5.9.2", assembly = true, luajit = "LuaJIT 2.1",
+                    libev = "4.33", cares = "1.18" }
+    local lines = cli.version(build, "AES-256-GCM", true)
+    assert.equal("lunel 0.1.0", lines[1])
+    assert.truthy(lines[2]:find("wolfSSL 5.9.2 (with assembly), LuaJIT 2.1, libev 4.33", 1, true))
+    assert.truthy(table.concat(lines, "\n"):find("data ciphers: AES-256-GCM", 1, true))
+    build.assembly = false
+    assert.truthy(cli.version(build, "", false)[2]:find("without assembly", 1, true))
+    assert.equal(2, #cli.version(build, "", false))
+  end)
+end)

@@ -1,0 +1,151 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- Stands for lunel.core in specs: operations answer at once from tables, and what was called is
+-- noted. Tasks are coroutines that run when the spec says so.
+local M = {}
+
+local function value_or(v, ...)
+  if type(v) == "function" then return v(...) end
+  return v
+end
+
+--- A fresh core. Its tables are the spec's to fill: `programs` (name -> path), `files` (path ->
+-- text), `answers` (what prompt gives, in order), `results` (what exec gives, in order).
+function M.new()
+  local core = {
+    policy = true, calls = {}, logged = {}, replies = {}, tasks = {}, programs = {}, files = {},
+    answers = {}, results = {}, owner_now = 0, time = 1000, next_handle = 1,
+    asks = { select_remote = 1, credentials = 2, challenge = 4, verify_cert = 8, pulled = 16,
+             up = 32, down = 64, reconnect = 128, control = 256 },
+  }
+
+  local function note(name, ...)
+    core.calls[#core.calls + 1] = { name, ... }
+  end
+
+  function core.log(level, sub, event, fields)
+    core.logged[#core.logged + 1] = { level = level, name = sub .. "." .. event,
+                                      fields = fields or {} }
+  end
+  function core.now() return core.time end
+  function core.wallclock() return core.time + 1.7e9 end
+  function core.pid() return 42 end
+  function core.hostname() return "test" end
+  function core.where() return "spec.lua:1" end
+  function core.owner() return core.owner_now end
+  function core.as_owner(owner)
+    local before = core.owner_now
+    core.owner_now = owner
+    return before
+  end
+  function core.secret(text)
+    return setmetatable({ reveal = function() return text end },
+                        { __tostring = function() return "***" end })
+  end
+  function core.read_file(path)
+    local text = core.files[path]
+    if not text then return nil, "No such file or directory" end
+    return text, { uid = 0, mode = 384 }
+  end
+  function core.exists(path) return core.files[path] ~= nil end
+  function core.program(name)
+    return name:find("/") and (core.files[name] and name) or core.programs[name]
+  end
+  function core.prompt(text, echo)
+    note("prompt", text, echo)
+    local answer = table.remove(core.answers, 1)
+    if answer == nil then return nil, "no terminal" end
+    return answer
+  end
+  function core.exec(argv, env, input, timeout)
+    note("exec", table.concat(argv, " "), env, input, timeout)
+    local result = table.remove(core.results, 1)
+    if result == nil then result = { status = 0, out = "", err = "" } end
+    if type(result) == "string" then return nil, result end
+    return value_or(result, argv)
+  end
+  function core.sleep() return true end
+
+  -- One after the other, as the engine's do.
+  function core.spawn(owner, name, deadline, done, fn, ...)
+    local args = { n = select("#", ...), ... }
+    local task = { owner = owner, name = name, deadline = deadline }
+    function task.run()
+      core.owner_now = owner
+      local result = { pcall(fn, unpack(args, 1, args.n)) }
+      if done then done(unpack(result, 1, 5)) end
+    end
+    core.tasks[#core.tasks + 1] = task
+    return #core.tasks
+  end
+  function core.cancel() return true end
+  function core.cancel_owner(owner)
+    note("cancel_owner", owner)
+    for i = #core.tasks, 1, -1 do
+      if core.tasks[i].owner == owner then table.remove(core.tasks, i) end
+    end
+  end
+  --- Runs all tasks, also those that they start.
+  function core.run()
+    while core.tasks[1] do table.remove(core.tasks, 1).run() end
+  end
+  core["try"] = function(what, fn, ...)
+    return pcall(fn, ...)
+  end
+
+  for _, kind in ipairs { "remote", "credentials", "answer", "verdict", "options", "reconnect",
+                          "default" } do
+    core["reply_" .. kind] = function(ticket, ...)
+      core.replies[#core.replies + 1] = { kind = kind, ticket = ticket, n = select("#", ...), ... }
+      return true
+    end
+  end
+  function core.tunnel_open(options)
+    note("tunnel_open", options)
+    local refusal = core.refuse_open and core.refuse_open(options)
+    if refusal then return nil, refusal.text, refusal.passphrase end
+    core.next_handle = core.next_handle + 1
+    return core.next_handle - 1
+  end
+  for _, name in ipairs { "stop", "reconnect", "text" } do
+    core["tunnel_" .. name] = function(...)
+      note("tunnel_" .. name, ...)
+      return true
+    end
+  end
+  function core.tunnel_stats()
+    return { rx = 1, tx = 2, link_rx = 3, link_tx = 4, rx_packets = 1, tx_packets = 1, drops = {} }
+  end
+  function core.tunnel_chain() return { { depth = 0, cn = "server" } } end
+  return core
+end
+
+--- The calls of |name|, in order.
+function M.calls(core, name)
+  local out = {}
+  for _, call in ipairs(core.calls) do
+    if call[1] == name then out[#out + 1] = call end
+  end
+  return out
+end
+
+--- Loads |modules| anew over |core| (a list of names); returns them.
+function M.load(core, ...)
+  for name in pairs(package.loaded) do
+    if name:find("^lunel") then package.loaded[name] = nil end
+  end
+  package.loaded["lunel.core"] = core
+  -- A spec's own globals stay as they are.
+  package.loaded["lunel.strict"] = {
+    enable = function() end,
+    fields = function(t, what)
+      return setmetatable(t, { __index = function(_, k)
+        error("there is no " .. what .. "." .. k, 2)
+      end })
+    end,
+  }
+  local out = {}
+  for i = 1, select("#", ...) do out[i] = require((select(i, ...))) end
+  return unpack(out)
+end
+
+return M

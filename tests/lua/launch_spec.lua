@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- The program itself, and the same launcher under a stock luajit: what it prints and how it ends.
+local lunel, source = os.getenv "LUNEL", os.getenv "LUNEL_SOURCE" or "."
+
+local folder
+
+local function write(name, text)
+  local path = folder .. "/" .. name
+  local f = assert(io.open(path, "w"))
+  f:write(text)
+  f:close()
+  return path
+end
+
+-- Runs |command|; its exit status, what it printed, what it complained.
+local function run(command)
+  local status = os.execute(("cd %s && { %s; } >out 2>err </dev/null"):format(folder, command))
+  local function content(name)
+    local f = assert(io.open(folder .. "/" .. name))
+    local text = f:read "*a"
+    f:close()
+    return text
+  end
+  return math.floor(status / 256), content "out", content "err"
+end
+
+local PROFILE = "client\ndev tun\nremote 192.0.2.1 1194\nca ca.pem\ncert ca.pem\nkey ca.pem\n"
+
+describe("the launcher", function()
+  setup(function()
+    assert(lunel, "LUNEL names the program")
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute("mkdir " .. folder)
+  end)
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  it("prints its versions and the help", function()
+    local status, out = run(lunel .. " version --features")
+    assert.equal(0, status)
+    assert.truthy(out:find("^lunel %d+%.%d+%.%d+\nwolfSSL %d"))
+    assert.truthy(out:find("LuaJIT 2", 1, true) and out:find("libev %d"))
+    assert.truthy(out:find("data ciphers: AES-256-GCM", 1, true))
+    status, out = run(lunel .. " --help")
+    assert.equal(0, status)
+    assert.truthy(out:find("usage: lunel FILE", 1, true))
+  end)
+
+  it("ends with 2 for bad usage", function()
+    for _, args in ipairs { "", "check", "chekc", "-x", "x.ovpn y" } do
+      local status, out, err = run(lunel .. " " .. args)
+      assert.equal(2, status, args)
+      assert.equal("", out)
+      assert.truthy(err:find("\nusage: lunel", 1, true), args)
+    end
+  end)
+
+  it("says in one line what is wrong with a file, and ends with 2", function()
+    write("ca.pem", "nothing\n")
+    write("empty.pem", "")
+    local rows = {
+      { "missing.ovpn", "cannot read 'missing.ovpn': No such file or directory" },
+      { ".", "cannot read '.': Is a directory" },
+      { write("typo.ovpn", PROFILE .. "verbb 3\n"),
+        "typo.ovpn:7: unknown directive 'verbb'; did you mean 'verb'?" },
+      { write("cut.ovpn", PROFILE .. "<tls-crypt>\nabc\n"), "cut.ovpn:7: the block <tls-crypt>" },
+      { write("nokey.ovpn", (PROFILE:gsub("key ca.pem", "key no.pem"))),
+        "nokey.ovpn:6: tls.key: cannot read 'no.pem': No such file or directory" },
+      { write("empty.ovpn", (PROFILE:gsub("key ca.pem", "key empty.pem"))),
+        "empty.ovpn:6: tls.key: 'empty.pem' is empty" },
+      { write("syntax.lua", "local x = (\n"), "syntax.lua:2: unexpected symbol" },
+      { write("none.lua", "return 1\n"), "there is no vpn.client{...} in it" },
+      { write("field.lua", "local vpn = require 'lunel'\nvpn.clinet {}\n"),
+        "field.lua:2: there is no vpn.clinet; did you mean 'client'?" },
+      { write("global.lua", "x = 1\n"), "global.lua:1: 'x' is not declared" },
+    }
+    for _, row in ipairs(rows) do
+      for _, command in ipairs { " ", " check " } do
+        if not (command == " check " and row[1]:find "none.lua") then
+          local status, out, err = run(lunel .. command .. row[1])
+          assert.equal(2, status, row[1])
+          assert.equal("", out)
+          assert.truthy(err:match("^[^\n]*"):find(row[2], 1, true), err)
+        end
+      end
+    end
+  end)
+
+  it("tells all errors of a configuration at once, with their places", function()
+    local path = write("many.lua", [[
+local vpn = require "lunel"
+vpn.client {
+  remotes = { vpn.remote { "192.0.2.1" } },
+  remot_random = true,
+  tls = { ca = "ca.pem", cert = "ca.pem", key = "ca.pem", crypt = "ca.pem", auth = "ca.pem" },
+  on = { upp = print },
+}
+]])
+    local status, _, err = run(lunel .. " check " .. path)
+    assert.equal(2, status)
+    for _, text in ipairs {
+      "many.lua:2: remot_random: there is no key of this name; did you mean 'remote_random'?",
+      "many.lua:2: on.upp: there is no key of this name; did you mean 'up'?",
+      "many.lua:2: tls: auth, crypt and crypt_v2 exclude each other",
+    } do assert.truthy(err:find(text, 1, true), err) end
+  end)
+
+  it("finds a bad key by its place", function()
+    write("ca.pem", "nothing\n")
+    local status, _, err = run(lunel .. " check " .. write("bad.ovpn", PROFILE))
+    assert.equal(2, status)
+    assert.truthy(err:find("^lunel: [^\n]*bad.ovpn:[456]: %l+: ca.pem: "), err)
+    assert.equal("", (err:gsub("^[^\n]*\n", "")))
+  end)
+
+  it("takes openvpn's command line", function()
+    local path = write("plain.ovpn", PROFILE)
+    local status, _, err = run(lunel .. " --config " .. path .. " --nonsense 1")
+    assert.equal(2, status)
+    assert.truthy(err:find("command line: unknown directive 'nonsense'", 1, true), err)
+  end)
+
+  it("checks a module as one", function()
+    local status, out = run(lunel .. " check " .. write("module.lua", "return {}\n"))
+    assert.equal(0, status)
+    assert.truthy(out:find("no vpn.client in it", 1, true))
+  end)
+
+  it("stops a script that never ends loading", function()
+    local path = write("loop.lua", "while true do pcall(function() while true do end end) end\n")
+    local status, _, err = run(lunel .. " " .. path)
+    assert.equal(2, status)
+    assert.truthy(err:find("loop.lua:1: load ran for more than its 5000 ms", 1, true), err)
+  end)
+
+  it("runs under a stock luajit, and from a foreign program", function()
+    local path = ("LUA_PATH='%s/scripts/?.lua;%s/scripts/?/init.lua'"):format(source, source)
+    local status, out = run(("luajit %s/scripts/launcher.lua version"):format(source))
+    assert.equal(0, status)
+    assert.truthy(out:find("^lunel "))
+    write("foreign.lua", "print(require('lunel').run('missing.ovpn'))\n"
+      .. "print(pcall(function() return require('lunel').client end))\n")
+    local err
+    status, out, err = run(path .. " luajit foreign.lua")
+    assert.equal(0, status)
+    assert.truthy(out:find("^2\nfalse\tforeign.lua:2: there is no lunel.client"), out)
+    assert.truthy(err:find("lunel: cannot read 'missing.ovpn'", 1, true))
+  end)
+end)
