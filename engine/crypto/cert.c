@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a certificate says, for records, messages and the checks that OpenVPN adds to TLS. Whether to trust it is
- * the library's business: this only reads, strictly, what the library has verified or is about to.
+ * What a certificate says, for records, messages and the checks that OpenVPN adds to TLS. Whether
+ * to trust it is the library's business: this only reads, strictly, what the library has verified
+ * or is about to.
  */
 #include "crypto/cert.h"
 
@@ -157,8 +158,8 @@ static void put_attribute_type(struct text *t, const struct lnl_der *oid)
 }
 
 /*
- * A distinguished name as OpenVPN writes it: "C=DE, O=Example, CN=x", "+" between the parts of one RDN. The last common
- * name goes to |cn|. False when the name is malformed.
+ * A distinguished name as OpenVPN writes it: "C=DE, O=Example, CN=x", "+" between the parts of one
+ * RDN. The last common name goes to |cn|. False when the name is malformed.
  */
 static bool read_name(struct lnl_reader *r, struct text *name, struct text *cn)
 {

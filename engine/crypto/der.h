@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads DER (X.690) where the engine itself must know what a certificate says: definite, minimal lengths, no surprises. */
+/*
+ * Reads DER (X.690) where the engine itself must know what a certificate says: definite, minimal
+ * lengths, no surprises.
+ */
 #ifndef LNL_CRYPTO_DER_H
 #define LNL_CRYPTO_DER_H
 
@@ -35,7 +38,10 @@ bool lnl_der_take(struct lnl_reader *r, uint8_t tag, struct lnl_der *out);
 bool lnl_der_enter(struct lnl_reader *r, uint8_t tag, struct lnl_reader *inner);
 /* Whether the contents of |d| are the |len| bytes at |oid|. */
 bool lnl_der_is_oid(const struct lnl_der *d, const void *oid, size_t len);
-/* UTCTime or GeneralizedTime as X.509 has them, in seconds since 1970 (0 for all before). LNL_E_FORMAT. */
+/*
+ * UTCTime or GeneralizedTime as X.509 has them, in seconds since 1970 (0 for all before).
+ * LNL_E_FORMAT.
+ */
 int lnl_der_seconds(const struct lnl_der *d, uint64_t *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * crypto.h without cryptography, for the simulator and the fuzzers: deterministic, quick, and blind to nothing that is
- * changed on the way. Never linked into a program that meets a network.
+ * crypto.h without cryptography, for the simulator and the fuzzers: deterministic, quick, and blind
+ * to nothing that is changed on the way. Never linked into a program that meets a network.
  */
 #include "crypto/fake.h"
 

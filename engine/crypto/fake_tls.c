@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TLS's outside without its inside: three flights of the usual sizes in records that notice any change, an exporter on which
- * both ends agree, alerts. A "certificate" is the text of the `cert` setting; it is trusted where the `ca` setting
- * is the same text. Subject is the part behind "subject=" up to a line's end, or else the first line.
+ * TLS's outside without its inside: three flights of the usual sizes in records that notice any
+ * change, an exporter on which both ends agree, alerts. A "certificate" is the text of the `cert`
+ * setting; it is trusted where the `ca` setting is the same text. Subject is the part behind
+ * "subject=" up to a line's end, or else the first line.
  */
 #include "crypto/fake.h"
 
@@ -209,7 +210,10 @@ size_t lnl_tls_output_len(const struct lnl_tls *t)
 
 /* ---- records ---- */
 
-/* The key of one record: it depends on the direction, the number and, once there is one, the secret. */
+/*
+ * The key of one record: it depends on the direction, the number and, once there is one, the
+ * secret.
+ */
 static struct fake_mix record_mix(const struct lnl_tls *t, bool by_server, uint64_t number,
 				  const uint8_t *head)
 {
@@ -252,8 +256,8 @@ static int fail(struct lnl_tls *t, int error, const char *why)
 }
 
 /*
- * The next record's plaintext into |*out|, to be released, and its length into |*len|. 1, 0 when it has not come
- * whole, or the error with which the session ends.
+ * The next record's plaintext into |*out|, to be released, and its length into |*len|. 1, 0 when it
+ * has not come whole, or the error with which the session ends.
  */
 static int receive_record(struct lnl_tls *t, enum record *type, uint8_t **out, size_t *len)
 {

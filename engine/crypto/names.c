@@ -12,7 +12,9 @@ static const struct {
 	[LNL_DIGEST_SHA512] = { "SHA512", 64 },
 };
 
-/* Other names that profiles use: OpenSSL's with a hyphen, OpenSSL 3's, and the old signature names. */
+/*
+ * Other names that profiles use: OpenSSL's with a hyphen, OpenSSL 3's, and the old signature names.
+ */
 static const struct {
 	const char *name;
 	enum lnl_digest digest;

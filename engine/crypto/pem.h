@@ -12,7 +12,10 @@ struct lnl_pem {
 	size_t len;
 };
 
-/* The first block at or behind |*at| (which starts at 0 and is moved behind it); false when there is no more. */
+/*
+ * The first block at or behind |*at| (which starts at 0 and is moved behind it); false when there
+ * is no more.
+ */
 bool lnl_pem_next(const struct lnl_blob *b, size_t *at, struct lnl_pem *out);
 /* Whether the block's label ends in |tail|: "PRIVATE KEY" also takes "ENCRYPTED PRIVATE KEY". */
 bool lnl_pem_is(const struct lnl_pem *p, const char *tail);

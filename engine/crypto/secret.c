@@ -9,7 +9,9 @@ void lnl_secret_wipe(void *p, size_t len)
 	if (len == 0)
 		return;
 	memset(p, 0, len);
-	/* The compiler must assume that somebody reads the bytes after this, so the memset stays. */
+	/*
+	 * The compiler must assume that somebody reads the bytes after this, so the memset stays.
+	 */
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
@@ -21,7 +23,9 @@ bool lnl_secret_equal(const void *a, const void *b, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		diff |= (uint8_t)(x[i] ^ y[i]);
-		/* Hides |diff| from the optimiser, which could else leave at the first difference. */
+		/*
+		 * Hides |diff| from the optimiser, which could else leave at the first difference.
+		 */
 		__asm__ volatile("" : "+r"(diff));
 	}
 	return diff == 0;

@@ -8,7 +8,10 @@
 /* Room for what lnl_why_date writes. */
 #define LNL_DATE_LEN 32
 
-/* Sets the sentence to |first| and the texts behind it, up to NULL; cut when it is too long. |why| may be NULL. */
+/*
+ * Sets the sentence to |first| and the texts behind it, up to NULL; cut when it is too long. |why|
+ * may be NULL.
+ */
 void lnl_why_say(struct lnl_why *why, const char *first, ...) __attribute__((sentinel));
 /* The same, behind what is there, with "; " between. */
 void lnl_why_add(struct lnl_why *why, const char *first, ...) __attribute__((sentinel));

@@ -199,7 +199,9 @@ int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n,
 	return error == 0 ? 0 : LNL_E_KEY;
 }
 
-/* The data channel's key block, the longest that is asked for, and the longest label with its seed. */
+/*
+ * The data channel's key block, the longest that is asked for, and the longest label with its seed.
+ */
 #define PRF_OUT_MAX  256
 #define PRF_SEED_MAX 256
 
@@ -217,7 +219,10 @@ int lnl_prf_tls10(uint8_t *out, size_t out_len, const uint8_t *secret, size_t se
 		return LNL_E_KEY;
 	memcpy(labelled, label, label_len);
 	memcpy(labelled + label_len, seed, seed_len);
-	/* wc_PRF_TLSv1 stops at 224 bytes, and the data channel's key block has 256: so its two parts here. */
+	/*
+	 * wc_PRF_TLSv1 stops at 224 bytes, and the data channel's key block has 256: so its two
+	 * parts here.
+	 */
 	int error = wc_PRF(out, (word32)out_len, secret, half, labelled,
 			   (word32)(label_len + seed_len), md5_mac, NULL, INVALID_DEVID);
 	if (error == 0)

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* AEAD, CBC and CTR by wolfSSL. Keys are scheduled once; a packet is one call and allocates nothing. */
+/*
+ * AEAD, CBC and CTR by wolfSSL. Keys are scheduled once; a packet is one call and allocates
+ * nothing.
+ */
 #include "crypto/crypto.h"
 
 #include "crypto/wolfssl_compat.h"
 
-/* ChaCha20-Poly1305 is put together here: wolfSSL's one-shot call copies the key to its stack, and leaves it there. */
+/*
+ * ChaCha20-Poly1305 is put together here: wolfSSL's one-shot call copies the key to its stack, and
+ * leaves it there.
+ */
 struct chacha {
 	ChaCha stream;
 	Poly1305 poly;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How wolfSSL is included, and the only place that asks how it was built: options.h must come first, and what one
- * version or build lacks gets one answer here.
+ * How wolfSSL is included, and the only place that asks how it was built: options.h must come
+ * first, and what one version or build lacks gets one answer here.
  */
 #ifndef LNL_CRYPTO_WOLFSSL_COMPAT_H
 #define LNL_CRYPTO_WOLFSSL_COMPAT_H

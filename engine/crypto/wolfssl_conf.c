@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-/* Smaller RSA keys no peer may show, whatever the library's own idea is: what OpenSSL's level 1 asks. */
+/*
+ * Smaller RSA keys no peer may show, whatever the library's own idea is: what OpenSSL's level 1
+ * asks.
+ */
 #define RSA_BITS_MIN 1024
 
 static WOLFSSL_METHOD *choose_method(const struct lnl_tls_settings *s)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Own certificate and private key: PEM in its kinds, PKCS#12, with or without a password. Nothing here ever prompts. */
+/*
+ * Own certificate and private key: PEM in its kinds, PKCS#12, with or without a password. Nothing
+ * here ever prompts.
+ */
 #include "crypto/wolfssl_tls.h"
 
 #include <string.h>
@@ -10,7 +13,10 @@
 /* wolfSSL cuts a PEM key's password there, which then is a wrong one. */
 #define PASSWORD_MAX 79
 
-/* What a failure to decrypt means: a password is wrong unless the library says that it lacks the method. */
+/*
+ * What a failure to decrypt means: a password is wrong unless the library says that it lacks the
+ * method.
+ */
 static int password_error(int code, const char *setting, bool given, struct lnl_why *why)
 {
 	if (code == MEMORY_E)
@@ -141,7 +147,10 @@ static int use_pem_key(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct
 		error = password_error(code, "key", true, why);
 	else
 		error = code == MEMORY_E ? LNL_E_NOMEM : LNL_E_KEY;
-	/* A wrong password decrypts to noise that the padding's check lets through once in 256 times. */
+	/*
+	 * A wrong password decrypts to noise that the padding's check lets through once in 256
+	 * times.
+	 */
 	if (encrypted && error == LNL_E_KEY && code > 0 && !looks_like_key(der, (size_t)code))
 		error = password_error(0, "key", true, why);
 	else if (error == LNL_E_KEY && code <= 0)
@@ -217,7 +226,9 @@ static bool append_pem(char *all, size_t cap, size_t *len, const byte *der, word
 	return true;
 }
 
-/* The chain is handed over as PEM, the one form in which wolfSSL takes more than one certificate. */
+/*
+ * The chain is handed over as PEM, the one form in which wolfSSL takes more than one certificate.
+ */
 static int use_bundle_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct bundle *b,
 			    const struct lnl_blob *extra, struct lnl_why *why)
 {
@@ -239,7 +250,10 @@ static int use_bundle_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const s
 	return error;
 }
 
-/* wolfSSL takes a bundle's key out of its PKCS#8 wrapping, without which 5.9.2 knows no Ed25519 key (RFC 8410, 7). */
+/*
+ * wolfSSL takes a bundle's key out of its PKCS#8 wrapping, without which 5.9.2 knows no Ed25519 key
+ * (RFC 8410, 7).
+ */
 static int use_bundle_key(WOLFSSL_CTX *ctx, const struct bundle *b, struct lnl_why *why)
 {
 	static const uint8_t head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05,

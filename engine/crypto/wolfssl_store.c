@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CAs and CRLs: kept here, with their dates, and put into wolfSSL's certificate manager while they hold. */
+/*
+ * CAs and CRLs: kept here, with their dates, and put into wolfSSL's certificate manager while they
+ * hold.
+ */
 #include "crypto/wolfssl_tls.h"
 
 #include <string.h>

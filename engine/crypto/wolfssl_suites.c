@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tls-cipher, tls-ciphersuites and tls-groups: from OpenVPN's, IANA's and OpenSSL's names to wolfSSL's. */
+/*
+ * tls-cipher, tls-ciphersuites and tls-groups: from OpenVPN's, IANA's and OpenSSL's names to
+ * wolfSSL's.
+ */
 #include "crypto/wolfssl_tls.h"
 
 #include <string.h>
@@ -19,7 +22,10 @@ struct list {
 	unsigned found;
 };
 
-/* Copies the next name of |*at| to |out| and moves behind it; false at the end. Names too long are cut: unknown, then. */
+/*
+ * Copies the next name of |*at| to |out| and moves behind it; false at the end. Names too long are
+ * cut: unknown, then.
+ */
 static bool next_name(const char **at, char *out, size_t cap)
 {
 	size_t len;
@@ -36,7 +42,10 @@ static bool next_name(const char **at, char *out, size_t cap)
 	return true;
 }
 
-/* wolfSSL's name of the suite that IANA calls |name|, where '-' may stand for '_' as in OpenVPN's lists. */
+/*
+ * wolfSSL's name of the suite that IANA calls |name|, where '-' may stand for '_' as in OpenVPN's
+ * lists.
+ */
 static const char *find_by_iana(const char *name)
 {
 	static const uint8_t firsts[] = { 0x13, 0xc0, 0xcc, 0x00 };
@@ -150,7 +159,9 @@ static const struct {
 	{ "SecP384r1MLKEM1024", 4589 },
 };
 
-/* No post-quantum group: with OpenSSL 3.5 at the other end, to offer it costs another round trip. */
+/*
+ * No post-quantum group: with OpenSSL 3.5 at the other end, to offer it costs another round trip.
+ */
 static const char default_groups[] = "X25519:secp256r1:secp384r1:secp521r1:ffdhe2048";
 
 static bool same_text(const char *a, const char *b)

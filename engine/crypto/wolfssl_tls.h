@@ -34,9 +34,9 @@ struct lnl_crl {
 };
 
 /*
- * wolfSSL's certificate manager forgets a CA's dates, never drops what a peer's chain brought, and looks at the CRL of
- * a CA only when the peer sends it (5.5.4). So the certificates are kept here, and the manager is filled anew when
- * one of these changes its state.
+ * wolfSSL's certificate manager forgets a CA's dates, never drops what a peer's chain brought, and
+ * looks at the CRL of a CA only when the peer sends it (5.5.4). So the certificates are kept here,
+ * and the manager is filled anew when one of these changes its state.
  */
 struct lnl_store {
 	const struct lnl_env *env;
@@ -53,9 +53,14 @@ struct lnl_store {
 int lnl_store_add(struct lnl_store *s, const struct lnl_blob *pem, struct lnl_why *why);
 /* Adds one certificate. Errors as lnl_store_add. */
 int lnl_store_add_der(struct lnl_store *s, const uint8_t *der, size_t len, struct lnl_why *why);
-/* Takes the CRLs of |pem| in place of those it had, which stay on error: LNL_E_CERT, LNL_E_NOMEM. */
+/*
+ * Takes the CRLs of |pem| in place of those it had, which stay on error: LNL_E_CERT, LNL_E_NOMEM.
+ */
 int lnl_store_set_crl(struct lnl_store *s, const struct lnl_blob *pem, struct lnl_why *why);
-/* Brings the manager up to date, if it is not. LNL_E_NOMEM: the store is then broken until this succeeds. */
+/*
+ * Brings the manager up to date, if it is not. LNL_E_NOMEM: the store is then broken until this
+ * succeeds.
+ */
 int lnl_store_refresh(struct lnl_store *s);
 /* Tries the CRLs again whose issuer the peer's chain may have brought. */
 void lnl_store_retry_crls(struct lnl_store *s);
@@ -67,7 +72,10 @@ void lnl_store_deinit(struct lnl_store *s);
 
 /* ---- wolfssl_key, wolfssl_suites: what the context is given ---- */
 
-/* Own certificate and key, from PEM or PKCS#12 (whose other certificates go to |store| when there is no `ca`). */
+/*
+ * Own certificate and key, from PEM or PKCS#12 (whose other certificates go to |store| when there
+ * is no `ca`).
+ */
 int lnl_key_load(WOLFSSL_CTX *ctx, struct lnl_store *store, const struct lnl_tls_settings *s,
 		 struct lnl_why *why);
 /* Cipher suites and groups; |why| names those that were skipped. LNL_E_INVAL. */
@@ -113,7 +121,9 @@ struct lnl_tls {
 void lnl_tls_set_io(WOLFSSL_CTX *ctx);
 /* wolfSSL's verify callback: records the chain and judges one certificate of it. */
 int lnl_verify_callback(int good, WOLFSSL_X509_STORE_CTX *x);
-/* What wolfSSL's error |code| says of a certificate; LNL_CERT_OK when it is about something else. */
+/*
+ * What wolfSSL's error |code| says of a certificate; LNL_CERT_OK when it is about something else.
+ */
 enum lnl_cert_failure lnl_verify_failure(int code);
 /* wolfSSL's own words for its error |code|; static storage. */
 const char *lnl_verify_text(int code);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The peer's certificates: wolfSSL verifies the chain and asks here about each certificate of it, good or bad. Here the
- * chain is recorded, what OpenVPN checks beyond TLS is checked, and the one cause is put into words.
+ * The peer's certificates: wolfSSL verifies the chain and asks here about each certificate of it,
+ * good or bad. Here the chain is recorded, what OpenVPN checks beyond TLS is checked, and the one
+ * cause is put into words.
  */
 #include "crypto/wolfssl_tls.h"
 
@@ -50,7 +51,10 @@ static const char *subject_of(const struct lnl_cert *c)
 	return c->subject[0] != '\0' ? c->subject : "a certificate without a subject";
 }
 
-/* No path to a CA. A CA that would do but for its date, its CRL or its version is the better answer. */
+/*
+ * No path to a CA. A CA that would do but for its date, its CRL or its version is the better
+ * answer.
+ */
 static enum lnl_cert_failure explain_untrusted(struct lnl_tls *t, const struct lnl_cert *c)
 {
 	const struct lnl_ca *ca = lnl_store_find_out(&t->conf->store, c->issuer);
@@ -185,7 +189,10 @@ static bool has_key_usage(const struct lnl_tls_conf *conf, const struct lnl_cert
 {
 	if (conf->require_ku && !c->has_ku)
 		return false;
-	/* digitalSignature, keyEncipherment, keyAgreement: one of them TLS needs (5.5.4 does not look under 1.3). */
+	/*
+	 * digitalSignature, keyEncipherment, keyAgreement: one of them TLS needs (5.5.4 does not
+	 * look under 1.3).
+	 */
 	if (c->has_ku && (c->ku & 0xa8) == 0)
 		return false;
 	if (conf->n_ku == 0)
@@ -258,7 +265,10 @@ static int ask_crls_again(struct lnl_tls *t, WOLFSSL_X509_STORE_CTX *x, int code
 
 /* ---- the record of the chain ---- */
 
-/* Reads all that the peer sent, once. LNL_E_NOMEM. A certificate that cannot be read ends the record before it. */
+/*
+ * Reads all that the peer sent, once. LNL_E_NOMEM. A certificate that cannot be read ends the
+ * record before it.
+ */
 static int record_chain(struct lnl_tls *t, const WOLFSSL_X509_STORE_CTX *x)
 {
 	const struct lnl_env *env = t->conf->env;

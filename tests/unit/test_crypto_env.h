@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The world that the crypto tests give the engine: counted memory that can run out, seeded randomness, a fixed clock. */
+/*
+ * The world that the crypto tests give the engine: counted memory that can run out, seeded
+ * randomness, a fixed clock.
+ */
 #ifndef LNL_TEST_CRYPTO_ENV_H
 #define LNL_TEST_CRYPTO_ENV_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The fake keeps crypto.h's contract: it is its own inverse, sees every change, and is the same on every run. */
+/*
+ * The fake keeps crypto.h's contract: it is its own inverse, sees every change, and is the same on
+ * every run.
+ */
 
 /* The unit tests of this room link the real thing; what is defined here goes before it. */
 #include "crypto/fake.c"

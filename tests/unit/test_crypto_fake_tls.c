@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The fake TLS: both ends agree, sizes are as usual, and every change on the way ends the session. */
+/*
+ * The fake TLS: both ends agree, sizes are as usual, and every change on the way ends the session.
+ */
 
 /* The unit tests of this room link the real thing; what is defined here goes before it. */
 #include "crypto/fake.c"

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* K1 constant time (one compare function, right for every length and place) and K2 wipe (every byte goes). */
+/*
+ * K1 constant time (one compare function, right for every length and place) and K2 wipe (every byte
+ * goes).
+ */
 #include "test_crypto_env.h"
+
+#include <stdio.h>
 
 static void k1_equal_sees_every_bit(void **state)
 {
@@ -40,10 +45,33 @@ static void k2_wipe_leaves_nothing(void **state)
 	lnl_secret_wipe(NULL, 0);
 }
 
+/*
+ * Tags, fingerprints and the like have one way to be compared: no other one stands where they are.
+ */
+static void k1_no_other_compare(void **state)
+{
+	static const char *const files[] = { "secret",	    "wolfssl",	      "wolfssl_cipher",
+					     "wolfssl_tls", "wolfssl_verify", "fake" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[512], line[512];
+
+		assert_true(snprintf(path, sizeof(path), "%s/../engine/crypto/%s.c",
+				     LUNEL_TESTS_DIR, files[i]) < (int)sizeof(path));
+		FILE *f = fopen(path, "r");
+		assert_non_null(f);
+		while (fgets(line, sizeof(line), f) != NULL)
+			assert_null(strstr(line, "memcmp"));
+		fclose(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(k1_equal_sees_every_bit),
+		cmocka_unit_test(k1_no_other_compare),
 		cmocka_unit_test(k2_wipe_leaves_nothing),
 	};
 

@@ -113,7 +113,10 @@ static void k4_forks_draw_apart(void **state)
 	assert_int_equal(lnl_crypto_init(&world.env), 0);
 }
 
-/* FIPS 180-4 and RFC 1321 ("abc"); RFC 2202 and 4231 test cases 1 and 6 where they define them, else python3 hmac. */
+/*
+ * FIPS 180-4 and RFC 1321 ("abc"); RFC 2202 and 4231 test cases 1 and 6 where they define them,
+ * else python3 hmac.
+ */
 static const struct {
 	enum lnl_digest digest;
 	const char *abc;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* AEAD, CBC and CTR against known answers; what is changed on the way is refused; nothing is allocated a packet. */
+/*
+ * AEAD, CBC and CTR against known answers; what is changed on the way is refused; nothing is
+ * allocated a packet.
+ */
 #include "test_crypto_env.h"
 
 #include "crypto/wolfssl_compat.h"
@@ -104,8 +107,9 @@ static void aead_known(void **state)
 }
 
 /*
- * Every length from 0 to 600 and some large ones, so that each path of the assembly is met: the SHA-256 over
- * all ciphertexts and tags, computed with python3's cryptography 48. In place; opened again, in place.
+ * Every length from 0 to 600 and some large ones, so that each path of the assembly is met: the
+ * SHA-256 over all ciphertexts and tags, computed with python3's cryptography 48. In place; opened
+ * again, in place.
  */
 static const struct {
 	enum lnl_cipher cipher;
@@ -285,7 +289,9 @@ static void cbc_known(void **state)
 	}
 }
 
-/* 1 to 89 blocks in place, both ways: the SHA-256 of all, computed with python3's cryptography 48. */
+/*
+ * 1 to 89 blocks in place, both ways: the SHA-256 of all, computed with python3's cryptography 48.
+ */
 static void cbc_every_length(void **state)
 {
 	uint8_t *all = malloc(80000), text[16 * 90];
@@ -322,7 +328,10 @@ static void cbc_every_length(void **state)
 	free(all);
 }
 
-/* SP 800-38A, F.5.5; then every length with a counter that carries through all 128 bits (python3's cryptography 48). */
+/*
+ * SP 800-38A, F.5.5; then every length with a counter that carries through all 128 bits (python3's
+ * cryptography 48).
+ */
 static void ctr_known(void **state)
 {
 	uint8_t key[32], iv[16], text[32], got[32], digest[32];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Settings: what is taken, what is refused and with which words, and what the clock and new CRLs change later. */
+/*
+ * Settings: what is taken, what is refused and with which words, and what the clock and new CRLs
+ * change later.
+ */
 #include "test_crypto_pair.h"
 
 #include "pki/pki.h"
@@ -255,7 +258,9 @@ static void suites_decide(void **state)
 	}
 }
 
-/* Every group alone, between two ends that have it; the post-quantum one where the library has it. */
+/*
+ * Every group alone, between two ends that have it; the post-quantum one where the library has it.
+ */
 static void groups_work(void **state)
 {
 	static const struct {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TLS sessions: handshakes of every kind, the exporter, records, and what must be refused (A2, A5). */
+/*
+ * TLS sessions: handshakes of every kind, the exporter, records, and what must be refused (A2, A5).
+ */
 #include "test_crypto_pair.h"
 
 #include "crypto/wolfssl_tls.h"
@@ -134,7 +136,10 @@ static void every_kind_connects(void **state)
 
 /* ---- A2 and A5: what must be refused ---- */
 
-/* As wolfSSL declares them in a header that it does not install: a record of the session's own making. */
+/*
+ * As wolfSSL declares them in a header that it does not install: a record of the session's own
+ * making.
+ */
 int BuildMessage(WOLFSSL *ssl, byte *out, int cap, const byte *in, int len, int type, int hash,
 		 int size_only, int async, int epoch);
 int BuildTls13Message(WOLFSSL *ssl, byte *out, int cap, const byte *in, int len, int type, int hash,
@@ -205,7 +210,10 @@ static size_t find_record(const uint8_t *buf, size_t len, unsigned type, size_t 
 	return len;
 }
 
-/* TLS 1.0 and 1.1, offered to a server or chosen by one (a hello's version stands behind record and message header). */
+/*
+ * TLS 1.0 and 1.1, offered to a server or chosen by one (a hello's version stands behind record and
+ * message header).
+ */
 static void a2_old_versions(void **state)
 {
 	uint8_t buf[8192];
@@ -402,8 +410,8 @@ static void a2_too_much_input(void **state)
 }
 
 /*
- * One bit anywhere in any flight: no crash, and never two ends that both believe in different keys. (A few bits, such
- * as a record's version, mean nothing.)
+ * One bit anywhere in any flight: no crash, and never two ends that both believe in different keys.
+ * (A few bits, such as a record's version, mean nothing.)
  */
 static void a2_changed_handshakes(void **state)
 {
@@ -483,7 +491,9 @@ static void a2_changed_records(void **state)
 				lnl_tls_write(p.tls[1], "next", 4);
 				n = lnl_tls_output(p.tls[1], buf, sizeof(buf));
 			} else {
-				/* Length bytes that make it longer only leave the reader waiting. */
+				/*
+				 * Length bytes that make it longer only leave the reader waiting.
+				 */
 				size_t at = 5 + (i - 2) % (n - 5);
 				buf[at] ^= (uint8_t)(1u << (i % 8));
 			}
@@ -496,7 +506,9 @@ static void a2_changed_records(void **state)
 	}
 }
 
-/* A client offers no session to resume, no ticket and no early data, the second time as the first. */
+/*
+ * A client offers no session to resume, no ticket and no early data, the second time as the first.
+ */
 static void a2_nothing_to_resume(void **state)
 {
 	uint8_t hello[4096];
@@ -579,7 +591,10 @@ static void a5_renegotiation(void **state)
 		else
 			smuggle(&p, 1, v, (const uint8_t[4]){ HELLO_REQUEST }, 4);
 		int result = lnl_tls_read(p.tls[!asker], got, sizeof(got));
-		/* Ignored or fatal: both are refusals. An alert is short, a handshake's message is not. */
+		/*
+		 * Ignored or fatal: both are refusals. An alert is short, a handshake's message is
+		 * not.
+		 */
 		assert_true(result == 0 || result == LNL_E_TLS);
 		assert_true(lnl_tls_output(p.tls[!asker], out, sizeof(out)) < 64);
 		if (result == 0) {
@@ -640,8 +655,8 @@ static void junk_ends_only_the_session(void **state)
 /* ---- resources ---- */
 
 /*
- * wolfSSL's memory: counted, failing on demand, and in a list, since 5.5.4 forgets some of its own when an
- * allocation fails.
+ * wolfSSL's memory: counted, failing on demand, and in a list, since 5.5.4 forgets some of its own
+ * when an allocation fails.
  */
 struct block {
 	_Alignas(16) struct block *next;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A3: a table of certificates and settings with the verdict that each must have, under TLS 1.2 and 1.3. */
+/*
+ * A3: a table of certificates and settings with the verdict that each must have, under TLS 1.2 and
+ * 1.3.
+ */
 #include "test_crypto_pair.h"
 
 #include "crypto/wolfssl_tls.h"
