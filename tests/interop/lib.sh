@@ -387,15 +387,80 @@ inline() {
 start_client() {
 	client_ns=$1
 	shift
+	net_state "$client_ns" >"$WORK/${CLIENT_NAME:-client}.before"
 	# shellcheck disable=SC2086
 	start "$client_ns" "${CLIENT_NAME:-client}" ${LUNEL_DEMO_CLIENT:-"$LUNEL"} "$@"
 	CLIENT_PID=$STARTED
 }
 
-# wait_up [SECONDS]: until the client says the tunnel is up.
+# wait_up SECONDS: until the client says the tunnel is up.
 wait_up() {
-	wait_for "$WORK/${CLIENT_NAME:-client}.log" 'Initialization Sequence Completed' "${1:-20}" \
+	wait_for "$WORK/${CLIENT_NAME:-client}.log" 'Initialization Sequence Completed' "$1" \
 		"$CLIENT_PID" || fail "the tunnel did not come up"
+}
+
+# The client is asked to end: with status 0, and no device, address or route left behind.
+end_client() {
+	stop "$CLIENT_PID" TERM 5 || fail "the client did not end cleanly"
+	client_gone
+}
+
+# client_gone: of a client that has ended nothing is left.
+client_gone() {
+	net_state "$client_ns" >"$WORK/after"
+	cmp -s "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after" || {
+		diff -u "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after"
+		fail "the client left something behind"
+	}
+}
+
+# Devices, addresses and routes of a namespace; but the kernel takes its time with link-local ones.
+net_state() {
+	in_ns "$1" ip -br address | awk '{ out = $1; for (i = 3; i <= NF; i++) if ($i !~ /^fe80:/) out = out " " $i; print out }'
+	in_ns "$1" ip -4 route show table all
+	in_ns "$1" ip -6 route show table all | grep -Ev '(^| )(fe80|ff00):'
+	in_ns "$1" ip rule
+}
+
+# client_says REGEX [SECONDS]: until the client logs it.
+client_says() {
+	wait_for "$WORK/${CLIENT_NAME:-client}.log" "$1" "${2:-10}" "$CLIENT_PID" ||
+		fail "the client did not say: $1"
+}
+
+server_says() {
+	wait_for "$WORK/${SERVER_NAME:-server}.log" "$1" "${2:-10}" "$SERVER_PID" ||
+		fail "the server did not say: $1"
+}
+
+# says_times FILE REGEX: in how many lines.
+says_times() {
+	grep -Ec -- "$2" "$1" 2>/dev/null || :
+}
+
+# two_ends KEYS: what nearly every test begins with: a PKI in $WORK/pki, and namespaces "server"
+# and "client" with a cable between them.
+two_ends() {
+	need_root
+	need_program openvpn ip ping openssl
+	pki_make "$WORK/pki" "$1"
+	ns_make server client
+	ns_link server "192.0.2.1/24 fd00:2::1/64" client "192.0.2.2/24 fd00:2::2/64"
+}
+
+# begin NAME: a test of several cases; its logs get that name.
+begin() {
+	SERVER_NAME=server-$1
+	CLIENT_NAME=client-$1
+	echo "-- $1"
+}
+
+# done_with: the end of a case.
+done_with() {
+	end_client
+	stop "$SERVER_PID" TERM 5
+	ns_kill server
+	rm -f "$WORK"/*.log
 }
 
 # ---- through the tunnel ----
