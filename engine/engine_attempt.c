@@ -94,7 +94,7 @@ void lnl_attempt_start(struct lnl_tunnel *t)
 void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, int index,
 			double delay)
 {
-	struct lnl_arena arena = {NULL};
+	struct lnl_arena arena = { NULL };
 	struct lnl_remote *copy = lnl_arena_alloc(&arena, sizeof(*copy));
 
 	if (!copy) {
@@ -123,8 +123,7 @@ void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, i
 
 static void connect_next(struct lnl_tunnel *t);
 
-static void resolved(void *ctx, int error, const struct lnl_addr *list, unsigned n,
-		     const char *why)
+static void resolved(void *ctx, int error, const struct lnl_addr *list, unsigned n, const char *why)
 {
 	struct lnl_tunnel *t = ctx;
 	char text[512];
@@ -220,15 +219,15 @@ static int socket_conf(const struct lnl_tunnel *t, struct lnl_socket_conf *s, ch
 
 static int64_t connect_timeout(const struct lnl_tunnel *t)
 {
-	return t->remote->connect_timeout >= 0 ? t->remote->connect_timeout :
-						 t->conf.o.connect_timeout;
+	return t->remote->connect_timeout >= 0 ? t->remote->connect_timeout
+					       : t->conf.o.connect_timeout;
 }
 
 static void connect_next(struct lnl_tunnel *t)
 {
 	const struct lnl_addr *a = &t->addresses[t->address];
 	struct lnl_socket_conf s;
-	struct lnl_reason why = {""};
+	struct lnl_reason why = { "" };
 	int rc = socket_conf(t, &s, why.text, sizeof(why.text));
 
 	if (rc == 0) {

@@ -35,7 +35,7 @@ void lnl_tunnel_options_init(struct lnl_tunnel_options *o)
 
 static struct lnl_bytes copy_bytes(struct lnl_arena *a, struct lnl_bytes b)
 {
-	return (struct lnl_bytes){lnl_arena_copy(a, b.data, b.len), b.len};
+	return (struct lnl_bytes){ lnl_arena_copy(a, b.data, b.len), b.len };
 }
 
 static const char *const *copy_list(struct lnl_arena *a, const char *const *list, unsigned n)
@@ -50,9 +50,9 @@ static const char *const *copy_list(struct lnl_arena *a, const char *const *list
 
 static void copy_files(struct lnl_arena *a, struct lnl_tunnel_options *o)
 {
-	struct lnl_bytes *const all[] = {&o->ca,     &o->cert,	    &o->extra_certs,
-					 &o->key,    &o->pkcs12,    &o->crl,
-					 &o->tls_auth, &o->tls_crypt, &o->tls_crypt_v2};
+	struct lnl_bytes *const all[] = { &o->ca,	&o->cert,      &o->extra_certs,
+					  &o->key,	&o->pkcs12,    &o->crl,
+					  &o->tls_auth, &o->tls_crypt, &o->tls_crypt_v2 };
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -62,11 +62,25 @@ static void copy_files(struct lnl_arena *a, struct lnl_tunnel_options *o)
 static void copy_strings(struct lnl_arena *a, struct lnl_tunnel_options *o)
 {
 	const char **const all[] = {
-		&o->bind_dev,	     &o->dev,		&o->crl_file,	      &o->key_password,
-		&o->tls_version_min, &o->tls_version_max, &o->tls_cipher,     &o->tls_ciphersuites,
-		&o->tls_groups,	     &o->name,		&o->eku,	      &o->cipher,
-		&o->auth,	     &o->username,	&o->password,	      &o->static_challenge,
-		&o->auth_token,	     &o->auth_token_user, &o->peer_info_extra,
+		&o->bind_dev,
+		&o->dev,
+		&o->crl_file,
+		&o->key_password,
+		&o->tls_version_min,
+		&o->tls_version_max,
+		&o->tls_cipher,
+		&o->tls_ciphersuites,
+		&o->tls_groups,
+		&o->name,
+		&o->eku,
+		&o->cipher,
+		&o->auth,
+		&o->username,
+		&o->password,
+		&o->static_challenge,
+		&o->auth_token,
+		&o->auth_token_user,
+		&o->peer_info_extra,
 	};
 	size_t i;
 
@@ -77,8 +91,9 @@ static void copy_strings(struct lnl_arena *a, struct lnl_tunnel_options *o)
 	o->network = copy_list(a, o->network, o->n_network);
 	o->data_ciphers = copy_list(a, o->data_ciphers, o->n_data_ciphers);
 	if (o->n_fingerprints)
-		o->fingerprints = (const uint8_t(*)[32])(void *)lnl_arena_copy(
-			a, o->fingerprints, o->n_fingerprints * sizeof(*o->fingerprints));
+		o->fingerprints = (const uint8_t(*)[32])(
+			void *)lnl_arena_copy(a, o->fingerprints,
+					      o->n_fingerprints * sizeof(*o->fingerprints));
 }
 
 static int copy_remotes(struct lnl_tunnel_conf *c)
@@ -101,7 +116,7 @@ static int copy_remotes(struct lnl_tunnel_conf *c)
 
 static struct lnl_blob blob(struct lnl_bytes b)
 {
-	return (struct lnl_blob){b.data, b.len};
+	return (struct lnl_blob){ b.data, b.len };
 }
 
 static int tls_version(const char *text, enum lnl_tls_version *out)
@@ -124,12 +139,12 @@ static unsigned eku_bits(const char *text)
 		const char *name;
 		unsigned bits;
 	} names[] = {
-		{"serverAuth", LNL_EKU_SERVER},
-		{"TLS Web Server Authentication", LNL_EKU_SERVER},
-		{"1.3.6.1.5.5.7.3.1", LNL_EKU_SERVER},
-		{"clientAuth", LNL_EKU_CLIENT},
-		{"TLS Web Client Authentication", LNL_EKU_CLIENT},
-		{"1.3.6.1.5.5.7.3.2", LNL_EKU_CLIENT},
+		{ "serverAuth", LNL_EKU_SERVER },
+		{ "TLS Web Server Authentication", LNL_EKU_SERVER },
+		{ "1.3.6.1.5.5.7.3.1", LNL_EKU_SERVER },
+		{ "clientAuth", LNL_EKU_CLIENT },
+		{ "TLS Web Client Authentication", LNL_EKU_CLIENT },
+		{ "1.3.6.1.5.5.7.3.2", LNL_EKU_CLIENT },
 	};
 	size_t i;
 
@@ -142,7 +157,7 @@ static unsigned eku_bits(const char *text)
 static int make_tls(struct lnl_tunnel_conf *c, struct lnl_engine *e, struct lnl_reason *why)
 {
 	const struct lnl_tunnel_options *o = &c->o;
-	struct lnl_why cause = {""};
+	struct lnl_why cause = { "" };
 	struct lnl_tls_settings s = {
 		.ca = blob(o->ca),
 		.cert = blob(o->cert),
@@ -196,13 +211,15 @@ static int make_wrap(struct lnl_tunnel_conf *c, struct lnl_engine *e, enum lnl_d
 	lnl_wrap_key_none(&c->wrap);
 	s->wrap = &c->wrap;
 	if (!!o->tls_auth.data + !!o->tls_crypt.data + !!o->tls_crypt_v2.data > 1)
-		return lnl_reason_set(why, LNL_E_INVAL,
-				      "only one of tls-auth, tls-crypt and tls-crypt-v2 can be set");
+		return lnl_reason_set(
+			why, LNL_E_INVAL,
+			"only one of tls-auth, tls-crypt and tls-crypt-v2 can be set");
 	if (o->tls_crypt_v2.data) {
 		rc = lnl_keyfile_v2_client(&c->v2, o->tls_crypt_v2.data, o->tls_crypt_v2.len);
 		if (rc < 0)
-			return lnl_reason_set(why, LNL_E_KEY,
-					      "tls-crypt-v2: no OpenVPN tls-crypt-v2 client key in it");
+			return lnl_reason_set(
+				why, LNL_E_KEY,
+				"tls-crypt-v2: no OpenVPN tls-crypt-v2 client key in it");
 		s->wkc = c->v2.wkc;
 		s->wkc_len = c->v2.wkc_len;
 		c->wrap_raw = c->v2.kc;
@@ -225,7 +242,7 @@ static int make_wrap(struct lnl_tunnel_conf *c, struct lnl_engine *e, enum lnl_d
 
 static int read_ciphers(struct lnl_tunnel_conf *c, struct lnl_reason *why)
 {
-	static const char *const usual[] = {"AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"};
+	static const char *const usual[] = { "AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305" };
 	const char *const *list = c->o.n_data_ciphers ? c->o.data_ciphers : usual;
 	unsigned n = c->o.n_data_ciphers ? c->o.n_data_ciphers : 3, i;
 	struct lnl_client_conf *k = &c->client;
@@ -237,8 +254,8 @@ static int read_ciphers(struct lnl_tunnel_conf *c, struct lnl_reason *why)
 			k->n_ciphers++;
 		else if (!optional)
 			return lnl_reason_set(why, LNL_E_INVAL,
-					      "data-ciphers: '%s' is not known; known are %s", list[i],
-					      lnl_cipher_list());
+					      "data-ciphers: '%s' is not known; known are %s",
+					      list[i], lnl_cipher_list());
 	}
 	if (k->n_ciphers == 0)
 		return lnl_reason_set(why, LNL_E_INVAL, "data-ciphers lists nothing that is known");
@@ -347,14 +364,14 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 
 void lnl_conf_refresh_crl(struct lnl_tunnel_conf *c, struct lnl_engine *e)
 {
-	struct lnl_why why = {""};
+	struct lnl_why why = { "" };
 	char *text = NULL;
 	size_t len = 0;
 
 	if (!c->o.crl_file)
 		return;
 	if (lnl_process_read(e->process, c->o.crl_file, &text, &len) < 0 ||
-	    lnl_tls_conf_set_crl(c->tls, (struct lnl_blob){text, len}, &why) < 0)
+	    lnl_tls_conf_set_crl(c->tls, (struct lnl_blob){ text, len }, &why) < 0)
 		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.unreadable", LNL_F("file", c->o.crl_file),
 			LNL_F("why", why.text));
 	free(text);

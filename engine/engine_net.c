@@ -13,7 +13,7 @@
 
 static void release_tun(struct lnl_tunnel *t)
 {
-	struct lnl_command cmd = {.kind = LNL_CMD_TUN_DEL};
+	struct lnl_command cmd = { .kind = LNL_CMD_TUN_DEL };
 
 	lnl_worker_command(t->worker, &cmd);
 	t->tun_open = false;
@@ -27,7 +27,7 @@ static int open_tun(struct lnl_tunnel *t, struct lnl_reason *why)
 		.txqueuelen = t->conf.o.txqueuelen,
 		.node = lnl_process_open_tun(t->engine->process),
 	};
-	struct lnl_command cmd = {.kind = LNL_CMD_TUN_ADD};
+	struct lnl_command cmd = { .kind = LNL_CMD_TUN_ADD };
 	struct lnl_tun tun;
 	int rc = lnl_tun_open(&tun, &conf, why);
 
@@ -87,7 +87,7 @@ int lnl_net_up(struct lnl_tunnel *t, const struct lnl_pulled *p, enum lnl_cause 
 
 void lnl_net_protect(struct lnl_tunnel *t, const struct lnl_addr *a)
 {
-	struct lnl_reason why = {""};
+	struct lnl_reason why = { "" };
 
 	if (t->net && lnl_netconf_protect(t->net, a, &why) < 0)
 		warned(t, why.text);
@@ -154,9 +154,9 @@ static void describe_lines(struct list *l, const struct lnl_net *net)
 			   &net->routes[i].dst);
 	if (net->redirect & (LNL_REDIRECT_IPV4 | LNL_REDIRECT_IPV6))
 		add(l, "redirect", ' ',
-		    net->redirect & LNL_REDIRECT_IPV6 ?
-			    (net->redirect & LNL_REDIRECT_IPV4 ? "ipv4 ipv6" : "ipv6") :
-			    "ipv4");
+		    net->redirect & LNL_REDIRECT_IPV6
+			    ? (net->redirect & LNL_REDIRECT_IPV4 ? "ipv4 ipv6" : "ipv6")
+			    : "ipv4");
 	for (i = 0; i < net->n_dns; i++)
 		add_ip(l, "dns", ' ', &net->dns[i]);
 	add(l, "domain", ' ', net->domain);
@@ -226,10 +226,10 @@ static void describe_env(struct list *l, const struct lnl_tunnel *t, const struc
 void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct lnl_pulled *p,
 		      bool restart)
 {
-	struct list lines = {&q->arena, lnl_arena_alloc(&q->arena, NET_LINES * sizeof(char *)), 0,
-			     NET_LINES};
-	struct list env = {&q->arena, lnl_arena_alloc(&q->arena, NET_ENV * sizeof(char *)), 0,
-			   NET_ENV};
+	struct list lines = { &q->arena, lnl_arena_alloc(&q->arena, NET_LINES * sizeof(char *)), 0,
+			      NET_LINES };
+	struct list env = { &q->arena, lnl_arena_alloc(&q->arena, NET_ENV * sizeof(char *)), 0,
+			    NET_ENV };
 
 	q->event.u.net.ifname = lnl_arena_str(&q->arena, t->ifname);
 	q->event.u.net.restart = restart;

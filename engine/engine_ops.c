@@ -132,8 +132,8 @@ uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *
 
 	if (!op)
 		return 0;
-	op->exec = lnl_process_exec(e->process, argv, env, input.data, input.len, timeout, exited,
-				    op);
+	op->exec =
+		lnl_process_exec(e->process, argv, env, input.data, input.len, timeout, exited, op);
 	if (!op->exec) {
 		drop(op);
 		return 0;

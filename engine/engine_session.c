@@ -17,7 +17,7 @@ static void command(struct lnl_tunnel *t, const struct lnl_command *cmd)
 
 static void simple_command(struct lnl_tunnel *t, enum lnl_command_kind kind)
 {
-	struct lnl_command cmd = {.kind = kind, .id = t->link, .peer = LNL_OUR_PEER};
+	struct lnl_command cmd = { .kind = kind, .id = t->link, .peer = LNL_OUR_PEER };
 
 	command(t, &cmd);
 }
@@ -43,8 +43,8 @@ static void fit_conf(struct lnl_tunnel *t, bool tcp, const struct lnl_addr *peer
 
 void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_addr *peer)
 {
-	struct lnl_command cmd = {.kind = LNL_CMD_LINK_ADD};
-	struct lnl_arena arena = {NULL};
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
+	struct lnl_arena arena = { NULL };
 	const char *username, *password;
 	char address[LNL_ADDR_TEXT];
 	int rc;
@@ -68,8 +68,8 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	cmd.u.link.peer = LNL_OUR_PEER;
 	command(t, &cmd);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.connecting",
-		LNL_F("address", lnl_addr_text(peer, address)),
-		LNL_F("proto", tcp ? "tcp" : "udp"), LNL_F("attempt", t->attempt));
+		LNL_F("address", lnl_addr_text(peer, address)), LNL_F("proto", tcp ? "tcp" : "udp"),
+		LNL_F("attempt", t->attempt));
 	lnl_tunnel_enter(t, LNL_STATE_HELLO, address);
 	lnl_session_run(t);
 }
@@ -96,7 +96,7 @@ void lnl_session_close(struct lnl_tunnel *t)
 
 static void send_all(struct lnl_tunnel *t, uint64_t now)
 {
-	struct lnl_command cmd = {.kind = LNL_CMD_LINK_SEND, .id = t->link};
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_SEND, .id = t->link };
 	size_t len;
 
 	while ((len = lnl_client_output(t->client, cmd.u.datagram.bytes,
@@ -109,9 +109,9 @@ static void send_all(struct lnl_tunnel *t, uint64_t now)
 static void take_phase(struct lnl_tunnel *t, enum lnl_phase phase)
 {
 	static const enum lnl_state states[] = {
-		[LNL_PHASE_CONNECT] = LNL_STATE_HELLO,	      [LNL_PHASE_HANDSHAKE] = LNL_STATE_HANDSHAKE,
-		[LNL_PHASE_AUTH] = LNL_STATE_AUTH,	      [LNL_PHASE_CONFIGURE] = LNL_STATE_CONFIGURE,
-		[LNL_PHASE_UP] = LNL_STATE_CONFIGURE,	      [LNL_PHASE_CLOSED] = LNL_STATE_CLOSING,
+		[LNL_PHASE_CONNECT] = LNL_STATE_HELLO, [LNL_PHASE_HANDSHAKE] = LNL_STATE_HANDSHAKE,
+		[LNL_PHASE_AUTH] = LNL_STATE_AUTH,     [LNL_PHASE_CONFIGURE] = LNL_STATE_CONFIGURE,
+		[LNL_PHASE_UP] = LNL_STATE_CONFIGURE,  [LNL_PHASE_CLOSED] = LNL_STATE_CLOSING,
 	};
 
 	t->answer_by = LNL_NEVER;
@@ -181,7 +181,7 @@ static void ask_challenge(struct lnl_tunnel *t, const struct lnl_client_event *e
 
 static void take_data(struct lnl_tunnel *t, struct lnl_client_event *ev)
 {
-	struct lnl_command cmd = {.id = t->link, .peer = LNL_OUR_PEER};
+	struct lnl_command cmd = { .id = t->link, .peer = LNL_OUR_PEER };
 
 	switch (ev->kind) {
 	case LNL_CLIENT_PEER_ADD:
@@ -245,7 +245,7 @@ static void take_up(struct lnl_tunnel *t)
 	bool restart = t->up_told;
 	enum lnl_cause cause = LNL_CAUSE_NET;
 	struct lnl_queued *q = NULL;
-	struct lnl_reason why = {""};
+	struct lnl_reason why = { "" };
 
 	if (lnl_net_up(t, p, &cause, &why) < 0) {
 		lnl_attempt_failed(t, cause, why.text, LNL_PHASE_CONFIGURE, NULL);
@@ -353,8 +353,8 @@ static void take_counters(struct lnl_tunnel *t, const struct lnl_counters *c)
 
 static void take_packet(struct lnl_tunnel *t, const struct lnl_ntf *n, uint64_t now)
 {
-	enum lnl_drop drop = lnl_client_input(t->client, n->u.datagram.bytes, n->u.datagram.len,
-					      now);
+	enum lnl_drop drop =
+		lnl_client_input(t->client, n->u.datagram.bytes, n->u.datagram.len, now);
 
 	if (drop != LNL_DROP_NONE) {
 		t->control_drops[drop]++;

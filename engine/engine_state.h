@@ -18,11 +18,11 @@
 #include "lunel.h"
 #include "wire/log.h"
 
-#define LNL_RECORDS	1024 /* log records that wait to be taken */
-#define LNL_ADDRESSES	16   /* of one remote */
-#define LNL_TEXT_(x)	#x
-#define LNL_TEXT(x)	LNL_TEXT_(x)
-#define LNL_OUR_PEER	1    /* a client's one peer in its data plane */
+#define LNL_RECORDS   1024 /* log records that wait to be taken */
+#define LNL_ADDRESSES 16   /* of one remote */
+#define LNL_TEXT_(x)  #x
+#define LNL_TEXT(x)   LNL_TEXT_(x)
+#define LNL_OUR_PEER  1 /* a client's one peer in its data plane */
 
 /* ---- memory that lives and dies with its owner ---- */
 
@@ -205,7 +205,8 @@ struct lnl_tunnel {
 
 /* engine_attempt.c */
 void lnl_attempt_start(struct lnl_tunnel *t);
-void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, int index, double delay);
+void lnl_attempt_remote(struct lnl_tunnel *t, const struct lnl_remote *remote, int index,
+			double delay);
 void lnl_attempt_next_remote(struct lnl_tunnel *t);
 /* Credentials are there (or not needed): resolve and connect. */
 void lnl_attempt_resolve(struct lnl_tunnel *t);
@@ -254,7 +255,8 @@ void lnl_session_close(struct lnl_tunnel *t);
 /* Ends with goodbye where possible. */
 void lnl_session_goodbye(struct lnl_tunnel *t, enum lnl_cause cause);
 /* The host's word on verify_cert, up, down or control. */
-int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok, const char *reason);
+int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok,
+			const char *reason);
 
 /* engine_net.c */
 /* Brings device, addresses and routes up for the client's net: 0, or an error with |why|; *cause tells which. */

@@ -145,8 +145,7 @@ int lnl_reply_credentials(struct lnl_engine *e, uint64_t ticket, const char *use
 	return 0;
 }
 
-int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer,
-		     const char *reason)
+int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer, const char *reason)
 {
 	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_CHALLENGE);
 
@@ -158,8 +157,8 @@ int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer,
 
 int lnl_reply_verdict(struct lnl_engine *e, uint64_t ticket, bool ok, const char *reason)
 {
-	static const enum lnl_event_kind kinds[] = {LNL_EVENT_VERIFY_CERT, LNL_EVENT_UP,
-						    LNL_EVENT_DOWN, LNL_EVENT_CONTROL};
+	static const enum lnl_event_kind kinds[] = { LNL_EVENT_VERIFY_CERT, LNL_EVENT_UP,
+						     LNL_EVENT_DOWN, LNL_EVENT_CONTROL };
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

@@ -10,8 +10,10 @@
 
 const char *lnl_state_name(enum lnl_state s)
 {
-	static const char *const names[] = {"idle",	 "wait", "resolve",   "connect", "hello",
-					    "handshake", "auth", "configure", "up",	 "closing"};
+	static const char *const names[] = {
+		"idle",	     "wait", "resolve",	  "connect", "hello",
+		"handshake", "auth", "configure", "up",	     "closing"
+	};
 
 	return (size_t)s < sizeof(names) / sizeof(*names) ? names[s] : "unknown";
 }
@@ -41,8 +43,8 @@ void lnl_tunnel_enter(struct lnl_tunnel *t, enum lnl_state state, const char *de
 	q->event.u.state.detail = lnl_arena_str(&q->arena, detail);
 	q->event.u.state.remote = t->remote_index;
 	if (t->n_addresses)
-		q->event.u.state.address = lnl_arena_str(
-			&q->arena, lnl_addr_text(&t->addresses[t->address], address));
+		q->event.u.state.address =
+			lnl_arena_str(&q->arena, lnl_addr_text(&t->addresses[t->address], address));
 }
 
 /* ---- time ---- */
@@ -54,14 +56,15 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void tick_session(struct lnl_tunnel *t, uint64_t now)
 {
-	struct lnl_command cmd = {.kind = LNL_CMD_COUNTERS, .peer = LNL_OUR_PEER};
+	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .peer = LNL_OUR_PEER };
 	uint64_t inactive = t->inactive_after;
 
 	if (now >= t->answer_by) {
-		lnl_attempt_failed(t, LNL_CAUSE_TIMEOUT,
-				   "no answer from the server: wrong address or port, a firewall, or "
-				   "a tls-auth or tls-crypt key that it does not share",
-				   LNL_PHASE_CONNECT, NULL);
+		lnl_attempt_failed(
+			t, LNL_CAUSE_TIMEOUT,
+			"no answer from the server: wrong address or port, a firewall, or "
+			"a tls-auth or tls-crypt key that it does not share",
+			LNL_PHASE_CONNECT, NULL);
 		return;
 	}
 	if (t->state == LNL_STATE_UP && now >= t->counted_at + COUNTERS_INTERVAL) {

@@ -18,18 +18,19 @@
 /* What all attempts share. Pointers stay the owner's. Times in microseconds unless said otherwise. */
 struct lnl_client_conf {
 	struct lnl_session_conf session;
-	uint32_t peer; /* handle of our one peer in the data plane */
-	unsigned caps; /* enum lnl_data_cap of the data plane */
+	uint32_t peer;				  /* handle of our one peer in the data plane */
+	unsigned caps;				  /* enum lnl_data_cap of the data plane */
 	enum lnl_cipher ciphers[LNL_CIPHERS_MAX]; /* data-ciphers, in order */
 	unsigned n_ciphers;
-	enum lnl_cipher fallback; /* data-ciphers-fallback or `cipher`, for servers without negotiation; NONE: refuse those */
+	enum lnl_cipher
+		fallback; /* data-ciphers-fallback or `cipher`, for servers without negotiation; NONE: refuse those */
 	enum lnl_digest auth;
 	enum lnl_framing framing;
 	uint32_t replay_window;
 	bool pull;
 	bool tap;
 	bool ipv6_transport;
-	bool verify_asks; /* emit LNL_CLIENT_VERIFY and wait; else accept what TLS accepted */
+	bool verify_asks;    /* emit LNL_CLIENT_VERIFY and wait; else accept what TLS accepted */
 	bool auth_user_pass; /* credentials are sent, and renewed by token */
 	bool push_peer_info;
 	bool disable_occ;
@@ -38,20 +39,21 @@ struct lnl_client_conf {
 	unsigned tun_mtu;
 	int mssfix;
 	bool mssfix_mtu, mssfix_fixed;
-	const char *const *options; /* the profile's network options, as texts: "route 10.0.0.0 255.0.0.0" */
+	const char *const
+		*options; /* the profile's network options, as texts: "route 10.0.0.0 255.0.0.0" */
 	unsigned n_options;
 	const struct lnl_pull_filter *filters;
 	unsigned n_filters;
-	const char *version; /* IV_VER */
-	const char *platform; /* IV_PLAT */
+	const char *version;	     /* IV_VER */
+	const char *platform;	     /* IV_PLAT */
 	const char *peer_info_extra; /* UV_ lines, only with push_peer_info */
 	const char *hwaddr;
 	int ping, ping_restart, ping_exit; /* seconds, -1: not set; the server's override them */
 	bool ping_timer_rem;
-	int explicit_exit_notify; /* times; 0: none */
-	int session_timeout; /* seconds; 0: none */
+	int explicit_exit_notify;	     /* times; 0: none */
+	int session_timeout;		     /* seconds; 0: none */
 	uint64_t reneg_bytes, reneg_packets; /* 0: none */
-	uint32_t first_data_id; /* 0, or a test's start for packet ids */
+	uint32_t first_data_id;		     /* 0, or a test's start for packet ids */
 };
 
 /* Why an attempt or a connection ended; the code that scripts see. */
@@ -59,29 +61,29 @@ struct lnl_client_conf {
 	X(NONE, "none")                                                                            \
 	X(RESOLVE, "resolve_failed")                                                               \
 	X(CONNECT, "connect_failed")                                                               \
-	X(TIMEOUT, "timeout")		 /* no answer, or no end of the handshake in time */       \
+	X(TIMEOUT, "timeout") /* no answer, or no end of the handshake in time */                  \
 	X(TLS, "tls_failed")                                                                       \
 	X(CERT, "certificate_refused")                                                             \
 	X(AUTH_FAILED, "auth_failed")                                                              \
 	X(AUTH_TEMP, "auth_failed_temporarily")                                                    \
 	X(AUTH_SESSION, "session_expired")                                                         \
-	X(CHALLENGE, "challenge")	 /* the server wants an answer: try again with it */       \
-	X(PUSH, "push_failed")		 /* no PUSH_REPLY, refused by a filter, or unusable */     \
+	X(CHALLENGE, "challenge") /* the server wants an answer: try again with it */              \
+	X(PUSH, "push_failed")	  /* no PUSH_REPLY, refused by a filter, or unusable */            \
 	X(CIPHER, "no_common_cipher")                                                              \
 	X(PING, "ping_restart")                                                                    \
 	X(PING_EXIT, "ping_exit")                                                                  \
 	X(RESTART, "server_restart")                                                               \
 	X(HALT, "server_halt")                                                                     \
 	X(EXIT, "server_exit")                                                                     \
-	X(CLOSED, "connection_closed")	 /* TCP */                                                 \
-	X(DECRYPT, "decrypt_failed")	 /* over TCP */                                            \
+	X(CLOSED, "connection_closed") /* TCP */                                                   \
+	X(DECRYPT, "decrypt_failed")   /* over TCP */                                              \
 	X(INACTIVE, "inactive")                                                                    \
 	X(SESSION_TIMEOUT, "session_timeout")                                                      \
 	X(CREDENTIALS, "no_credentials")                                                           \
 	X(TUN, "tun_failed")                                                                       \
 	X(NET, "network_setup_failed")                                                             \
 	X(SCRIPT, "script_refused")                                                                \
-	X(USER, "user")			 /* asked for: signal, console, script */                  \
+	X(USER, "user") /* asked for: signal, console, script */                                   \
 	X(INTERNAL, "internal")
 
 enum lnl_cause {
@@ -124,7 +126,7 @@ enum lnl_client_event_kind {
 	LNL_CLIENT_KEY_SWAP,
 	LNL_CLIENT_KEY_EXPIRE, /* the secondary, at `when` */
 	LNL_CLIENT_KEY_DEL,
-	LNL_CLIENT_SPECIAL,    /* OCC EXIT */
+	LNL_CLIENT_SPECIAL, /* OCC EXIT */
 	/* The first keys are in place: apply lnl_client_pulled's net, then packets may flow. */
 	LNL_CLIENT_UP,
 	/* A new auth-token, in `text` (a secret), user name in `text2` or NULL: for the next attempt. */

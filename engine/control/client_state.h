@@ -25,7 +25,7 @@ struct lnl_client {
 	uint8_t verify_key;
 	char occ[LNL_KM2_OPTIONS];  /* the server's OCC string */
 	enum lnl_cipher occ_cipher; /* what it names, for servers without negotiation */
-	uint64_t push_request_at; /* LNL_NEVER: none wanted */
+	uint64_t push_request_at;   /* LNL_NEVER: none wanted */
 	uint64_t push_deadline;
 	char *push_text; /* all parts so far, commas between; from env */
 	size_t push_len;

@@ -22,10 +22,10 @@ struct lnl_negotiation {
 	const struct lnl_session_conf *conf;
 	uint8_t key_id;
 	enum lnl_neg_step step;
-	bool peer_reset;      /* the peer's reset packet arrived */
-	bool wkc_wanted;      /* the server's cookie asks for the WKc again */
+	bool peer_reset; /* the peer's reset packet arrived */
+	bool wkc_wanted; /* the server's cookie asks for the WKc again */
 	bool derived;
-	bool tell_verify;     /* events not taken yet */
+	bool tell_verify; /* events not taken yet */
 	bool tell_record;
 	bool tell_negotiated;
 	bool tell_failed;
@@ -35,7 +35,7 @@ struct lnl_negotiation {
 	uint64_t deadline;   /* LNL_NEVER once done */
 	uint64_t done_at;
 	struct lnl_key_exchange *keys; /* both sides' randomness until the keys are derived */
-	uint8_t *plain;	     /* plaintext not taken yet, from env */
+	uint8_t *plain;		       /* plaintext not taken yet, from env */
 	size_t plain_len, plain_at;
 	char why[256];
 };

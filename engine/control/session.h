@@ -19,15 +19,16 @@ struct lnl_session_conf {
 	const struct lnl_log *log; /* may be NULL */
 	struct lnl_tls_conf *tls;
 	const struct lnl_wrap_key *wrap;
-	const struct lnl_static_key *wrap_raw; /* the tls-auth or tls-crypt key itself, for dyn-tls-crypt; NULL without */
-	const uint8_t *wkc;		       /* a tls-crypt-v2 client's wrapped key; NULL without */
+	const struct lnl_static_key *
+		wrap_raw; /* the tls-auth or tls-crypt key itself, for dyn-tls-crypt; NULL without */
+	const uint8_t *wkc; /* a tls-crypt-v2 client's wrapped key; NULL without */
 	size_t wkc_len;
 	bool server;
 	bool tcp;
 	uint16_t max_packet; /* control packets on the wire, IP header included (LNL_CONTROL_MAX) */
-	uint64_t tls_timeout; /* first retransmission */
-	uint64_t hand_window; /* a negotiation takes at most that long */
-	uint64_t tran_window; /* an old key lives so long beside the new one */
+	uint64_t tls_timeout;	 /* first retransmission */
+	uint64_t hand_window;	 /* a negotiation takes at most that long */
+	uint64_t tran_window;	 /* an old key lives so long beside the new one */
 	uint64_t reneg_interval; /* 0: only the peer renegotiates, or limits do */
 };
 
@@ -53,9 +54,9 @@ enum lnl_session_event_kind {
 struct lnl_session_event {
 	enum lnl_session_event_kind kind;
 	uint8_t key_id;
-	int error;	   /* LNL_E_* with FAILED */
+	int error;	    /* LNL_E_* with FAILED */
 	struct lnl_km2 km2; /* valid until the next call on the session */
-	const char *text;  /* likewise */
+	const char *text;   /* likewise */
 	size_t text_len;
 };
 

@@ -39,12 +39,12 @@ struct lnl_remote {
 	const char *host;
 	uint16_t port;
 	enum lnl_proto proto;
-	const char *local;	      /* address to bind to; NULL: any */
-	uint16_t lport;		      /* 0: ephemeral */
-	int64_t connect_timeout;      /* seconds, -1: the client's */
-	int explicit_exit_notify;     /* -1: the client's */
-	int mssfix;		      /* -1: the client's */
-	int tun_mtu;		      /* -1: the client's */
+	const char *local;	  /* address to bind to; NULL: any */
+	uint16_t lport;		  /* 0: ephemeral */
+	int64_t connect_timeout;  /* seconds, -1: the client's */
+	int explicit_exit_notify; /* -1: the client's */
+	int mssfix;		  /* -1: the client's */
+	int tun_mtu;		  /* -1: the client's */
 };
 
 /* Bytes that may be text or binary; data NULL: not given. */
@@ -63,10 +63,10 @@ struct lnl_tunnel_options {
 	const struct lnl_remote *remotes;
 	unsigned n_remotes;
 	bool remote_random;
-	int64_t connect_timeout; /* = server-poll-timeout, 120 */
+	int64_t connect_timeout;		       /* = server-poll-timeout, 120 */
 	int64_t connect_retry, connect_retry_max_wait; /* 1 s, doubled after each round up to 300 */
-	unsigned connect_retry_max; /* rounds over the list, 0: no end */
-	int64_t resolv_retry;	    /* seconds, -1: no end */
+	unsigned connect_retry_max;		       /* rounds over the list, 0: no end */
+	int64_t resolv_retry;			       /* seconds, -1: no end */
 	bool remote_random_hostname;
 
 	/* Sockets. */
@@ -86,7 +86,8 @@ struct lnl_tunnel_options {
 	bool mssfix_mtu, mssfix_fixed;
 	int txqueuelen; /* 0: the system's */
 	bool ifconfig_noexec, route_noexec;
-	const char *const *network; /* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
+	const char *const *
+		network; /* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
 	unsigned n_network;
 	bool pull;
 	struct {
@@ -127,7 +128,8 @@ struct lnl_tunnel_options {
 	int64_t reneg_bytes, reneg_pkts;
 	int64_t tran_window, hand_window; /* 3600, 60 */
 	int64_t tls_timeout;		  /* 2 */
-	int64_t ping, ping_restart, ping_exit; /* -1: not set (ping-restart: 120 until the server says) */
+	int64_t ping, ping_restart,
+		ping_exit; /* -1: not set (ping-restart: 120 until the server says) */
 	bool ping_timer_rem;
 	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
 	int explicit_exit_notify;
@@ -156,7 +158,8 @@ enum lnl_ask {
 	LNL_ASK_CHALLENGE = 1 << 2,
 	LNL_ASK_VERIFY_CERT = 1 << 3,
 	LNL_ASK_PULLED = 1 << 4,
-	LNL_ASK_UP = 1 << 5, /* wait for the answer to `up` before "Initialization Sequence Completed" */
+	LNL_ASK_UP =
+		1 << 5, /* wait for the answer to `up` before "Initialization Sequence Completed" */
 	LNL_ASK_DOWN = 1 << 6,
 	LNL_ASK_RECONNECT = 1 << 7,
 	LNL_ASK_CONTROL = 1 << 8,
@@ -169,8 +172,9 @@ void lnl_tunnel_options_init(struct lnl_tunnel_options *o);
 
 struct lnl_engine_options {
 	enum lnl_level level; /* records above it are not made */
-	const char *user, *group; /* to become at once; NULL: root stays root, with CAP_NET_ADMIN alone */
-	bool stay_root;		  /* keep all of root's powers (a host that is not made for less) */
+	const char *user,
+		*group; /* to become at once; NULL: root stays root, with CAP_NET_ADMIN alone */
+	bool stay_root; /* keep all of root's powers (a host that is not made for less) */
 };
 
 /*
@@ -196,29 +200,29 @@ enum lnl_event_kind {
 	LNL_EVENT_SELECT_REMOTE, /* lnl_reply_remote; default: the next in the list. `u.select` */
 	LNL_EVENT_CREDENTIALS,	 /* lnl_reply_credentials; default: the attempt fails. `u.ask` */
 	LNL_EVENT_CHALLENGE,	 /* lnl_reply_answer; default: the attempt fails. `u.ask` */
-	LNL_EVENT_VERIFY_CERT,	 /* lnl_reply_verdict; default: reject. lnl_tunnel_cert gives the chain */
-	LNL_EVENT_PULLED,	 /* lnl_reply_options, before the next turn; default: unchanged. `u.options` */
-	LNL_EVENT_UP,		 /* lnl_reply_verdict (true; the value is not used); default: go on. `u.net` */
-	LNL_EVENT_DOWN,		 /* lnl_reply_verdict; default: go on. `u.net` */
-	LNL_EVENT_RECONNECT,	 /* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
-	LNL_EVENT_CONTROL,	 /* lnl_reply_verdict, before the next turn (true: handled); `u.text` */
+	LNL_EVENT_VERIFY_CERT, /* lnl_reply_verdict; default: reject. lnl_tunnel_cert gives the chain */
+	LNL_EVENT_PULLED, /* lnl_reply_options, before the next turn; default: unchanged. `u.options` */
+	LNL_EVENT_UP, /* lnl_reply_verdict (true; the value is not used); default: go on. `u.net` */
+	LNL_EVENT_DOWN, /* lnl_reply_verdict; default: go on. `u.net` */
+	LNL_EVENT_RECONNECT, /* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
+	LNL_EVENT_CONTROL, /* lnl_reply_verdict, before the next turn (true: handled); `u.text` */
 	/* News. */
-	LNL_EVENT_STATE,	 /* the client's state changed: `u.state` */
-	LNL_EVENT_CLOSED,	 /* the client is gone for good: `u.end` with final counters; its handle is dead afterwards */
-	LNL_EVENT_OPEN_URL,	 /* `u.text`: the server asks to open a page */
-	LNL_EVENT_SIGNAL,	 /* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
+	LNL_EVENT_STATE, /* the client's state changed: `u.state` */
+	LNL_EVENT_CLOSED, /* the client is gone for good: `u.end` with final counters; its handle is dead afterwards */
+	LNL_EVENT_OPEN_URL, /* `u.text`: the server asks to open a page */
+	LNL_EVENT_SIGNAL, /* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
 	/* An operation that the host began is complete: `ticket` is the operation's. */
 	LNL_EVENT_TIMER,
-	LNL_EVENT_RESOLVED,	 /* `u.resolved` */
-	LNL_EVENT_EXITED,	 /* a program ended: `u.exited` */
+	LNL_EVENT_RESOLVED, /* `u.resolved` */
+	LNL_EVENT_EXITED,   /* a program ended: `u.exited` */
 };
 
 enum lnl_state {
 	LNL_STATE_IDLE,
-	LNL_STATE_WAIT,	      /* between attempts */
+	LNL_STATE_WAIT, /* between attempts */
 	LNL_STATE_RESOLVE,
-	LNL_STATE_CONNECT,    /* TCP */
-	LNL_STATE_HELLO,      /* first packet sent */
+	LNL_STATE_CONNECT, /* TCP */
+	LNL_STATE_HELLO,   /* first packet sent */
 	LNL_STATE_HANDSHAKE,
 	LNL_STATE_AUTH,
 	LNL_STATE_CONFIGURE,
@@ -244,17 +248,18 @@ struct lnl_event {
 	uint32_t tunnel; /* handle; 0: none */
 	union {
 		struct {
-			unsigned attempt;	 /* 1 is the first */
-			unsigned failures;	 /* in a row, since the tunnel was last up */
-			int last_remote;	 /* index, -1: none */
-			const char *last_cause;	 /* NULL: none */
+			unsigned attempt;	/* 1 is the first */
+			unsigned failures;	/* in a row, since the tunnel was last up */
+			int last_remote;	/* index, -1: none */
+			const char *last_cause; /* NULL: none */
 			const char *last_text;
 		} select;
 		struct {
-			const char *kind;  /* credentials: "auth-user-pass", "key" (pass phrase of the private key); challenge: "static", "dynamic", "cr_text" */
-			const char *why;   /* credentials: "first", "failed", "expired" */
-			const char *text;  /* challenge: what to show */
-			const char *user;  /* known user name, or NULL */
+			const char *
+				kind; /* credentials: "auth-user-pass", "key" (pass phrase of the private key); challenge: "static", "dynamic", "cr_text" */
+			const char *why;  /* credentials: "first", "failed", "expired" */
+			const char *text; /* challenge: what to show */
+			const char *user; /* known user name, or NULL */
 			bool echo;
 		} ask;
 		struct {
@@ -263,9 +268,11 @@ struct lnl_event {
 		} options;
 		struct {
 			const char *ifname;
-			const char *const *lines; /* "address 10.8.0.2/24", "route 10.0.0.0/8", "dns 10.8.0.1", "domain x", "search y", "gateway 10.8.0.1", "redirect" */
+			const char *const *
+				lines; /* "address 10.8.0.2/24", "route 10.0.0.0/8", "dns 10.8.0.1", "domain x", "search y", "gateway 10.8.0.1", "redirect" */
 			unsigned n;
-			const char *const *env; /* NAME=value for programs, as OpenVPN's scripts get them */
+			const char *const
+				*env; /* NAME=value for programs, as OpenVPN's scripts get them */
 			unsigned n_env;
 			unsigned mtu;
 			bool restart; /* up after a reconnect with persist-tun; down before one */
@@ -296,7 +303,7 @@ struct lnl_event {
 		} resolved;
 		struct {
 			int error;
-			int status;   /* exit status; 128 + signal when killed */
+			int status; /* exit status; 128 + signal when killed */
 			bool timeout;
 			struct lnl_bytes out, err; /* at most 64 KiB each */
 		} exited;
@@ -317,15 +324,13 @@ int lnl_reply_remote(struct lnl_engine *e, uint64_t ticket, const struct lnl_rem
 /* Copied and wiped after use. NULL |username|: there are none, the attempt fails with |reason|. */
 int lnl_reply_credentials(struct lnl_engine *e, uint64_t ticket, const char *username,
 			  const char *password, const char *reason);
-int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer,
-		     const char *reason);
+int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer, const char *reason);
 int lnl_reply_verdict(struct lnl_engine *e, uint64_t ticket, bool ok, const char *reason);
 /* |list| NULL with |reason|: refuse. */
 int lnl_reply_options(struct lnl_engine *e, uint64_t ticket, const char *const *list, unsigned n,
 		      const char *reason);
 /* |seconds| to wait; negative: stop for good with |reason|. */
-int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds,
-			const char *reason);
+int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds, const char *reason);
 /* The default, now: what an errored hook gets. */
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket);
 

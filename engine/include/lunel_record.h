@@ -10,7 +10,7 @@
 enum lnl_level {
 	LNL_LEVEL_ERROR, /* the operator has to act, or the program ends */
 	LNL_LEVEL_WARN,
-	LNL_LEVEL_INFO,	 /* what a supervisor waits for, one line an event */
+	LNL_LEVEL_INFO, /* what a supervisor waits for, one line an event */
 	LNL_LEVEL_DEBUG,
 	LNL_LEVEL_TRACE, /* each control packet */
 };
