@@ -173,18 +173,23 @@ end
 -- ---- preparing and opening ----
 
 --- Reads the files that the configuration names and, with |o.ask|, asks for credentials that it
--- lacks while there is a terminal for sure. true; or nil and the list of errors.
+-- lacks while there is a terminal for sure. true; or nil and the list of errors. With |o.check| a
+-- file that is not there is no error, since it may be on another machine: true and those sentences.
 function M.prepare(o)
-  local all = {}
+  local all, absent = {}, {}
   for _, t in ipairs(tunnels) do
     local options, used = schema_engine.options(t.conf, core.read_file, t.origin)
     if options then
       t.options, t.remotes = options, used
     else
-      for _, e in ipairs(used) do all[#all + 1] = e end
+      for _, e in ipairs(used) do
+        local list = o.check and e:find(": No such file or directory$") and absent or all
+        list[#list + 1] = e
+      end
     end
   end
   if #all > 0 then return nil, all end
+  if #absent > 0 then return true, absent end
   for _, t in ipairs(tunnels) do
     t.options.asks = hooks.asks(t)
     if o.ask then

@@ -36,9 +36,10 @@ local function load(host, what, check)
   })
   if not ok then plan, errors = nil, { plan } end
   if plan then
-    local fine, ready, problems = vm:call("prepare", { ask = not check })
+    local fine, ready, problems = vm:call("prepare", { ask = not check, check = check })
     if not fine then plan, errors = nil, { ready }
-    elseif not ready then plan, errors = nil, problems end
+    elseif not ready then plan, errors = nil, problems
+    else plan.absent = problems end
   end
   if plan then return vm, plan end
   vm:close()
@@ -250,7 +251,7 @@ function M.check(what)
   local host = core.host { level = "warn" }
   local vm, plan = load(host, what, true)
   local errors = not vm and plan or nil
-  if vm and plan.tunnels > 0 then
+  if vm and plan.tunnels > 0 and not plan.absent then
     local ok, err = host:start(engine_options(plan, true))
     if ok then
       host:attach(vm)
@@ -263,6 +264,7 @@ function M.check(what)
   for _, e in ipairs(errors or {}) do complain(e) end
   if not errors then
     for _, note in ipairs(plan.notes) do print(("%s: %s"):format(note.level, note.text)) end
+    for _, text in ipairs(plan.absent or {}) do print("warn: " .. text) end
     print(("%s: %s"):format(what.file or "command line", plan.summary))
   end
   if vm then vm:close() end

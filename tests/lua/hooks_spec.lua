@@ -378,6 +378,19 @@ describe("the API", function()
     assert.equal("there is no program 'nothing'", err)
   end)
 
+  it("is in the reference, all of it", function()
+    local f = assert(io.open((os.getenv "LUNEL_SOURCE" or ".") .. "/scripts/README.md"))
+    local text = f:read "*a"
+    f:close()
+    for name in pairs(vpn) do assert.truthy(text:find("`vpn." .. name, 1, true), name) end
+    for _, name in ipairs(require("lunel.schema_client").hooks) do
+      assert.truthy(text:find("| `" .. name .. "` |", 1, true), name)
+    end
+    for _, name in ipairs { "is_up", "stats", "reconnect", "stop", "send" } do
+      assert.truthy(text:find("`sess:" .. name, 1, true), name)
+    end
+  end)
+
   it("tells of misuse where it happened", function()
     for _, row in ipairs {
       { function() vpn.client "x" end, "vpn.client: a table expected, got a string" },
