@@ -232,6 +232,11 @@ static int add_route(struct lnl_netconf *nc, const struct lnl_change *c)
 	return add_by_gateway(nc, &c->route);
 }
 
+static const struct nlmsghdr *raw_of(const struct lnl_change *c)
+{
+	return (const void *)c->raw;
+}
+
 static int take_out(struct lnl_netconf *nc, struct lnl_change *c)
 {
 	struct match m = { .want = c->route, .raw = c->raw };
@@ -240,7 +245,7 @@ static int take_out(struct lnl_netconf *nc, struct lnl_change *c)
 	if (rc == 0 && !m.found)
 		return 0;
 	if (rc == 0)
-		rc = lnl_netlink_remove(nc->nl, (const struct nlmsghdr *)c->raw);
+		rc = lnl_netlink_remove(nc->nl, raw_of(c));
 	return rc == 0 ? 1 : rc;
 }
 
@@ -278,7 +283,7 @@ static void undo(struct lnl_netconf *nc, const struct lnl_change *c)
 		lnl_netlink_del_route(nc->nl, &c->route);
 		break;
 	case LNL_CHANGE_ABSENT:
-		lnl_netlink_restore(nc->nl, (const struct nlmsghdr *)c->raw);
+		lnl_netlink_restore(nc->nl, raw_of(c));
 		break;
 	}
 }

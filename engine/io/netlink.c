@@ -18,8 +18,8 @@ struct lnl_netlink {
 	struct mnl_socket *socket;
 	unsigned seq;
 	char cause[256];
-	char request[REQUEST];
-	char answer[ANSWER];
+	_Alignas(8) char request[REQUEST];
+	_Alignas(8) char answer[ANSWER];
 };
 
 typedef int each_message(void *ctx, const struct nlmsghdr *nlh);
@@ -79,7 +79,7 @@ static void index_bytes(const uint8_t *base, size_t len, const struct nlattr **o
 
 	memset(out, 0, (max + 1) * sizeof(*out));
 	while (len - at >= sizeof(struct nlattr)) {
-		const struct nlattr *attr = (const struct nlattr *)(base + at);
+		const struct nlattr *attr = (const void *)(base + at);
 		unsigned type = attr->nla_type & NLA_TYPE_MASK;
 
 		if (attr->nla_len < sizeof(*attr) || attr->nla_len > len - at)
@@ -150,7 +150,7 @@ static int take_answer(struct lnl_netlink *nl, each_message *each, void *ctx)
 
 	while (rc == 1) {
 		ssize_t n = mnl_socket_recvfrom(nl->socket, nl->answer, sizeof(nl->answer));
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->answer;
+		const struct nlmsghdr *nlh = (const void *)nl->answer;
 		int len = (int)n;
 
 		if (n < 0 && errno == EINTR)
@@ -534,7 +534,7 @@ int lnl_netlink_routes(struct lnl_netlink *nl, int family, void *ctx,
 /* Sends back what a dump showed, as a request. */
 static int resend(struct lnl_netlink *nl, const struct nlmsghdr *raw, uint16_t type, uint16_t flags)
 {
-	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->request;
+	struct nlmsghdr *nlh = (void *)nl->request;
 	struct rtmsg *rtm;
 
 	if (raw->nlmsg_len > sizeof(nl->request)) {

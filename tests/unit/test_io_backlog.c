@@ -24,7 +24,8 @@ static bool put(struct lnl_backlog *q, size_t len, size_t skip, bool urgent)
 
 static void bytes_come_out_in_order(void **state)
 {
-	struct iovec in[3] = { { "abc", 3 }, { "", 0 }, { "defg", 4 } }, out[2];
+	char text[] = "abcdefg";
+	struct iovec in[3] = { { text, 3 }, { text, 0 }, { text + 3, 4 } }, out[2];
 	struct lnl_backlog q;
 
 	(void)state;
@@ -51,7 +52,8 @@ static void the_beginning_is_skipped(void **state)
 	} t[] = {
 		{ 0, "abcdef" }, { 1, "bcdef" }, { 3, "def" }, { 4, "ef" }, { 6, "" }, { 9, "" }
 	};
-	struct iovec in[2] = { { "abc", 3 }, { "def", 3 } }, out[2];
+	char text[] = "abcdef";
+	struct iovec in[2] = { { text, 3 }, { text + 3, 3 } }, out[2];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {

@@ -549,14 +549,18 @@ static int open_monitor(void)
 
 static unsigned count_messages(int fd)
 {
-	char data[16384];
+	uint8_t data[16384];
 	unsigned n = 0;
 	ssize_t len;
 
-	while ((len = recv(fd, data, sizeof(data), 0)) > 0)
-		for (struct nlmsghdr *h = (struct nlmsghdr *)data; NLMSG_OK(h, (size_t)len);
-		     h = NLMSG_NEXT(h, len))
-			n++;
+	while ((len = recv(fd, data, sizeof(data), 0)) > 0) {
+		for (size_t at = 0; at < (size_t)len; n++) {
+			struct nlmsghdr h;
+
+			memcpy(&h, data + at, sizeof(h));
+			at += NLMSG_ALIGN(h.nlmsg_len);
+		}
+	}
 	return n;
 }
 

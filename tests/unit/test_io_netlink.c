@@ -319,8 +319,8 @@ static void routes_come_back_as_they_were(void **state)
 		"default via 192.0.2.1 dev wan0 proto dhcp src 192.0.2.2 metric 100 mtu 1300",
 		"default dev wan0 scope link",
 		"default via 198.51.100.1 dev wan0 onlink",
-		"default proto static nexthop via 192.0.2.1 dev wan0 weight 1"
-		" nexthop via 192.0.2.3 dev wan0 weight 3",
+		("default proto static nexthop via 192.0.2.1 dev wan0 weight 1"
+		 " nexthop via 192.0.2.3 dev wan0 weight 3"),
 	};
 	struct world w;
 	char line[512], before[4096], after[4096];
@@ -336,11 +336,11 @@ static void routes_come_back_as_they_were(void **state)
 		capture("ip -d route show", before, sizeof(before));
 		assert_int_equal(lnl_netlink_routes(w.nl, 4, &t, take_default), 0);
 		assert_int_equal(t.n, 1);
-		assert_int_equal(lnl_netlink_remove(w.nl, (struct nlmsghdr *)t.raw), 0);
+		assert_int_equal(lnl_netlink_remove(w.nl, (void *)t.raw), 0);
 		assert_false(shows("ip route show", "default"));
-		assert_int_equal(lnl_netlink_remove(w.nl, (struct nlmsghdr *)t.raw), -ESRCH);
-		assert_int_equal(lnl_netlink_restore(w.nl, (struct nlmsghdr *)t.raw), 0);
-		assert_int_equal(lnl_netlink_restore(w.nl, (struct nlmsghdr *)t.raw), -EEXIST);
+		assert_int_equal(lnl_netlink_remove(w.nl, (void *)t.raw), -ESRCH);
+		assert_int_equal(lnl_netlink_restore(w.nl, (void *)t.raw), 0);
+		assert_int_equal(lnl_netlink_restore(w.nl, (void *)t.raw), -EEXIST);
 		capture("ip -d route show", after, sizeof(after));
 		assert_string_equal(before, after);
 		run("ip route del default");
