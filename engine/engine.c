@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The engine's life: memory, randomness, loop, log ring, signals. Tunnels are in engine_tunnel.c, questions in engine_ticket.c. */
+/*
+ * The engine's life: memory, randomness, loop, log ring, signals. Tunnels are in
+ * engine_tunnel.c, questions in engine_ticket.c.
+ */
 #include <ares.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Credentials: where they come from, how long they are kept, and what the server's words do to them. */
+/*
+ * Credentials: where they come from, how long they are kept, and what the server's words do to
+ * them.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a tunnel does to the machine: device, addresses, routes; and how it is told to hooks and programs. */
+/*
+ * What a tunnel does to the machine: device, addresses, routes; and how it is told to hooks and
+ * programs.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -5,7 +5,10 @@
 
 #include "engine_state.h"
 
-/* Rounds over the list at the first pace; from then on the wait doubles (OpenVPN init.c, socket_restart_pause). */
+/*
+ * Rounds over the list at the first pace; from then on the wait doubles (OpenVPN init.c,
+ * socket_restart_pause).
+ */
 #define ROUNDS_AT_FIRST_PACE 5
 
 static unsigned remotes(const struct lnl_tunnel *t)
@@ -13,7 +16,10 @@ static unsigned remotes(const struct lnl_tunnel *t)
 	return t->conf.o.n_remotes ? t->conf.o.n_remotes : 1;
 }
 
-/* The exit status that a cause asks for where it ends the program; -1 where another attempt makes sense. */
+/*
+ * The exit status that a cause asks for where it ends the program; -1 where another attempt
+ * makes sense.
+ */
 static int verdict_of(const struct lnl_tunnel *t)
 {
 	const struct lnl_tunnel_options *o = &t->conf.o;

@@ -96,8 +96,8 @@ struct lnl_engine {
 struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
 				 struct lnl_tunnel *t);
 /*
- * The same as a question: its ticket is open until a reply, |deadline| seconds (0: none), or, with |sync|, the next turn. Then
- * lnl_ticket_default is called for it.
+ * The same as a question: its ticket is open until a reply, |deadline| seconds (0: none), or,
+ * with |sync|, the next turn. Then lnl_ticket_default is called for it.
  */
 struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
 				 struct lnl_tunnel *t, double deadline, bool sync);
@@ -259,7 +259,10 @@ int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok,
 			const char *reason);
 
 /* engine_net.c */
-/* Brings device, addresses and routes up for the client's net: 0, or an error with |why|; *cause tells which. */
+/*
+ * Brings device, addresses and routes up for the client's net: 0, or an error with |why|;
+ * *cause tells which.
+ */
 int lnl_net_up(struct lnl_tunnel *t, const struct lnl_pulled *p, enum lnl_cause *cause,
 	       struct lnl_reason *why);
 /* Fills `u.net` of an up or down event. */
@@ -267,7 +270,10 @@ void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct l
 		      bool restart);
 /* Routes to |a| must not lead into the tunnel. */
 void lnl_net_protect(struct lnl_tunnel *t, const struct lnl_addr *a);
-/* Asks `down`, or goes on at once where nobody wants to be asked: lnl_retry_down follows either way. */
+/*
+ * Asks `down`, or goes on at once where nobody wants to be asked: lnl_retry_down follows either
+ * way.
+ */
 void lnl_net_ask_down(struct lnl_tunnel *t);
 /* Takes everything back and closes the device. */
 void lnl_net_down(struct lnl_tunnel *t);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The client's side of one connection: from the first packet over handshake, credentials and PUSH_REPLY to keys in the data plane,
- * renegotiations and the end. It is given a transport that stands (datagrams in, datagrams out) and tells its owner by events.
- * Choosing remotes, waiting between attempts and touching the machine are the owner's.
+ * The client's side of one connection: from the first packet over handshake, credentials and
+ * PUSH_REPLY to keys in the data plane, renegotiations and the end. It is given a transport
+ * that stands (datagrams in, datagrams out) and tells its owner by events. Choosing remotes,
+ * waiting between attempts and touching the machine are the owner's.
  */
 #ifndef LNL_CONTROL_CLIENT_H
 #define LNL_CONTROL_CLIENT_H
@@ -15,7 +16,10 @@
 
 #define LNL_CIPHERS_MAX 8
 
-/* What all attempts share. Pointers stay the owner's. Times in microseconds unless said otherwise. */
+/*
+ * What all attempts share. Pointers stay the owner's. Times in microseconds unless said
+ * otherwise.
+ */
 struct lnl_client_conf {
 	struct lnl_session_conf session;
 	uint32_t peer;				  /* handle of our one peer in the data plane */
@@ -23,7 +27,11 @@ struct lnl_client_conf {
 	enum lnl_cipher ciphers[LNL_CIPHERS_MAX]; /* data-ciphers, in order */
 	unsigned n_ciphers;
 	enum lnl_cipher
-		fallback; /* data-ciphers-fallback or `cipher`, for servers without negotiation; NONE: refuse those */
+		/*
+		 * data-ciphers-fallback or `cipher`, for servers without negotiation; NONE:
+		 * refuse those
+		 */
+		fallback;
 	enum lnl_digest auth;
 	enum lnl_framing framing;
 	uint32_t replay_window;
@@ -115,8 +123,8 @@ enum lnl_client_event_kind {
 	/* With verify_asks: the chain is in lnl_client_chain; answer by lnl_client_verified. */
 	LNL_CLIENT_VERIFY,
 	/*
-	 * All options of the server are there and passed the filters: lnl_client_options. Answer by lnl_client_configure in the same
-	 * turn.
+	 * All options of the server are there and passed the filters: lnl_client_options.
+	 * Answer by lnl_client_configure in the same turn.
 	 */
 	LNL_CLIENT_PULLED,
 	/* To the data plane, in this order; `data`. */
@@ -129,9 +137,15 @@ enum lnl_client_event_kind {
 	LNL_CLIENT_SPECIAL, /* OCC EXIT */
 	/* The first keys are in place: apply lnl_client_pulled's net, then packets may flow. */
 	LNL_CLIENT_UP,
-	/* A new auth-token, in `text` (a secret), user name in `text2` or NULL: for the next attempt. */
+	/*
+	 * A new auth-token, in `text` (a secret), user name in `text2` or NULL: for the next
+	 * attempt.
+	 */
 	LNL_CLIENT_TOKEN,
-	/* The server asks: text in `text`, flags echo and response; answer by lnl_client_respond when response is set. */
+	/*
+	 * The server asks: text in `text`, flags echo and response; answer by
+	 * lnl_client_respond when response is set.
+	 */
 	LNL_CLIENT_CHALLENGE,
 	/* A page to open, in `text`. */
 	LNL_CLIENT_OPEN_URL,
@@ -174,8 +188,8 @@ void lnl_client_event_wipe(struct lnl_client_event *e);
 struct lnl_client;
 
 /*
- * Begins an attempt over a transport that stands. |username| and |password| (NULL: none) are copied, and wiped in the end.
- * |conf| must outlive it. LNL_E_NOMEM, LNL_E_RANDOM.
+ * Begins an attempt over a transport that stands. |username| and |password| (NULL: none) are
+ * copied, and wiped in the end. |conf| must outlive it. LNL_E_NOMEM, LNL_E_RANDOM.
  */
 int lnl_client_new(struct lnl_client **out, const struct lnl_client_conf *conf,
 		   const char *username, const char *password, uint64_t now);
@@ -204,8 +218,8 @@ const struct lnl_cert *lnl_client_chain(struct lnl_client *c, unsigned i);
 unsigned lnl_client_options_len(const struct lnl_client *c);
 const char *lnl_client_option(const struct lnl_client *c, unsigned i);
 /*
- * Answers LNL_CLIENT_PULLED with the options to use (NULL: as they came), or refuses them with |reason|. What may not be pushed is
- * dropped and logged, whoever added it. LNL_E_STATE.
+ * Answers LNL_CLIENT_PULLED with the options to use (NULL: as they came), or refuses them with
+ * |reason|. What may not be pushed is dropped and logged, whoever added it. LNL_E_STATE.
  */
 int lnl_client_configure(struct lnl_client *c, const char *const *options, unsigned n,
 			 const char *reason, uint64_t now);
@@ -220,8 +234,8 @@ int lnl_client_send_text(struct lnl_client *c, const char *text, uint64_t now);
 int lnl_client_renegotiate(struct lnl_client *c, uint64_t now);
 
 /*
- * Says goodbye where explicit-exit-notify or cc-exit allow it: after it, packets to send and specials may come until
- * LNL_CLIENT_CLOSED with |cause|, at most a few seconds later.
+ * Says goodbye where explicit-exit-notify or cc-exit allow it: after it, packets to send and
+ * specials may come until LNL_CLIENT_CLOSED with |cause|, at most a few seconds later.
  */
 void lnl_client_close(struct lnl_client *c, enum lnl_cause cause, uint64_t now);
 

@@ -37,9 +37,10 @@ struct lnl_client {
 	struct lnl_pulled pulled;
 	enum lnl_cipher cipher;
 
-	uint64_t swap_at;   /* when the newest key starts to send; LNL_NEVER: it does already */
-	bool limit_reached; /* the primary key is nearly used up: swap as soon as there is another */
-	uint64_t ends_at;   /* session-timeout */
+	uint64_t swap_at; /* when the newest key starts to send; LNL_NEVER: it does already */
+	/* the primary key is nearly used up: swap as soon as there is another */
+	bool limit_reached;
+	uint64_t ends_at; /* session-timeout */
 
 	enum lnl_cause closing; /* goodbyes are being said; NONE: not closing */
 	unsigned goodbyes;
@@ -51,12 +52,18 @@ struct lnl_client {
 	char texts[LNL_CLIENT_EVENTS][LNL_CONTROL_TEXT_MAX];
 };
 
-/* Appends an event; |text| (may be NULL) is copied. NULL when the queue is full (then the client closes). */
+/*
+ * Appends an event; |text| (may be NULL) is copied. NULL when the queue is full (then the
+ * client closes).
+ */
 struct lnl_client_event *lnl_client_emit(struct lnl_client *c, enum lnl_client_event_kind kind,
 					 const char *text);
 /* Changes the phase, and says so. */
 void lnl_client_enter(struct lnl_client *c, enum lnl_phase phase);
-/* The end: emits LNL_CLIENT_CLOSED once. Returns the event to add hints to, or NULL when it was closed before. */
+/*
+ * The end: emits LNL_CLIENT_CLOSED once. Returns the event to add hints to, or NULL when it was
+ * closed before.
+ */
 struct lnl_client_event *lnl_client_end_with(struct lnl_client *c, enum lnl_cause cause,
 					     const char *text);
 

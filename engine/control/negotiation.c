@@ -154,7 +154,10 @@ static int step(struct lnl_negotiation *n, uint64_t now)
 	int rc;
 
 	if (n->step == LNL_NEG_RESET && n->peer_reset && lnl_reliable_idle(&n->rel)) {
-		/* A server makes its TLS object when the first record comes: half-open peers stay small. */
+		/*
+		 * A server makes its TLS object when the first record comes: half-open peers
+		 * stay small.
+		 */
 		if (!n->conf->server && (rc = ensure_tls(n)) < 0)
 			return rc;
 		n->step = LNL_NEG_TLS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One key state: a negotiation from its reset packet to the exchanged key-method-2 records, and the control channel that stays.
- * Private to session.c; the session owns ids and wrapping, this owns reliability and TLS.
+ * One key state: a negotiation from its reset packet to the exchanged key-method-2 records, and
+ * the control channel that stays. Private to session.c; the session owns ids and wrapping, this
+ * owns reliability and TLS.
  */
 #ifndef LNL_CONTROL_NEGOTIATION_H
 #define LNL_CONTROL_NEGOTIATION_H
@@ -50,7 +51,10 @@ int lnl_negotiation_init(struct lnl_negotiation *n, const struct lnl_session_con
 /* Wipes and releases what it holds. */
 void lnl_negotiation_deinit(struct lnl_negotiation *n);
 
-/* Goes as far as it can with what has arrived: packets in order to TLS, steps, TLS's output to packets of at most |room| bytes. */
+/*
+ * Goes as far as it can with what has arrived: packets in order to TLS, steps, TLS's output to
+ * packets of at most |room| bytes.
+ */
 void lnl_negotiation_advance(struct lnl_negotiation *n, size_t room, uint64_t now);
 /* The negotiation is over with |error| and a sentence. */
 void lnl_negotiation_fail(struct lnl_negotiation *n, int error, const char *why);

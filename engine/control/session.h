@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One OpenVPN session, either role: session ids, wrapping, and up to two negotiations (key states) at a time, each a
- * reliable layer under a TLS connection. Packets in, packets and events out; it knows neither sockets nor policy.
+ * One OpenVPN session, either role: session ids, wrapping, and up to two negotiations (key
+ * states) at a time, each a reliable layer under a TLS connection. Packets in, packets and
+ * events out; it knows neither sockets nor policy.
  */
 #ifndef LNL_CONTROL_SESSION_H
 #define LNL_CONTROL_SESSION_H
@@ -20,7 +21,8 @@ struct lnl_session_conf {
 	struct lnl_tls_conf *tls;
 	const struct lnl_wrap_key *wrap;
 	const struct lnl_static_key *
-		wrap_raw; /* the tls-auth or tls-crypt key itself, for dyn-tls-crypt; NULL without */
+		/* the tls-auth or tls-crypt key itself, for dyn-tls-crypt; NULL without */
+		wrap_raw;
 	const uint8_t *wkc; /* a tls-crypt-v2 client's wrapped key; NULL without */
 	size_t wkc_len;
 	bool server;
@@ -35,8 +37,8 @@ struct lnl_session_conf {
 enum lnl_session_event_kind {
 	LNL_SESSION_NONE,
 	/*
-	 * TLS stands and the peer's chain is known (lnl_session_tls): nothing is sent or believed before the owner calls
-	 * lnl_session_verified.
+	 * TLS stands and the peer's chain is known (lnl_session_tls): nothing is sent or
+	 * believed before the owner calls lnl_session_verified.
 	 */
 	LNL_SESSION_VERIFY,
 	/* The peer's record is there, in `km2`. A server answers with lnl_session_send_record. */
@@ -45,7 +47,10 @@ enum lnl_session_event_kind {
 	LNL_SESSION_NEGOTIATED,
 	/* A text of the peer's, in `text`, printable and terminated. */
 	LNL_SESSION_TEXT,
-	/* The negotiation of key_id failed: `error` and a sentence in `text`. With key 0 the session is dead. */
+	/*
+	 * The negotiation of key_id failed: `error` and a sentence in `text`. With key 0 the
+	 * session is dead.
+	 */
 	LNL_SESSION_FAILED,
 	/* A renegotiation began, by us or by the peer. */
 	LNL_SESSION_RENEGOTIATING,
@@ -63,21 +68,24 @@ struct lnl_session_event {
 struct lnl_session;
 
 /*
- * A client sends its first packet with the next lnl_session_output; a server waits for one. |conf| must outlive it.
- * LNL_E_NOMEM, LNL_E_RANDOM.
+ * A client sends its first packet with the next lnl_session_output; a server waits for one.
+ * |conf| must outlive it. LNL_E_NOMEM, LNL_E_RANDOM.
  */
 int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *conf, uint64_t now);
 /* Wipes and releases; |s| may be NULL. */
 void lnl_session_free(struct lnl_session *s);
 
 /*
- * A control packet arrived. Returns LNL_DROP_NONE when it was used (a duplicate too), or why it was dropped. Look for events
- * and output afterwards.
+ * A control packet arrived. Returns LNL_DROP_NONE when it was used (a duplicate too), or why it
+ * was dropped. Look for events and output afterwards.
  */
 enum lnl_drop lnl_session_input(struct lnl_session *s, const uint8_t *data, size_t len,
 				uint64_t now);
 
-/* Writes the next packet to send to |out| (at least LNL_SESSION_PACKET_MAX): its length, 0 when there is none. Call until 0. */
+/*
+ * Writes the next packet to send to |out| (at least LNL_SESSION_PACKET_MAX): its length, 0 when
+ * there is none. Call until 0.
+ */
 size_t lnl_session_output(struct lnl_session *s, uint8_t *out, size_t cap, uint64_t now);
 
 /* Timers: call at lnl_session_next_due; then look for events and output. */
@@ -92,8 +100,9 @@ bool lnl_session_next(struct lnl_session *s, struct lnl_session_event *e, uint64
 struct lnl_tls *lnl_session_tls(struct lnl_session *s, uint8_t key_id);
 
 /*
- * The owner's word on the peer's certificate, after LNL_SESSION_VERIFY. A client gives its record |km2| at once (copied
- * into TLS); a server gives NULL, then reads the client's. LNL_E_STATE when key_id does not wait for it, LNL_E_TLS.
+ * The owner's word on the peer's certificate, after LNL_SESSION_VERIFY. A client gives its
+ * record |km2| at once (copied into TLS); a server gives NULL, then reads the client's.
+ * LNL_E_STATE when key_id does not wait for it, LNL_E_TLS.
  */
 int lnl_session_verified(struct lnl_session *s, uint8_t key_id, const struct lnl_km2 *km2,
 			 uint64_t now);
@@ -102,18 +111,22 @@ int lnl_session_send_record(struct lnl_session *s, uint8_t key_id, const struct 
 			    uint64_t now);
 
 /*
- * The keys of a negotiated key_id, by TLS export (|ekm|) or by the PRF. The caller wipes them. What they were made from is
- * wiped, so it works once. LNL_E_STATE, LNL_E_UNSUPPORTED, LNL_E_KEY.
+ * The keys of a negotiated key_id, by TLS export (|ekm|) or by the PRF. The caller wipes them.
+ * What they were made from is wiped, so it works once. LNL_E_STATE, LNL_E_UNSUPPORTED,
+ * LNL_E_KEY.
  */
 int lnl_session_derive(struct lnl_session *s, uint8_t key_id, bool ekm,
 		       struct lnl_direction_key *send, struct lnl_direction_key *recv);
 /*
- * From now on negotiations other than the first are wrapped by a key drawn from key_id's TLS (dyn-tls-crypt). Before
- * lnl_session_derive. LNL_E_STATE, LNL_E_UNSUPPORTED, LNL_E_NOMEM.
+ * From now on negotiations other than the first are wrapped by a key drawn from key_id's TLS
+ * (dyn-tls-crypt). Before lnl_session_derive. LNL_E_STATE, LNL_E_UNSUPPORTED, LNL_E_NOMEM.
  */
 int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id);
 
-/* Sends |text| as one control message over the newest negotiated key state. LNL_E_STATE, LNL_E_TLS, LNL_E_INVAL (too long). */
+/*
+ * Sends |text| as one control message over the newest negotiated key state. LNL_E_STATE,
+ * LNL_E_TLS, LNL_E_INVAL (too long).
+ */
 int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now);
 
 /* Starts a renegotiation: a no-op when one runs or the session is not negotiated. LNL_E_NOMEM. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Lunel's public interface: an engine that runs tunnels and tells its host what happens. The engine never calls the host: it
- * emits events, and questions among them carry a ticket, a deadline and a default. The host replies with the ticket; if it never does,
- * the default applies. A reply to a dead ticket is a no-op. One thread calls all of this.
+ * Lunel's public interface: an engine that runs tunnels and tells its host what happens. The
+ * engine never calls the host: it emits events, and questions among them carry a ticket, a
+ * deadline and a default. The host replies with the ticket; if it never does, the default
+ * applies. A reply to a dead ticket is a no-op. One thread calls all of this.
  */
 #ifndef LUNEL_H
 #define LUNEL_H
@@ -56,8 +57,9 @@ struct lnl_bytes {
 enum lnl_auth_retry { LNL_AUTH_RETRY_NONE, LNL_AUTH_RETRY_NOINTERACT, LNL_AUTH_RETRY_INTERACT };
 
 /*
- * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are those of the directives. Times in seconds. All
- * that it points to is copied by lnl_tunnel_open.
+ * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are
+ * those of the directives. Times in seconds. All that it points to is copied by
+ * lnl_tunnel_open.
  */
 struct lnl_tunnel_options {
 	const struct lnl_remote *remotes;
@@ -87,7 +89,8 @@ struct lnl_tunnel_options {
 	int txqueuelen; /* 0: the system's */
 	bool ifconfig_noexec, route_noexec;
 	const char *const *
-		network; /* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
+		/* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
+		network;
 	unsigned n_network;
 	bool pull;
 	struct {
@@ -148,7 +151,10 @@ struct lnl_tunnel_options {
 	unsigned max_packet_size;    /* 1250 */
 	bool disable_occ;
 
-	/* Which hooks the host wants asked; a question that is not wanted gets its default at once. Bits by LNL_ASK_*. */
+	/*
+	 * Which hooks the host wants asked; a question that is not wanted gets its default at
+	 * once. Bits by LNL_ASK_*.
+	 */
 	unsigned asks;
 };
 
@@ -178,8 +184,9 @@ struct lnl_engine_options {
 };
 
 /*
- * Makes the engine: as root, the helper process for programs is forked first, so call it before any thread exists.
- * LNL_E_NOMEM, LNL_E_SYSTEM, LNL_E_RANDOM, LNL_E_NOTFOUND (user or group); |why| names the cause.
+ * Makes the engine: as root, the helper process for programs is forked first, so call it before
+ * any thread exists. LNL_E_NOMEM, LNL_E_SYSTEM, LNL_E_RANDOM, LNL_E_NOTFOUND (user or group);
+ * |why| names the cause.
  */
 int lnl_engine_new(struct lnl_engine **out, const struct lnl_engine_options *o,
 		   struct lnl_reason *why);
@@ -187,8 +194,9 @@ int lnl_engine_new(struct lnl_engine **out, const struct lnl_engine_options *o,
 void lnl_engine_free(struct lnl_engine *e);
 
 /*
- * One turn of the loop: waits for something to happen unless events are queued already. Returns 1, or 0 when there is nothing left
- * that could happen (every client is closed and no operation is under way). Then take events until there are none.
+ * One turn of the loop: waits for something to happen unless events are queued already. Returns
+ * 1, or 0 when there is nothing left that could happen (every client is closed and no operation
+ * is under way). Then take events until there are none.
  */
 int lnl_engine_turn(struct lnl_engine *e);
 
@@ -196,21 +204,32 @@ int lnl_engine_turn(struct lnl_engine *e);
 
 enum lnl_event_kind {
 	LNL_EVENT_NONE,
-	/* Questions: `ticket` is set. Each names its reply function; |deadline| is enforced by the engine. */
+	/*
+	 * Questions: `ticket` is set. Each names its reply function; |deadline| is enforced by
+	 * the engine.
+	 */
 	LNL_EVENT_SELECT_REMOTE, /* lnl_reply_remote; default: the next in the list. `u.select` */
 	LNL_EVENT_CREDENTIALS,	 /* lnl_reply_credentials; default: the attempt fails. `u.ask` */
 	LNL_EVENT_CHALLENGE,	 /* lnl_reply_answer; default: the attempt fails. `u.ask` */
-	LNL_EVENT_VERIFY_CERT, /* lnl_reply_verdict; default: reject. lnl_tunnel_cert gives the chain */
-	LNL_EVENT_PULLED, /* lnl_reply_options, before the next turn; default: unchanged. `u.options` */
+	/* lnl_reply_verdict; default: reject. lnl_tunnel_cert gives the chain */
+	LNL_EVENT_VERIFY_CERT,
+	/* lnl_reply_options, before the next turn; default: unchanged. `u.options` */
+	LNL_EVENT_PULLED,
 	LNL_EVENT_UP, /* lnl_reply_verdict (true; the value is not used); default: go on. `u.net` */
 	LNL_EVENT_DOWN, /* lnl_reply_verdict; default: go on. `u.net` */
-	LNL_EVENT_RECONNECT, /* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
+	/* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
+	LNL_EVENT_RECONNECT,
 	LNL_EVENT_CONTROL, /* lnl_reply_verdict, before the next turn (true: handled); `u.text` */
 	/* News. */
 	LNL_EVENT_STATE, /* the client's state changed: `u.state` */
-	LNL_EVENT_CLOSED, /* the client is gone for good: `u.end` with final counters; its handle is dead afterwards */
+	/*
+	 * the client is gone for good: `u.end` with final counters; its handle is dead
+	 * afterwards
+	 */
+	LNL_EVENT_CLOSED,
 	LNL_EVENT_OPEN_URL, /* `u.text`: the server asks to open a page */
-	LNL_EVENT_SIGNAL, /* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
+	/* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
+	LNL_EVENT_SIGNAL,
 	/* An operation that the host began is complete: `ticket` is the operation's. */
 	LNL_EVENT_TIMER,
 	LNL_EVENT_RESOLVED, /* `u.resolved` */
@@ -256,7 +275,11 @@ struct lnl_event {
 		} select;
 		struct {
 			const char *
-				kind; /* credentials: "auth-user-pass", "key" (pass phrase of the private key); challenge: "static", "dynamic", "cr_text" */
+				/*
+				 * credentials: "auth-user-pass", "key" (pass phrase of the
+				 * private key); challenge: "static", "dynamic", "cr_text"
+				 */
+				kind;
 			const char *why;  /* credentials: "first", "failed", "expired" */
 			const char *text; /* challenge: what to show */
 			const char *user; /* known user name, or NULL */
@@ -269,7 +292,11 @@ struct lnl_event {
 		struct {
 			const char *ifname;
 			const char *const *
-				lines; /* "address 10.8.0.2/24", "route 10.0.0.0/8", "dns 10.8.0.1", "domain x", "search y", "gateway 10.8.0.1", "redirect" */
+				/*
+				 * "address 10.8.0.2/24", "route 10.0.0.0/8", "dns 10.8.0.1",
+				 * "domain x", "search y", "gateway 10.8.0.1", "redirect"
+				 */
+				lines;
 			unsigned n;
 			const char *const
 				*env; /* NAME=value for programs, as OpenVPN's scripts get them */
@@ -313,12 +340,21 @@ struct lnl_event {
 /* Takes the next event: true, or false when there is none. */
 bool lnl_engine_next(struct lnl_engine *e, struct lnl_event *ev);
 
-/* Takes the next log record: true, or false; |*lost| is how many were lost before it because nobody took them. */
+/*
+ * Takes the next log record: true, or false; |*lost| is how many were lost before it because
+ * nobody took them.
+ */
 bool lnl_engine_record(struct lnl_engine *e, struct lnl_record *out, uint64_t *lost);
 
-/* ---- replies; each returns 0, or LNL_E_NOTFOUND when the ticket is dead (already answered, timed out, its owner gone) ---- */
+/*
+ * ---- replies; each returns 0, or LNL_E_NOTFOUND when the ticket is dead (already answered,
+ * timed out, its owner gone) ----
+ */
 
-/* |remote| is copied; |index| its place in the client's list, or -1. |delay| in seconds before connecting. */
+/*
+ * |remote| is copied; |index| its place in the client's list, or -1. |delay| in seconds before
+ * connecting.
+ */
 int lnl_reply_remote(struct lnl_engine *e, uint64_t ticket, const struct lnl_remote *remote,
 		     int index, double delay);
 /* Copied and wiped after use. NULL |username|: there are none, the attempt fails with |reason|. */
@@ -337,9 +373,10 @@ int lnl_reply_default(struct lnl_engine *e, uint64_t ticket);
 /* ---- tunnels ---- */
 
 /*
- * Checks and copies |o| and makes a client that starts to connect in the next turn. Errors: LNL_E_INVAL, LNL_E_KEY, LNL_E_CERT,
- * LNL_E_PASSWORD (the private key's pass phrase is wrong or missing), LNL_E_UNSUPPORTED, LNL_E_NOMEM; |why| is a sentence that
- * names option and cause. |*tunnel| is a handle, never 0.
+ * Checks and copies |o| and makes a client that starts to connect in the next turn. Errors:
+ * LNL_E_INVAL, LNL_E_KEY, LNL_E_CERT, LNL_E_PASSWORD (the private key's pass phrase is wrong or
+ * missing), LNL_E_UNSUPPORTED, LNL_E_NOMEM; |why| is a sentence that names option and cause.
+ * |*tunnel| is a handle, never 0.
  */
 int lnl_tunnel_open(struct lnl_engine *e, const struct lnl_tunnel_options *o, uint32_t *tunnel,
 		    struct lnl_reason *why);
@@ -350,7 +387,10 @@ int lnl_tunnel_stop(struct lnl_engine *e, uint32_t tunnel, const char *reason);
  */
 int lnl_tunnel_reconnect(struct lnl_engine *e, uint32_t tunnel, bool hard,
 			 const struct lnl_remote *remote, int index, const char *reason);
-/* The certificate at |i| of the peer's chain during VERIFY_CERT, as text fields; false past the end. */
+/*
+ * The certificate at |i| of the peer's chain during VERIFY_CERT, as text fields; false past the
+ * end.
+ */
 struct lnl_cert_info {
 	unsigned depth;
 	const char *subject, *issuer, *cn, *serial;
@@ -367,12 +407,18 @@ enum lnl_state lnl_tunnel_state(struct lnl_engine *e, uint32_t tunnel);
 int lnl_tunnel_text(struct lnl_engine *e, uint32_t tunnel, const char *text);
 int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel);
 
-/* ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes exactly once unless cancelled ---- */
+/*
+ * ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes
+ * exactly once unless cancelled ----
+ */
 
 uint64_t lnl_op_timer(struct lnl_engine *e, double seconds);
 /* |family| 0, 4 or 6. */
 uint64_t lnl_op_resolve(struct lnl_engine *e, const char *host, int family);
-/* Runs argv[0] without a shell; |env| is NAME=value or NULL; |input| may be empty. 0 when out of memory. */
+/*
+ * Runs argv[0] without a shell; |env| is NAME=value or NULL; |input| may be empty. 0 when out
+ * of memory.
+ */
 uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *const *env,
 		     struct lnl_bytes input, double timeout);
 /* No event follows; a program is killed. A dead ticket is a no-op. */

@@ -27,7 +27,10 @@ struct lnl_field {
 #define LNL_RECORD_FIELDS 8
 #define LNL_RECORD_TEXT	  768
 
-/* Texts are copied and cleaned (printable ASCII); together at most LNL_RECORD_TEXT bytes, the rest is cut. */
+/*
+ * Texts are copied and cleaned (printable ASCII); together at most LNL_RECORD_TEXT bytes, the
+ * rest is cut.
+ */
 struct lnl_record {
 	uint64_t time; /* microseconds since 1970; set by who collects it */
 	enum lnl_level level;

@@ -28,7 +28,10 @@ struct lnl_socket_conf {
 int lnl_socket_open(int type, const struct lnl_addr *remote, const struct lnl_socket_conf *conf,
 		    struct lnl_reason *why);
 
-/* Changes an open socket as a server's push asks: bytes of buffers (0: leave), no Nagle. A wish: never fails. */
+/*
+ * Changes an open socket as a server's push asks: bytes of buffers (0: leave), no Nagle. A
+ * wish: never fails.
+ */
 void lnl_socket_tune(int fd, int sndbuf, int rcvbuf, bool tcp_nodelay);
 
 #endif
