@@ -12,17 +12,6 @@ static void fail(struct lnl_worker *w, int error)
 	w->tun_error = error;
 }
 
-/* What has outgrown a frame's length, and a datagram's: the device's MTU is too large. */
-static void drop_long(struct lnl_worker *w, struct lnl_batch *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		if (b->pkts[i].drop != LNL_DROP_NONE || b->pkts[i].len <= LNL_PACKET_MAX)
-			continue;
-		b->pkts[i].drop = LNL_DROP_LONG;
-		lnl_worker_counting(w, b->pkts[i].peer)->drops_send++;
-	}
-}
-
 /* Reads one batch, seals it and sends it. More in the device makes the loop come back. */
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 {
@@ -40,7 +29,6 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 	for (unsigned i = 0; i < b->n; i++)
 		b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
 	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
-	drop_long(w, b);
 	lnl_batch_compact(b);
 	lnl_worker_flush(w);
 }

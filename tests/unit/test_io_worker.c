@@ -651,6 +651,136 @@ static void a_full_stream_holds_tun_back(void **state)
 	close_side(&s);
 }
 
+/* The same for datagrams: a socket that would block, and a reader that takes its time. */
+static void a_full_datagram_socket_holds_tun_back(void **state)
+{
+	struct side s;
+	struct lnl_counters c = { 0 }, before;
+	uint8_t packet[1400], got[2048];
+	uint32_t written = 0;
+	int fds[2];
+
+	(void)state;
+	/* Of this kind the kernel tells when the other end is full. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	open_side(&s);
+	give_link(&s, LINK, fds[0], LNL_LINK_UDP);
+	give_peer(&s, &plain_peer);
+	give_key(&s, LNL_CIPHER_AES_256_GCM, false);
+	give_tun(&s);
+	make_packet(packet, 0, sizeof(packet));
+	counters(&s, PEER, &c);
+	do {
+		before = c;
+		while (write(s.tun, packet, sizeof(packet)) > 0)
+			written++;
+		counters(&s, PEER, &c);
+	} while (c.tx_packets != before.tx_packets || c.tx_packets == 0);
+	assert_true(c.tx_packets < written);
+	for (uint32_t i = 0; i < written; i++) {
+		uint32_t id;
+
+		wait_readable(fds[1]);
+		assert_int_equal(recv(fds[1], got, sizeof(got), 0), sizeof(packet) + 24);
+		memcpy(&id, got + 4, sizeof(id));
+		assert_int_equal(ntohl(id), i + 1);
+	}
+	counters(&s, PEER, &c);
+	assert_int_equal(c.tx_packets, written);
+	assert_int_equal(c.drops[LNL_DROP_SEND] + c.drops[LNL_DROP_QUEUE], 0);
+	/* Blocked, and then the link goes: TUN does not wait for it. */
+	do {
+		before = c;
+		while (write(s.tun, packet, sizeof(packet)) > 0)
+			;
+		counters(&s, PEER, &c);
+	} while (c.tx_packets != before.tx_packets);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_LINK_DEL, .id = LINK });
+	for (unsigned i = 0; i < 200; i++) {
+		struct pollfd p = { .fd = s.tun, .events = POLLOUT };
+
+		assert_int_equal(poll(&p, 1, PATIENCE), 1);
+		assert_int_equal(write(s.tun, packet, sizeof(packet)), sizeof(packet));
+	}
+	counters(&s, PEER, &c);
+	assert_true(c.drops[LNL_DROP_SEND] > 0);
+	close(fds[1]);
+	close_side(&s);
+}
+
+/*
+ * Control packets find room behind data that fills a stream; when that is full, too, they are lost
+ * alone.
+ */
+static void control_packets_have_room_of_their_own(void **state)
+{
+	struct side s;
+	struct lnl_counters c, before;
+	uint8_t packet[1400];
+	static uint8_t data[70000];
+	unsigned controls = 0, frames = 0;
+	size_t held = 0;
+	int raw = open_raw(&s, LNL_LINK_TCP);
+
+	(void)state;
+	make_packet(packet, 0, sizeof(packet));
+	counters(&s, PEER, &c);
+	do {
+		before = c;
+		while (write(s.tun, packet, sizeof(packet)) > 0)
+			;
+		counters(&s, PEER, &c);
+	} while (c.tx_packets != before.tx_packets || c.tx_packets == 0);
+	for (uint32_t i = 0; i < 10; i++)
+		send_control(&s, LNL_OP_CONTROL_V1, i, 1000);
+	while (controls < 10) {
+		size_t at = 0;
+		ssize_t n;
+
+		wait_readable(raw);
+		n = recv(raw, data + held, sizeof(data) - held, 0);
+		assert_true(n > 0);
+		held += (size_t)n;
+		while (held - at >= 2 && held - at - 2 >= ((size_t)data[at] << 8 | data[at + 1])) {
+			if (lnl_op_of(data[at + 2]) == LNL_OP_CONTROL_V1) {
+				assert_int_equal(data[at + 3], controls);
+				controls++;
+			}
+			frames++;
+			at += 2 + ((size_t)data[at] << 8 | data[at + 1]);
+		}
+		memmove(data, data + at, held - at);
+		held -= at;
+	}
+	assert_true(frames > 10);
+	close(raw);
+	close_side(&s);
+}
+
+/* Too long for a frame once it is sealed: it is dropped, and takes nothing along. */
+static void what_outgrows_a_frame_is_dropped(void **state)
+{
+	static uint8_t packet[65535];
+	struct side s;
+	struct lnl_counters c;
+	uint8_t got[256];
+	int raw = open_raw(&s, LNL_LINK_TCP), size = 1 << 20;
+
+	(void)state;
+	setsockopt(s.tun, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	make_packet(packet, 1, sizeof(packet));
+	assert_int_equal(write(s.tun, packet, sizeof(packet)), sizeof(packet));
+	make_packet(packet, 2, 100);
+	assert_int_equal(write(s.tun, packet, 100), 100);
+	wait_readable(raw);
+	assert_int_equal(recv(raw, got, sizeof(got), 0), 2 + 24 + 100);
+	assert_int_equal(got[1], 24 + 100);
+	counters(&s, PEER, &c);
+	assert_int_equal(c.drops[LNL_DROP_LONG], 1);
+	close(raw);
+	close_side(&s);
+}
+
 /* A link that is full and ends lets TUN go on. */
 static void a_full_stream_that_ends_lets_tun_go(void **state)
 {
@@ -997,6 +1127,9 @@ int main(void)
 		cmocka_unit_test(a_refused_datagram_is_told_and_survived),
 		cmocka_unit_test(a_full_stream_holds_tun_back),
 		cmocka_unit_test(a_full_stream_that_ends_lets_tun_go),
+		cmocka_unit_test(a_full_datagram_socket_holds_tun_back),
+		cmocka_unit_test(control_packets_have_room_of_their_own),
+		cmocka_unit_test(what_outgrows_a_frame_is_dropped),
 		cmocka_unit_test(a_deleted_link_sends_what_it_has),
 		cmocka_unit_test(rings_that_overflow_lose_no_command),
 		cmocka_unit_test(packets_that_overflow_are_counted),
