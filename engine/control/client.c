@@ -195,7 +195,8 @@ static int write_peer_info(const struct lnl_client *c, char *out, size_t cap)
 		.platform = conf->platform,
 		.proto = iv_proto(conf),
 		.mtu = 1600,
-		.ciphers = ciphers,
+		/* Who takes no options cannot be told which one was chosen. */
+		.ciphers = conf->pull ? ciphers : NULL,
 		.comp_stub = true,
 		.sso = "webauth,openurl,crtext",
 		.hwaddr = conf->push_peer_info ? conf->hwaddr : NULL,
