@@ -116,7 +116,11 @@ function handlers.credentials(t, ev)
     if type(c) ~= "table" or type(c.username) ~= "string" or c.password == nil then
       bad_result("credentials", c, "{ username =, password = }, or nil and why")
     end
-    return core.reply_credentials(ev.ticket, c.username, c.password)
+    local ok, why = core.reply_credentials(ev.ticket, c.username, c.password)
+    -- The engine has its copy; ours is wiped once it is collected.
+    c.password = nil
+    collectgarbage()
+    return ok, why
   end, ctx)
 end
 

@@ -4,6 +4,7 @@
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
+local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
 local schema_engine = require "lunel.schema_engine"
@@ -107,17 +108,9 @@ function tunnel:index_of(remote)
   end
 end
 
--- Where each setting was made; in a script that is where vpn.client stands.
-local function places(origin)
-  if type(origin) == "table" then return origin end
-  local file, line = tostring(origin):match("^(.*):(%d+)$")
-  if not file then return {} end
-  return setmetatable({}, { __index = function() return { file = file, line = line } end })
-end
-
 local function new_tunnel(conf, origin)
   return setmetatable({
-    conf = conf, origin = places(origin), on = conf.on, remotes = conf.remotes, owner = new_owner(),
+    conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, owner = new_owner(),
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
 end
@@ -200,19 +193,16 @@ function M.prepare(o)
   return true
 end
 
--- The engine's sentences begin with an option; where that was set goes before it.
+-- The engine's sentences about TLS begin with the setting: its place goes before it.
 local function with_place(t, text)
-  local option, rest = text:match("^([%w-]+): (.*)$")
-  local key = option and "tls." .. option:gsub("^tls%-", ""):gsub("-", "_")
-  local at = t.origin[key or ""]
-  local value = key and t.conf.tls[key:sub(5)]
+  local setting, rest = text:match("^([%w-]+): (.*)$")
+  local key = setting and setting:gsub("^tls%-", ""):gsub("-", "_")
+  local value = key and t.conf.tls[key]
+  if value == nil then return text end
   if type(value) == "string" and not value:find("\n", 1, true) then
-    text = ("%s: %s: %s"):format(option, value, rest)
+    rest = ("%s: %s"):format(value, rest)
   end
-  if at then
-    return at.line and ("%s:%s: %s"):format(at.file, at.line, text) or at.file .. ": " .. text
-  end
-  return text
+  return origins.tell(t.origin, "tls." .. key, rest)
 end
 
 local function open_one(t)
@@ -242,13 +232,21 @@ local function open_one(t)
   return true
 end
 
+-- What was read, keys and passwords, leaves memory: what is collected is wiped (bindings/policy.c),
+-- and LuaJIT's buffer for building strings is written over by building one that is larger.
+local function scrub()
+  local _ = (" "):rep(2 ^ 18)
+  collectgarbage()
+  collectgarbage()
+end
+
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
   end
-  collectgarbage() -- with it goes what was read: keys and passwords
+  scrub()
   return true
 end
 
