@@ -117,9 +117,12 @@ function handlers.credentials(t, ev)
       bad_result("credentials", c, "{ username =, password = }, or nil and why")
     end
     local ok, why = core.reply_credentials(ev.ticket, c.username, c.password)
-    -- The engine has its copy; ours is wiped once it is collected.
-    c.password = nil
-    collectgarbage()
+    -- The engine has its copy; what was typed is wiped once it is collected. (A hook's table is its
+    -- own affair.)
+    if not t.on.credentials then
+      c.password = nil
+      collectgarbage()
+    end
     return ok, why
   end, ctx)
 end
