@@ -70,11 +70,16 @@ local function slot(conf, path)
   return conf, path
 end
 
+-- The place of now, for messages about a value: the directive too.
+function builder:place()
+  return { file = self.at.file, line = self.at.line, name = self.name }
+end
+
 function builder:in_connection() return self.block ~= nil end
 
 function builder:set(path, value)
   if self.block and PER_REMOTE[path] ~= nil then
-    self.block.values[path], self.block.origin[path] = value, self.at
+    self.block.values[path], self.block.origin[path] = value, self:place()
     return
   end
   if self.block then
@@ -83,15 +88,16 @@ function builder:set(path, value)
     self:note("warn", "it has no effect on the <connection> blocks before it")
   end
   local t, key = slot(self.conf, path)
-  t[key], self.origin[path] = value, value ~= nil and self.at or nil
+  t[key], self.origin[path] = value, value ~= nil and self:place() or nil
 end
 
 function builder:append(path, value)
   local t, key = slot(self.conf, path)
   local list = t[key] or {}
   t[key], list[#list + 1] = list, value
-  self.origin[path] = self.origin[path] or self.at
-  self.origin[("%s[%d]"):format(path, #list)] = self.at
+  local at = self:place()
+  self.origin[path] = self.origin[path] or at
+  self.origin[("%s[%d]"):format(path, #list)] = at
 end
 
 --- Adds |words| to the list of words at |path|.
@@ -99,13 +105,13 @@ function builder:extend(path, words)
   local t, key = slot(self.conf, path)
   local list = t[key] or {}
   for _, word in ipairs(words) do list[#list + 1] = word end
-  t[key], self.origin[path] = list, self.at
+  t[key], self.origin[path] = list, self:place()
 end
 
 function builder:put(path, name, value)
   local map = self.conf[path] or {}
   self.conf[path], map[name] = map, value
-  self.origin[path .. "." .. name] = self.at
+  self.origin[path .. "." .. name] = self:place()
 end
 
 --- Calls |fn(conf)| once everything is read, with the place of now.
@@ -116,7 +122,7 @@ end
 -- ---- remotes ----
 
 function builder:remote(host, port, proto)
-  local entry = { host = host, port = port, proto = proto, at = self.at }
+  local entry = { host = host, port = port, proto = proto, at = self:place() }
   if self.block then self.block.remote = entry
   else self.bare[#self.bare + 1] = entry end
 end
@@ -127,7 +133,7 @@ function builder:default(what, value)
     self:note("warn", "it has no effect on the <connection> blocks before it")
   end
   local defaults = self.block and self.block.defaults or self.defaults
-  defaults[what] = { value = value, at = self.at }
+  defaults[what] = { value = value, at = self:place() }
 end
 
 --- `nobind` (false), `bind` (true or "ipv6only").
@@ -306,6 +312,7 @@ function builder:finish(whole)
                                     text = ("and %d more notes"):format(self.more_notes) }
   end
   if #self.errors > 0 then return nil, self.errors, self.notes end
+  self.origin[""] = { file = whole.file }
   conf.origin = self.origin
   return conf, self.notes
 end

@@ -7,6 +7,7 @@
 -- host, port and proto as fields. M.engine_options reads the files and makes of that what the
 -- engine takes: the fields of struct lnl_tunnel_options.
 local client = require "lunel.schema_client"
+local origins = require "lunel.origin"
 local types = require "lunel.schema_types"
 local suggest = require "lunel.suggest"
 
@@ -29,23 +30,8 @@ end
 local report = {}
 report.__index = report
 
--- Where |path| was set: the nearest known place of it or of what it is part of.
-local function origin_of(origin, path)
-  if type(origin) == "string" then return origin end
-  while path ~= "" do
-    local at = origin[path]
-    if type(at) == "table" and at.file then
-      return at.line and ("%s:%d"):format(at.file, at.line) or at.file
-    end
-    path = path:match("^(.*)%[%d+%]$") or path:match("^(.*)%.[^.]*$") or ""
-  end
-  return origin[""]
-end
-
 function report:add(path, text)
-  local where = origin_of(self.origin, path)
-  local line = path == "" and text or ("%s: %s"):format(path, text)
-  self.errors[#self.errors + 1] = where and ("%s: %s"):format(where, line) or line
+  self.errors[#self.errors + 1] = origins.tell(self.origin, path, text)
   self.roots[path:match("^[^.%[]*")] = true
 end
 

@@ -2,6 +2,7 @@
 --- From a checked configuration to what the engine takes: the fields of struct lnl_tunnel_options,
 -- with the content of files in place of their paths.
 local lexer = require "lunel.profile_lexer"
+local origins = require "lunel.origin"
 
 local M = {}
 
@@ -29,9 +30,7 @@ local reading = {}
 reading.__index = reading
 
 function reading:fail(path, text)
-  local at = self.origin and self.origin[path]
-  local where = at and (at.line and ("%s:%d: "):format(at.file, at.line) or at.file .. ": ") or ""
-  self.errors[#self.errors + 1] = ("%s%s: %s"):format(where, path, text)
+  self.errors[#self.errors + 1] = origins.tell(self.origin, path, text)
 end
 
 -- The content that |value| of the key |path| gives, or nil.

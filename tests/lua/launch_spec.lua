@@ -65,10 +65,10 @@ describe("the launcher", function()
         "typo.ovpn:7: unknown directive 'verbb'; did you mean 'verb'?" },
       { write("cut.ovpn", PROFILE .. "<tls-crypt>\nabc\n"), "cut.ovpn:7: the block <tls-crypt>" },
       { write("nokey.ovpn", (PROFILE:gsub("key ca.pem", "key no.pem"))),
-        "nokey.ovpn:6: tls.key: cannot read 'no.pem': No such file or directory",
+        "nokey.ovpn:6: 'key': cannot read 'no.pem': No such file or directory",
         runs_only = true },
       { write("empty.ovpn", (PROFILE:gsub("key ca.pem", "key empty.pem"))),
-        "empty.ovpn:6: tls.key: 'empty.pem' is empty" },
+        "empty.ovpn:6: 'key': 'empty.pem' is empty" },
       { write("syntax.lua", "local x = (\n"), "syntax.lua:2: unexpected symbol" },
       { write("none.lua", "return 1\n"), "there is no vpn.client{...} in it",
         runs_only = true },
@@ -111,7 +111,7 @@ vpn.client {
     write("ca.pem", "nothing\n")
     local status, _, err = run(lunel .. " check " .. write("bad.ovpn", PROFILE))
     assert.equal(2, status)
-    assert.truthy(err:find("^lunel: [^\n]*bad.ovpn:[456]: %l+: ca.pem: "), err)
+    assert.truthy(err:find("^lunel: [^\n]*bad.ovpn:[456]: '%l+': ca.pem: "), err)
     assert.equal("", (err:gsub("^[^\n]*\n", "")))
   end)
 
@@ -126,7 +126,7 @@ vpn.client {
     local status, out = run(lunel .. " check " .. write("away.ovpn",
       (PROFILE:gsub("key ca.pem", "key no.pem"))))
     assert.equal(0, status)
-    assert.truthy(out:find("warn: [^\n]*away.ovpn:6: tls.key: cannot read 'no.pem'"), out)
+    assert.truthy(out:find("warn: [^\n]*away.ovpn:6: 'key': cannot read 'no.pem'"), out)
   end)
 
   it("checks a module as one", function()

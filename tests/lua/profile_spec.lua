@@ -161,7 +161,7 @@ describe("profiles", function()
   it("that are refused have their wrong values told too", function()
     assert.same({
       "t.ovpn:2: unknown directive 'remot'; did you mean 'remote'?",
-      "t.ovpn:3: verb: 99 is out of range: a whole number from 0 to 11",
+      "t.ovpn:3: 'verb': 99 is out of range: a whole number from 0 to 11",
     }, errors_of("client\nremot x\nverb 99\n"))
   end)
 
@@ -214,13 +214,13 @@ describe("profiles", function()
 
   it("know where each value came from", function()
     local conf = parse("client\nproto sctp\nremote a\nremote b 99999\nca x\ntls-auth k 7\n")
-    assert.same({ file = "t.ovpn", line = 5 }, conf.origin["tls.ca"])
+    assert.same({ file = "t.ovpn", line = 5, name = "ca" }, conf.origin["tls.ca"])
     local ok, errors = schema.check(conf)
     assert.is_nil(ok)
-    assert.matches("^t%.ovpn:2: remotes%[1%]%.proto: 'sctp' is not one of", errors[1])
-    assert.matches("^t%.ovpn:4: remotes%[2%]%.port: 99999 is out of range", errors[2])
-    assert.matches("^t%.ovpn:2: remotes%[2%]%.proto: 'sctp' is not one of", errors[3])
-    assert.matches("^t%.ovpn:6: tls%.key_direction: 7 is out of range", errors[4])
+    assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[1])
+    assert.matches("^t%.ovpn:4: 'remote': port: 99999 is out of range", errors[2])
+    assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[3])
+    assert.matches("^t%.ovpn:6: 'tls-auth': 7 is out of range", errors[4])
   end)
 
   it("pass over unknown directives only when told so", function()
@@ -325,7 +325,8 @@ describe("config and cd", function()
     assert.equal(4, conf.verb)
     assert.equal(5, conf.mute)
     assert.equal("/etc/vpn", conf.cd)
-    assert.same({ file = "/etc/vpn/b.conf", line = 1 }, conf.origin["remotes[2]"])
+    assert.same({ file = "/etc/vpn/b.conf", line = 1, name = "remote" },
+      conf.origin["remotes[2]"])
     conf.auth_user_pass = true
     assert.equal("/etc/vpn/x", assert(schema.check(conf)).tls.ca)
   end)
@@ -430,7 +431,7 @@ describe("the command line", function()
     assert.same({ { "10.0.0.0", "255.0.0.0" } }, conf.route)
     assert.is_true(conf.float)
     assert.equal(2, #conf.remotes)
-    assert.same({ file = "command line" }, conf.origin.verb)
+    assert.same({ file = "command line", name = "verb" }, conf.origin.verb)
   end)
 
   it("takes options alone", function()
@@ -458,7 +459,7 @@ describe("the command line", function()
   it("has its values checked with it as their place", function()
     local conf = args("a.ovpn --verb loud")
     local _, errors = schema.check(conf)
-    assert.matches("^command line: verb: 'loud' is not a whole number", errors[1])
+    assert.matches("^command line: 'verb': 'loud' is not a whole number", errors[1])
   end)
 end)
 
