@@ -220,7 +220,7 @@ describe("profiles", function()
     assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[1])
     assert.matches("^t%.ovpn:4: 'remote': port: 99999 is out of range", errors[2])
     assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[3])
-    assert.matches("^t%.ovpn:6: 'tls-auth': 7 is out of range", errors[4])
+    assert.matches("^t%.ovpn:6: 'tls%-auth': 7 is out of range", errors[4])
   end)
 
   it("pass over unknown directives only when told so", function()
