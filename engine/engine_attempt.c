@@ -239,7 +239,8 @@ static void connect_next(struct lnl_tunnel *t)
 			rc = lnl_tcp_connect(&t->connect, t->engine->loop, a, &s,
 					     (double)connect_timeout(t), tcp_connected, t, &why);
 		else
-			rc = lnl_udp_open(a, &s, &why);
+			rc = t->conf.o.floating ? lnl_socket_open(SOCK_DGRAM, a, &s, &why)
+						: lnl_udp_open(a, &s, &why);
 	}
 	if (rc < 0)
 		fail(t, LNL_CAUSE_CONNECT, why.text);

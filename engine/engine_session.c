@@ -66,6 +66,8 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	cmd.u.link.fd = fd;
 	cmd.u.link.kind = tcp ? LNL_LINK_TCP : LNL_LINK_UDP;
 	cmd.u.link.peer = LNL_OUR_PEER;
+	if (t->conf.o.floating && !tcp)
+		cmd.u.link.remote = *peer;
 	command(t, &cmd);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.connecting",
 		LNL_F("address", lnl_addr_text(peer, address)), LNL_F("proto", tcp ? "tcp" : "udp"),

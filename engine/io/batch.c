@@ -44,7 +44,7 @@ static bool refused(int err)
 	return err == ENOSYS || err == EPERM;
 }
 
-static int receive_many(struct lnl_batch *b, int fd)
+static int receive_many(struct lnl_batch *b, int fd, bool named)
 {
 	int n;
 
@@ -52,30 +52,39 @@ static int receive_many(struct lnl_batch *b, int fd)
 		b->iovs[i] = (struct iovec){ buffer(b, i), LNL_PACKET_MAX };
 		b->msgs[i] =
 			(struct mmsghdr){ .msg_hdr = { .msg_iov = &b->iovs[i], .msg_iovlen = 1 } };
+		if (named) {
+			b->msgs[i].msg_hdr.msg_name = &b->from[i].u;
+			b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i].u);
+		}
 	}
 	n = recvmmsg(fd, b->msgs, LNL_BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		set_packet(b, (unsigned)i, b->msgs[i].msg_len);
+		b->from[i].len = b->msgs[i].msg_hdr.msg_namelen;
+	}
 	return n;
 }
 
 static int receive_one(struct lnl_batch *b, int fd)
 {
-	ssize_t len = recv(fd, buffer(b, 0), LNL_PACKET_MAX, MSG_DONTWAIT);
+	socklen_t name = sizeof(b->from[0].u);
+	ssize_t len =
+		recvfrom(fd, buffer(b, 0), LNL_PACKET_MAX, MSG_DONTWAIT, &b->from[0].u.sa, &name);
 
 	if (len < 0)
 		return -1;
 	set_packet(b, 0, (size_t)len);
+	b->from[0].len = name;
 	return 1;
 }
 
-int lnl_batch_receive(struct lnl_batch *b, int fd)
+int lnl_batch_receive(struct lnl_batch *b, int fd, bool named)
 {
 	int n;
 
 	b->n = 0;
 	do {
-		n = b->single ? receive_one(b, fd) : receive_many(b, fd);
+		n = b->single ? receive_one(b, fd) : receive_many(b, fd, named);
 		if (n < 0 && !b->single && refused(errno)) {
 			b->single = true;
 			errno = EINTR;
@@ -107,35 +116,42 @@ int lnl_batch_read(struct lnl_batch *b, int fd, size_t max_bytes)
 	return (int)b->n;
 }
 
-static int send_many(struct lnl_batch *b, int fd, unsigned at, unsigned count)
+static int send_many(struct lnl_batch *b, int fd, unsigned at, unsigned count,
+		     const struct lnl_addr *to)
 {
 	for (unsigned i = at; i < at + count; i++) {
 		b->iovs[i] = (struct iovec){ b->pkts[i].p, b->pkts[i].len };
 		b->msgs[i] =
 			(struct mmsghdr){ .msg_hdr = { .msg_iov = &b->iovs[i], .msg_iovlen = 1 } };
+		if (to) {
+			b->msgs[i].msg_hdr.msg_name = (void *)(uintptr_t)&to->u;
+			b->msgs[i].msg_hdr.msg_namelen = to->len;
+		}
 	}
 	return sendmmsg(fd, b->msgs + at, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static int send_one(struct lnl_batch *b, int fd, unsigned at)
+static int send_one(struct lnl_batch *b, int fd, unsigned at, const struct lnl_addr *to)
 {
-	ssize_t n = send(fd, b->pkts[at].p, b->pkts[at].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = sendto(fd, b->pkts[at].p, b->pkts[at].len, MSG_DONTWAIT | MSG_NOSIGNAL,
+			   to ? &to->u.sa : NULL, to ? to->len : 0);
 
 	return n < 0 ? -1 : 1;
 }
 
-int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count)
+int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
+		   const struct lnl_addr *to)
 {
 	int n;
 
 	do {
-		n = b->single ? send_one(b, fd, at) : send_many(b, fd, at, count);
+		n = b->single ? send_one(b, fd, at, to) : send_many(b, fd, at, count, to);
 		/* A packet filter says EPERM, too: only the single call can tell which it was. */
 		if (n < 0 && !b->single && errno == ENOSYS) {
 			b->single = true;
 			errno = EINTR;
 		} else if (n < 0 && !b->single && errno == EPERM) {
-			n = send_one(b, fd, at);
+			n = send_one(b, fd, at, to);
 			b->single = n > 0;
 		}
 	} while (n < 0 && errno == EINTR);
@@ -147,7 +163,9 @@ void lnl_batch_compact(struct lnl_batch *b)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->pkts[i].drop == LNL_DROP_NONE)
+		if (b->pkts[i].drop == LNL_DROP_NONE) {
+			b->from[kept] = b->from[i];
 			b->pkts[kept++] = b->pkts[i];
+		}
 	b->n = kept;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "data/data.h"
+#include "io/address.h"
 
 #define LNL_BATCH      64
 #define LNL_PACKET_MAX 65535 /* of a datagram, and of a TCP frame */
@@ -21,6 +22,7 @@ struct lnl_batch {
 	struct lnl_packet pkts[LNL_BATCH];
 	struct iovec iovs[LNL_BATCH];
 	struct mmsghdr msgs[LNL_BATCH];
+	struct lnl_addr from[LNL_BATCH]; /* of each packet, when it was asked for */
 	bool single; /* the kernel has no recvmmsg or sendmmsg, or will not let us */
 };
 
@@ -30,9 +32,10 @@ void lnl_batch_deinit(struct lnl_batch *b);
 
 /*
  * Receives what a datagram socket holds, at most LNL_BATCH datagrams: pkts and n. Returns n, 0 when
- * there is nothing, or a negative errno. What the batch held before is forgotten.
+ * there is nothing, or a negative errno. What the batch held before is forgotten. With |named| the
+ * senders' addresses are in `from`.
  */
-int lnl_batch_receive(struct lnl_batch *b, int fd);
+int lnl_batch_receive(struct lnl_batch *b, int fd, bool named);
 
 /*
  * Reads packets from TUN until there are none, LNL_BATCH of them or |max_bytes|. Returns n, or a
@@ -41,12 +44,13 @@ int lnl_batch_receive(struct lnl_batch *b, int fd);
 int lnl_batch_read(struct lnl_batch *b, int fd, size_t max_bytes);
 
 /*
- * Sends |count| packets from |at| on by a connected datagram socket. Returns how many went, at
- * least 1, or a negative errno that concerns the first of them.
+ * Sends |count| packets from |at| on to |to|, or, when that is NULL, by a connected socket. Returns
+ * how many went, at least 1, or a negative errno that concerns the first of them.
  */
-int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count);
+int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
+		   const struct lnl_addr *to);
 
-/* Moves the packets that have no drop reason together; n counts them. Order is kept. */
+/* Moves the packets that have no drop reason together, addresses too; n counts them. */
 void lnl_batch_compact(struct lnl_batch *b);
 
 #endif

@@ -25,6 +25,11 @@ struct lnl_link_conf {
 	int fd;
 	enum lnl_link_kind kind;
 	/*
+	 * With an address (`float`): the UDP socket is not connected; packets go there, and from where
+	 * an authentic data packet comes, there they go from then on.
+	 */
+	struct lnl_addr remote;
+	/*
 	 * data packets belong to this peer (a client's link); LNL_PEER_ID_NONE: their peer-id
 	 * decides
 	 */

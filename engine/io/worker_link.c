@@ -9,6 +9,14 @@
 
 /* ---- what arrived ---- */
 
+/* A peer that floats is where its last authentic packet came from: a payload or a ping. */
+static void follow(struct lnl_link *l, const struct lnl_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->pkts[i].drop == LNL_DROP_NONE || b->pkts[i].drop == LNL_DROP_EMPTY)
+			l->conf.remote = b->from[i];
+}
+
 /* Sorts a batch: control packets to the control thread, the rest through the data plane to TUN. */
 static void take(struct lnl_link *l, struct lnl_batch *b)
 {
@@ -27,8 +35,12 @@ static void take(struct lnl_link *l, struct lnl_batch *b)
 	}
 	lnl_batch_compact(b);
 	/* What is neither control nor data goes along: the data plane counts it. */
-	if (b->n > 0 && lnl_data_open(w->data, b->pkts, b->n, lnl_clock_now()) > 0)
+	if (b->n == 0)
+		return;
+	if (lnl_data_open(w->data, b->pkts, b->n, lnl_clock_now()) > 0)
 		lnl_worker_tun_write(w, b->pkts, b->n);
+	if (l->conf.remote.len != 0)
+		follow(l, b);
 }
 
 /* Errors that no later datagram can do better with. */
@@ -42,7 +54,7 @@ static void receive_datagrams(struct lnl_link *l)
 	struct lnl_batch *b = &l->worker->rx;
 
 	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
-		int n = lnl_batch_receive(b, l->conf.fd);
+		int n = lnl_batch_receive(b, l->conf.fd, l->conf.remote.len != 0);
 
 		if (n < 0 && useless(-n)) {
 			lnl_worker_link_end(l, true, -n);

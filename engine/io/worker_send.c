@@ -124,14 +124,20 @@ static bool useless(int err)
 	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
 }
 
+/* NULL: the socket is connected. */
+static const struct lnl_addr *destination(const struct lnl_link *l)
+{
+	return l->conf.remote.len != 0 ? &l->conf.remote : NULL;
+}
+
 static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count)
 {
-	int n = lnl_batch_send(b, l->conf.fd, at, count);
+	int n = lnl_batch_send(b, l->conf.fd, at, count, destination(l));
 
 	/* The error of an earlier packet that came back by ICMP: ours has not been tried. */
 	if (n == -ECONNREFUSED || n == -EHOSTUNREACH || n == -ENETUNREACH) {
 		lnl_worker_link_error(l, -n);
-		n = lnl_batch_send(b, l->conf.fd, at, count);
+		n = lnl_batch_send(b, l->conf.fd, at, count, destination(l));
 	}
 	return n;
 }
@@ -205,7 +211,9 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt)
 	}
 	/* The first try may bring the error of an earlier packet. */
 	for (unsigned i = 0; i < 2; i++) {
-		n = send(l->conf.fd, pkt->p, pkt->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = sendto(l->conf.fd, pkt->p, pkt->len, MSG_DONTWAIT | MSG_NOSIGNAL,
+			   l->conf.remote.len != 0 ? &l->conf.remote.u.sa : NULL,
+			   l->conf.remote.len);
 		if (n >= 0)
 			return true;
 		if (errno == EAGAIN || errno == ENOBUFS)

@@ -52,12 +52,12 @@ static void datagrams_are_received(void **state)
 		open_pair(fds);
 		assert_int_equal(lnl_batch_init(b), 0);
 		b->single = single;
-		assert_int_equal(lnl_batch_receive(b, fds[1]), 0);
+		assert_int_equal(lnl_batch_receive(b, fds[1], false), 0);
 		for (uint32_t i = 0; i < 100; i++) {
 			send_number(fds[0], i, 4 + i);
 			if (i % 10 != 9)
 				continue;
-			while ((n = lnl_batch_receive(b, fds[1])) > 0) {
+			while ((n = lnl_batch_receive(b, fds[1], false)) > 0) {
 				assert_int_equal(b->n, n);
 				assert_int_equal(n, single ? 1 : 10);
 				for (int k = 0; k < n; k++, next++) {
@@ -71,7 +71,7 @@ static void datagrams_are_received(void **state)
 			assert_int_equal(n, 0);
 		}
 		assert_int_equal(next, 100);
-		assert_int_equal(lnl_batch_receive(b, -1), -EBADF);
+		assert_int_equal(lnl_batch_receive(b, -1, false), -EBADF);
 		assert_int_equal(b->n, 0);
 		lnl_batch_deinit(b);
 		free(b);
@@ -119,7 +119,7 @@ static void check_sending(bool single)
 	assert_int_equal(lnl_batch_read(b, fds[1], 100000), 8);
 	b->single = single;
 	while (at < 8) {
-		n = lnl_batch_send(b, fds[1], at, 8 - at);
+		n = lnl_batch_send(b, fds[1], at, 8 - at, NULL);
 		assert_int_equal(n, single ? 1 : 6);
 		at += (unsigned)n;
 	}
@@ -131,11 +131,11 @@ static void check_sending(bool single)
 		assert_int_equal(v, i);
 	}
 	/* Full after a while, then an error that concerns the first. */
-	while ((n = lnl_batch_send(b, fds[1], 0, 8)) > 0)
+	while ((n = lnl_batch_send(b, fds[1], 0, 8, NULL)) > 0)
 		;
 	assert_int_equal(n, -EAGAIN);
 	close(fds[0]);
-	assert_int_equal(lnl_batch_send(b, fds[1], 0, 8), -ECONNREFUSED);
+	assert_int_equal(lnl_batch_send(b, fds[1], 0, 8, NULL), -ECONNREFUSED);
 	lnl_batch_deinit(b);
 	free(b);
 	close(fds[1]);
@@ -176,13 +176,13 @@ static int works_without(int err)
 	for (uint32_t i = 0; i < 3; i++)
 		send_number(fds[0], i, 500);
 	forbid(err);
-	if (lnl_batch_receive(b, fds[1]) != 1 || !b->single || number_of(&b->pkts[0]) != 0)
+	if (lnl_batch_receive(b, fds[1], false) != 1 || !b->single || number_of(&b->pkts[0]) != 0)
 		return 1;
 	b->single = false;
-	if (lnl_batch_send(b, fds[1], 0, 1) != 1 || !b->single ||
+	if (lnl_batch_send(b, fds[1], 0, 1, NULL) != 1 || !b->single ||
 	    recv(fds[0], got, sizeof(got), 0) != 500)
 		return 2;
-	if (lnl_batch_receive(b, fds[1]) != 1 || number_of(&b->pkts[0]) != 1)
+	if (lnl_batch_receive(b, fds[1], false) != 1 || number_of(&b->pkts[0]) != 1)
 		return 3;
 	return 0;
 }
