@@ -180,7 +180,7 @@ end
 
 local function start(run, plan)
   local ok, err = run.host:start(engine_options(plan))
-  if not ok then return nil, { err } end
+  if not ok then return nil, { err }, FAILED end
   run.host:attach(run.vm)
   local build = core.build()
   run:note("info", "start", build, "version", "wolfssl", "luajit")
@@ -188,8 +188,8 @@ local function start(run, plan)
     run:put(note.level, "config", "note", { text = note.text }, "text")
   end
   local called, opened, errors = run.vm:call("open")
-  if not called then return nil, { opened } end
-  return opened, errors
+  if not called then return nil, { opened }, FAILED end
+  return opened, errors, BAD -- what the engine cannot open was not well configured
 end
 
 local function run_loaded(host, what, vm, plan)
@@ -213,18 +213,18 @@ local function run_loaded(host, what, vm, plan)
     complain(why)
     return FAILED
   end
-  local opened, errors = start(run, plan)
+  local opened, errors, status = start(run, plan)
   if not opened then
     run:flush()
     for _, e in ipairs(errors) do
       if run.sink.file ~= io.stdout then run:complain(e) end
       complain(e)
     end
-    return FAILED
+    return status
   end
   if o.daemon then core.detach() end
   run:loop()
-  local status = run:ask("status") or FAILED
+  status = run:ask("status") or FAILED
   if run.abandon then status = FAILED end
   run:note("info", "exit", {})
   if o.writepid then os.remove(o.writepid) end
