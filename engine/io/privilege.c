@@ -59,8 +59,12 @@ int lnl_privilege_drop(const char *user, const char *group, struct lnl_reason *w
 	if (rc < 0)
 		return rc;
 	if (geteuid() == 0) {
+		/* A container's root may lack it: then it is missed where it is needed, by name. */
+		bool may_configure = capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN) != 0;
+
 		capng_clear(CAPNG_SELECT_BOTH);
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+		if (may_configure)
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 		rc = user || group ? capng_change_id((int)uid, (int)gid,
 						     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING)
 				   : capng_apply(CAPNG_SELECT_BOTH);
