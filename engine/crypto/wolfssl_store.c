@@ -98,13 +98,28 @@ int lnl_store_add(struct lnl_store *s, const struct lnl_blob *pem, struct lnl_wh
 	return 0;
 }
 
-const struct lnl_ca *lnl_store_find_out(const struct lnl_store *s, const char *subject)
+static const struct lnl_ca *find_out(const struct lnl_store *s, const char *subject)
 {
 	for (const struct lnl_ca *ca = s->cas; ca != NULL; ca = ca->next) {
 		if (ca->out != LNL_CERT_OK && strcmp(ca->subject, subject) == 0)
 			return ca;
 	}
 	return NULL;
+}
+
+const struct lnl_ca *lnl_store_find_out(const struct lnl_store *s, const char *subject)
+{
+	const struct lnl_ca *ca = find_out(s, subject);
+
+	/* Bounded, for CAs that certify each other. */
+	for (unsigned i = 0; i < LNL_CHAIN_MAX && ca != NULL && ca->below; i++) {
+		const struct lnl_ca *above = find_out(s, ca->issuer);
+
+		if (above == NULL)
+			break;
+		ca = above;
+	}
+	return ca;
 }
 
 /* ---- CRLs ---- */
@@ -299,7 +314,7 @@ static int check_revocation(struct lnl_store *s)
 /* Why no CA named |subject| is trusted; LNL_CERT_OK when one is, or none has that name. */
 static enum lnl_cert_failure issuer_failure(const struct lnl_store *s, const char *subject)
 {
-	const struct lnl_ca *ca = lnl_store_find_out(s, subject);
+	const struct lnl_ca *ca = find_out(s, subject);
 
 	return ca == NULL || is_trusted(s, subject) ? LNL_CERT_OK : ca->out;
 }
@@ -313,7 +328,8 @@ static bool put_out_below(struct lnl_store *s)
 		if (ca->out != LNL_CERT_OK || strcmp(ca->subject, ca->issuer) == 0)
 			continue;
 		ca->out = issuer_failure(s, ca->issuer);
-		changed = changed || ca->out != LNL_CERT_OK;
+		ca->below = ca->out != LNL_CERT_OK;
+		changed = changed || ca->below;
 	}
 	return changed;
 }
@@ -359,8 +375,10 @@ static int load_crls(struct lnl_store *s)
 static int fill(struct lnl_store *s, uint64_t now)
 {
 	for (struct lnl_ca *ca = s->cas; ca != NULL; ca = ca->next) {
-		if (!ca->unfit)
-			ca->out = date_failure(ca, now);
+		if (ca->unfit)
+			continue;
+		ca->out = date_failure(ca, now);
+		ca->below = false;
 	}
 	wolfSSL_CertManagerUnloadCAs(s->manager);
 	/* First: a manager that shall check CRLs and has no place for them crashes. */

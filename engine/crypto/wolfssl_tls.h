@@ -15,6 +15,7 @@ struct lnl_ca {
 	struct lnl_ca *next;
 	bool unfit;		   /* by what it is, not by date or CRL */
 	enum lnl_cert_failure out; /* why it is not trusted now; LNL_CERT_OK: it is */
+	bool below;		   /* that is for the one above it */
 	uint64_t not_before, not_after;
 	char subject[LNL_NAME_MAX];
 	char issuer[LNL_NAME_MAX];
@@ -64,7 +65,10 @@ int lnl_store_set_crl(struct lnl_store *s, const struct lnl_blob *pem, struct ln
 int lnl_store_refresh(struct lnl_store *s);
 /* Tries the CRLs again whose issuer the peer's chain may have brought. */
 void lnl_store_retry_crls(struct lnl_store *s);
-/* The CA with that name that is not trusted at present, or NULL. */
+/*
+ * The CA with that name that is not trusted at present, or the one above it that is to blame;
+ * NULL.
+ */
 const struct lnl_ca *lnl_store_find_out(const struct lnl_store *s, const char *subject);
 /* The CRL of that issuer, or NULL. */
 const struct lnl_crl *lnl_store_find_crl(const struct lnl_store *s, const char *issuer);

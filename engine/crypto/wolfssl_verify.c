@@ -60,16 +60,14 @@ static enum lnl_cert_failure explain_untrusted(struct lnl_tls *t, const struct l
 	const struct lnl_ca *ca = lnl_store_find_out(&t->conf->store, c->issuer);
 	char date[LNL_DATE_LEN];
 
-	if (ca == NULL) {
-		if (strcmp(c->subject, c->issuer) == 0)
-			lnl_why_say(&t->why, "no trusted CA for ", subject_of(c),
-				    ", which is self-signed", NULL);
-		else
-			lnl_why_say(&t->why, "no trusted CA for ", subject_of(c), ", issued by ",
-				    c->issuer, NULL);
+	if (strcmp(c->subject, c->issuer) == 0)
+		lnl_why_say(&t->why, "no trusted CA for ", subject_of(c), ", which is self-signed",
+			    NULL);
+	else
+		lnl_why_say(&t->why, "no trusted CA for ", subject_of(c), ", issued by ", c->issuer,
+			    NULL);
+	if (ca == NULL)
 		return LNL_CERT_UNTRUSTED;
-	}
-	lnl_why_say(&t->why, "no trusted CA for ", subject_of(c), NULL);
 	switch (ca->out) {
 	case LNL_CERT_EXPIRED:
 		lnl_why_add(&t->why, "the CA certificate has expired: ", ca->subject,

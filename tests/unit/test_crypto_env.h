@@ -28,6 +28,8 @@ struct test_env {
 	size_t bytes;	      /* of those */
 	unsigned fail_at;     /* this allocation (from 1) and all after it fail; 0: none does */
 	bool no_random;
+	const uint8_t *secret; /* 16 bytes that no memory may hold when it is released */
+	unsigned leaks;	       /* how often one did */
 };
 
 static void *test_env_alloc(void *ctx, size_t size)
@@ -47,6 +49,8 @@ static void test_env_release(void *ctx, void *p)
 {
 	struct test_env *t = ctx;
 
+	if (p != NULL && t->secret != NULL)
+		t->leaks += memmem(p, malloc_usable_size(p), t->secret, 16) != NULL;
 	if (p != NULL) {
 		t->live--;
 		t->bytes -= malloc_usable_size(p);

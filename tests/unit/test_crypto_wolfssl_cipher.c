@@ -361,6 +361,48 @@ static void ctr_known(void **state)
 	free(all);
 }
 
+/*
+ * K2: once released, no object's memory holds its key; while in use it does, or this would prove
+ * nothing.
+ */
+static void k2_keys_are_wiped(void **state)
+{
+	uint8_t key[64], out[64], nonce[12] = { 0 };
+
+	(void)state;
+	world.env.random(world.env.ctx, key, sizeof(key));
+	for (unsigned c = 1; c < LNL_CIPHER_COUNT; c++) {
+		struct lnl_aead *a = NULL;
+		struct lnl_cbc *b = NULL;
+		bool aead = lnl_cipher_is_aead((enum lnl_cipher)c);
+
+		if (aead)
+			assert_int_equal(lnl_aead_new(&a, &world.env, (enum lnl_cipher)c, key), 0);
+		else
+			assert_int_equal(lnl_cbc_new(&b, &world.env, (enum lnl_cipher)c, key, true),
+					 0);
+		void *p = aead ? (void *)a : (void *)b;
+		assert_non_null(memmem(p, malloc_usable_size(p), key, 16));
+		if (aead)
+			assert_int_equal(lnl_aead_seal(a, nonce, key, 8, out, key, 32, out + 32),
+					 0);
+		world.secret = key;
+		lnl_aead_free(a);
+		lnl_cbc_free(b);
+		world.secret = NULL;
+	}
+	struct lnl_hmac *h;
+	assert_int_equal(lnl_hmac_new(&h, &world.env, LNL_DIGEST_SHA256, key, 64), 0);
+	/* It holds the key only xored with RFC 2104's pad. */
+	for (unsigned i = 0; i < 64; i++)
+		key[i] ^= 0x36;
+	assert_non_null(memmem(h, malloc_usable_size(h), key, 16));
+	world.secret = key;
+	lnl_hmac_free(h);
+	world.secret = NULL;
+	assert_int_equal(world.leaks, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cbc_known, start, stop),
 		cmocka_unit_test_setup_teardown(cbc_every_length, start, stop),
 		cmocka_unit_test_setup_teardown(ctr_known, start, stop),
+		cmocka_unit_test_setup_teardown(k2_keys_are_wiped, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,9 +218,11 @@ def certificates(ca, key):
     emit("nul_cn", resign(at, ca.key, b"net@evil", b"net\0evil"))
     san = ca.issue(name(("CN", "x")), key, san=[dns("vpn.example.net.evil.com")])
     emit("nul_san", resign(san, ca.key, b"net.evil", b"net\0evil"))
-    twice = ca.issue(VPN, key, san=[dns("a.example.net")])
-    # The authority key id (35) becomes a second key usage (15): its contents do not matter.
-    emit("twice", resign(twice, ca.key, b"\x06\x03\x55\x1d\x23", b"\x06\x03\x55\x1d\x0f"))
+    second = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.99"),
+                                        bytes.fromhex("300a06082b06010505070302"))
+    twice = ca.issue(VPN, key, extra=(second, False))
+    # A second extended key usage: clientAuth, where the first one says serverAuth.
+    emit("twice", resign(twice, ca.key, b"\x06\x03\x55\x1d\x63", b"\x06\x03\x55\x1d\x25"))
     self_signed = CA(VPN, key, is_ca=None, ku=False)
     emit("self", pem(self_signed.cert))
     emit_bytes("self_sha256", self_signed.cert.fingerprint(hashes.SHA256()))
@@ -244,6 +246,9 @@ def chains(ca, key):
         dated = CA(name(("CN", label)), new_ec(), **kw)
         emit(label, pem(dated.cert))
         emit(f"{label}_leaf", pem(dated.issue(VPN, key)))
+        below = CA(name(("CN", f"below {label}")), new_ec(), dated)
+        emit(f"{label}_below", pem(below.cert))
+        emit(f"{label}_below_leaf", pem(below.issue(VPN, key)))
     mid = CA(name(("CN", "Middle CA")), new_ec(), ca, serial=30)
     emit("mid", pem(mid.cert))
     leaf = mid.issue(VPN, key, serial=40)
