@@ -57,8 +57,7 @@ static void take_restart(struct lnl_client *c, const struct lnl_message *m)
 				text);
 	if (!e)
 		return;
-	e->end.keep_auth = m->keep_auth;
-	e->end.drop_token = !m->keep_auth;
+	e->end.keep_auth = m->keep_auth; /* of the password: a token is kept either way (OpenVPN ssl.c) */
 	if (m->next_remote)
 		e->end.advance = LNL_ADVANCE_REMOTE;
 }

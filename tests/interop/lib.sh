@@ -438,6 +438,32 @@ says_times() {
 	grep -Ec -- "$2" "$1" 2>/dev/null || :
 }
 
+# says_often FILE REGEX TIMES: in at least so many lines.
+says_often() {
+	[ "$(says_times "$1" "$2")" -ge "$3" ]
+}
+
+# wait_ups TIMES SECONDS: until the client was up so many times.
+wait_ups() {
+	wait_until "$2" says_often "$WORK/${CLIENT_NAME:-client}.log" \
+		'Initialization Sequence Completed' "$1" || fail "the client was not up $1 times"
+}
+
+client_ended() {
+	! alive "$CLIENT_PID"
+}
+
+# client_fails REGEX [STATUS]: the client ends by itself with that status (1), has said why, and
+# left nothing behind.
+client_fails() {
+	wait_until 15 client_ended || fail "the client goes on"
+	wait "$CLIENT_PID"
+	client_status=$?
+	[ "$client_status" -eq "${2:-1}" ] || fail "exit status $client_status"
+	grep -Eq -- "$1" "$WORK/${CLIENT_NAME:-client}.log" || fail "the client did not say: $1"
+	client_gone
+}
+
 # two_ends KEYS: what nearly every test begins with: a PKI in $WORK/pki, and namespaces "server"
 # and "client" with a cable between them.
 two_ends() {

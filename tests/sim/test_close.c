@@ -147,6 +147,7 @@ static void test_server_ends(void **state)
 		assert_int_equal(w->closed_in, LNL_PHASE_UP);
 		assert_string_equal(w->why, rows[i].why);
 		assert_int_equal(w->end.keep_auth, rows[i].keep);
+		assert_int_equal(w->end.drop_token, rows[i].cause == LNL_CAUSE_AUTH_FAILED);
 		assert_int_equal(w->end.advance,
 				 rows[i].remote ? LNL_ADVANCE_REMOTE : LNL_ADVANCE_DEFAULT);
 		world_delete(w);
