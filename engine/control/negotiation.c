@@ -108,6 +108,7 @@ static int deliver(struct lnl_negotiation *n)
 			rc = ensure_tls(n);
 			if (rc == 0)
 				rc = lnl_tls_input(n->tls, got->data, got->len);
+			n->readable = true;
 		}
 		lnl_reliable_took(&n->rel);
 	}
@@ -222,7 +223,7 @@ bool lnl_negotiation_read(struct lnl_negotiation *n)
 
 	if (n->plain)
 		return true;
-	if (!n->tls)
+	if (!n->tls || !n->readable)
 		return false;
 	n->plain = lnl_alloc(n->conf->env, LNL_KM2_MAX);
 	if (!n->plain)
@@ -232,6 +233,7 @@ bool lnl_negotiation_read(struct lnl_negotiation *n)
 		n->plain_len = (size_t)got;
 		return true;
 	}
+	n->readable = false;
 	lnl_negotiation_took(n);
 	if (got < 0)
 		lnl_negotiation_fail(n, got, lnl_tls_why(n->tls));

@@ -7,6 +7,8 @@
 
 /* IPv6 and UDP headers, which max-packet-size counts. */
 #define OUTER_HEADERS 48
+/* Between attempts to begin a renegotiation for which there is no memory. */
+#define RETRY_INTERVAL LNL_SECOND
 
 struct lnl_session {
 	const struct lnl_session_conf *conf;
@@ -15,6 +17,7 @@ struct lnl_session {
 	bool has_peer;
 	bool has_dyn;
 	bool tell_renegotiating;
+	uint64_t retry_at; /* a renegotiation that was due could not begin; 0: none */
 	struct lnl_wrap wrap;
 	struct lnl_wrap dyn; /* for key ids above 0, once dyn-tls-crypt is agreed */
 	struct lnl_wrap_key dyn_key;
@@ -281,7 +284,7 @@ static uint64_t reneg_due(const struct lnl_session *s)
 {
 	if (!s->conf->reneg_interval || !can_renegotiate(s))
 		return LNL_NEVER;
-	return s->primary->done_at + s->conf->reneg_interval;
+	return s->retry_at ? s->retry_at : s->primary->done_at + s->conf->reneg_interval;
 }
 
 static uint64_t lame_due(const struct lnl_session *s)
@@ -301,7 +304,7 @@ void lnl_session_tick(struct lnl_session *s, uint64_t now)
 	if (now >= lame_due(s))
 		free_negotiation(s, &s->lame);
 	if (now >= reneg_due(s))
-		lnl_session_renegotiate(s, now);
+		s->retry_at = lnl_session_renegotiate(s, now) < 0 ? now + RETRY_INTERVAL : 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

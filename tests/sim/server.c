@@ -312,7 +312,8 @@ size_t sim_wkc_make(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SE
 
 	memcpy(plain, kc->bytes, LNL_STATIC_KEY_LEN);
 	memcpy(plain + LNL_STATIC_KEY_LEN, "\0user", 5);
-	sim_require(wkc_tag(server_key, len, plain, sizeof(plain), env, out) == 0, "no WKc tag");
+	if (wkc_tag(server_key, len, plain, sizeof(plain), env, out) < 0)
+		return 0;
 	lnl_ctr_run(server_key, out, out + 32, plain, sizeof(plain));
 	memcpy(out + total - 2, len, 2);
 	return total;
@@ -336,6 +337,9 @@ static bool take_wkc(struct sim_server *s, const uint8_t *data, size_t *len, uin
 		return false;
 	if (s->session)
 		return memcmp(plain, s->kc.bytes, sizeof(s->kc.bytes)) == 0;
+	/* What a packet before left for which there was no memory then. */
+	lnl_wrap_key_deinit(&s->wrap);
+	lnl_wrap_key_deinit(&s->wrap_twin);
 	memcpy(s->kc.bytes, plain, sizeof(s->kc.bytes));
 	if (lnl_wrap_key_crypt(&s->wrap, s->conf->session.env, &s->kc, true) < 0 ||
 	    lnl_wrap_key_crypt(&s->wrap_twin, s->conf->session.env, &s->kc, false) < 0)

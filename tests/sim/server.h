@@ -81,7 +81,7 @@ void sim_server_send(struct sim_server *s, const uint8_t *data, size_t len, uint
 /* An OCC EXIT on the data channel. */
 void sim_server_exit(struct sim_server *s, uint64_t now);
 
-/* Wraps Kc for a tls-crypt-v2 client: returns WKc's length. */
+/* Wraps Kc for a tls-crypt-v2 client: returns WKc's length, 0 when there is no memory. */
 size_t sim_wkc_make(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SERVER_KEY_LEN],
 		    const struct lnl_static_key *kc, const struct lnl_env *env);
 

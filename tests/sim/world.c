@@ -179,7 +179,7 @@ static int start_crypt(struct sim_world *w)
 	w->conf.session.wkc = w->wkc;
 	w->conf.session.wkc_len = sim_wkc_make(w->wkc, w->v2_key, &w->static_key, env);
 	w->server_conf.v2_key = w->v2_key;
-	return 0;
+	return w->conf.session.wkc_len ? 0 : LNL_E_NOMEM;
 }
 
 static int start_wrap(struct sim_world *w)
