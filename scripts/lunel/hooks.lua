@@ -172,8 +172,12 @@ function handlers.up(t, ev)
     end
     return policy.up(t, net, ev)
   end, function(ok, why)
+    if ok == false then
+      -- Before the answer, which would say that the tunnel is complete.
+      t.exit_status = 1
+      core.tunnel_stop(t.handle, why)
+    end
     core.reply_verdict(ev.ticket, true)
-    if ok == false then core.tunnel_stop(t.handle, why) end
   end)
 end
 

@@ -264,14 +264,24 @@ function M.reconnect(hard, reason)
   return true
 end
 
+-- The engine answers with what it knows and asks the data plane anew: that is told soon after.
+local function report_counters(handle, t)
+  core.tunnel_stats(handle)
+  core.sleep(0.1)
+  local s = core.tunnel_stats(handle)
+  if not s then return end
+  core.log("info", "status", "counters", {
+    name = t.name, state = t.state, rx = s.rx, tx = s.tx,
+    link_rx = s.link_rx, link_tx = s.link_tx,
+  })
+end
+
 --- Logs the counters (SIGUSR2).
 function M.report_status()
   for handle, t in pairs(by_handle) do
-    local s = core.tunnel_stats(handle) or { rx = 0, tx = 0, link_rx = 0, link_tx = 0 }
-    core.log("info", "status", "counters", {
-      name = t.name, state = t.state, rx = s.rx, tx = s.tx,
-      link_rx = s.link_rx, link_tx = s.link_tx,
-    })
+    core.spawn(t.owner, "the counters", nil, function(ok, err)
+      if not ok then M.report("the counters", err) end
+    end, report_counters, handle, t)
   end
   return true
 end
@@ -330,7 +340,7 @@ local function closed(t, ev)
   core.cancel_owner(t.owner)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
-  if ev.exit_status and ev.exit_status > status then status = ev.exit_status end
+  status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
   hooks.closed(t, ev, function()
     if open_tunnels == 0 then all_closed() end
   end)
