@@ -112,33 +112,11 @@ static void explain_crl(struct lnl_tls *t, const struct lnl_cert *c)
 			    subject_of(c), NULL);
 }
 
-/* Records |failure| of |c|; |code| is wolfSSL's, for what has no words of its own. */
-static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_failure failure,
-		   int code)
+/* What the certificate itself says, or does not. */
+static void explain_content(struct lnl_tls *t, const struct lnl_cert *c,
+			    enum lnl_cert_failure failure, int code)
 {
-	char date[LNL_DATE_LEN];
-
-	t->failure = failure;
-	t->failure_depth = c->depth;
 	switch (failure) {
-	case LNL_CERT_UNTRUSTED:
-		t->failure = explain_untrusted(t, c);
-		break;
-	case LNL_CERT_EXPIRED:
-		lnl_why_say(&t->why, "certificate has expired: ", subject_of(c), ", not after ",
-			    lnl_why_date(date, c->not_after), NULL);
-		break;
-	case LNL_CERT_NOT_YET:
-		lnl_why_say(&t->why, "certificate is not yet valid: ", subject_of(c),
-			    ", not before ", lnl_why_date(date, c->not_before), NULL);
-		break;
-	case LNL_CERT_REVOKED:
-		lnl_why_say(&t->why, "certificate is revoked: ", subject_of(c), ", serial ",
-			    c->serial, ", by the CRL of ", c->issuer, NULL);
-		break;
-	case LNL_CERT_CRL:
-		explain_crl(t, c);
-		break;
 	case LNL_CERT_NAME:
 		lnl_why_say(&t->why, "certificate is not for the name asked for: ", subject_of(c),
 			    ", verify-x509-name ", t->conf->name, NULL);
@@ -177,6 +155,39 @@ static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_fa
 			    : code == ASN_SIG_CONFIRM_E ? "its signature is not one of "
 							: lnl_verify_text(code),
 			    code == ASN_SIG_CONFIRM_E ? c->issuer : NULL, NULL);
+		break;
+	}
+}
+
+/* Records |failure| of |c|; |code| is wolfSSL's, for what has no words of its own. */
+static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_failure failure,
+		   int code)
+{
+	char date[LNL_DATE_LEN];
+
+	t->failure = failure;
+	t->failure_depth = c->depth;
+	switch (failure) {
+	case LNL_CERT_UNTRUSTED:
+		t->failure = explain_untrusted(t, c);
+		break;
+	case LNL_CERT_EXPIRED:
+		lnl_why_say(&t->why, "certificate has expired: ", subject_of(c), ", not after ",
+			    lnl_why_date(date, c->not_after), NULL);
+		break;
+	case LNL_CERT_NOT_YET:
+		lnl_why_say(&t->why, "certificate is not yet valid: ", subject_of(c),
+			    ", not before ", lnl_why_date(date, c->not_before), NULL);
+		break;
+	case LNL_CERT_REVOKED:
+		lnl_why_say(&t->why, "certificate is revoked: ", subject_of(c), ", serial ",
+			    c->serial, ", by the CRL of ", c->issuer, NULL);
+		break;
+	case LNL_CERT_CRL:
+		explain_crl(t, c);
+		break;
+	default:
+		explain_content(t, c, failure, code);
 		break;
 	}
 }
