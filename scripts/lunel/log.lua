@@ -63,6 +63,15 @@ M.causes = {
   user = "asked for",
 }
 
+-- Words of the server's go behind these.
+M.quotes = {
+  auth_failed = "the server refused: ",
+  auth_failed_temporarily = "the server refused for now: ",
+  session_expired = "the server wants a new sign-in: ",
+  server_restart = "the server restarts: ",
+  server_halt = "the server ended the connection: ",
+}
+
 local function value_text(v)
   if type(v) == "number" then
     return v % 1 == 0 and ("%.0f"):format(v) or tostring(v)
@@ -86,7 +95,8 @@ function M.text(r)
       if field == "text|cause" then
         used.text, used.cause = true, true
         local text, cause = r.fields.text or "", r.fields.cause or ""
-        if text == "" then text = M.causes[cause] or "for an unknown reason" end
+        if text == "" then text = M.causes[cause] or "for an unknown reason"
+        else text = (M.quotes[cause] or "") .. text end
         return ("%s [%s]"):format(text, cause)
       end
       used[field] = true

@@ -24,6 +24,8 @@ describe("a log line", function()
         "Connection failed: no answer [timeout]" },
       { record("info", "tunnel.failed", "cause", "auth_failed", "text", ""),
         "Connection failed: the server refused user name and password [auth_failed]" },
+      { record("info", "tunnel.failed", "cause", "auth_failed", "text", "account locked"),
+        "Connection failed: the server refused: account locked [auth_failed]" },
       { record("info", "tunnel.lost", "cause", "odd", "text", ""),
         "Connection lost: for an unknown reason [odd]" },
       -- what a sentence does not name follows
