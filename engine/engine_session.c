@@ -325,17 +325,35 @@ void lnl_session_goodbye(struct lnl_tunnel *t, enum lnl_cause cause)
 static void link_ended(struct lnl_tunnel *t, const struct lnl_ntf *n)
 {
 	enum lnl_phase phase = lnl_client_phase(t->client);
-	const char *text = n->error ? strerror(n->error) : "the server closed the connection";
+	char text[LNL_ADDR_TEXT + 128], address[LNL_ADDR_TEXT];
 
+	lnl_addr_text(&t->addresses[t->address], address);
 	if (n->kind == LNL_NTF_LINK_ERROR) {
-		lnl_log(&t->engine->log, LNL_LEVEL_WARN, "link.error",
-			LNL_F("error", strerror(n->error)));
 		/* Nobody listens there: no need to wait for the whole timeout. */
-		if (phase != LNL_PHASE_CONNECT || n->error != ECONNREFUSED)
+		if (phase != LNL_PHASE_CONNECT || n->error != ECONNREFUSED) {
+			lnl_log(&t->engine->log, LNL_LEVEL_WARN, "link.error",
+				LNL_F("error", strerror(n->error)));
 			return;
+		}
+		snprintf(text, sizeof(text),
+			 "%s refuses UDP packets: no server is there, or one that uses TCP",
+			 address);
+	} else if (n->error) {
+		snprintf(text, sizeof(text), "the connection to %s broke: %s", address,
+			 strerror(n->error));
+	} else {
+		snprintf(text, sizeof(text), "the server at %s closed the connection", address);
 	}
 	lnl_attempt_failed(t, phase == LNL_PHASE_CONNECT ? LNL_CAUSE_CONNECT : LNL_CAUSE_CLOSED,
 			   text, phase, NULL);
+}
+
+static void tun_failed(struct lnl_tunnel *t, int error)
+{
+	char text[sizeof(t->ifname) + 128];
+
+	snprintf(text, sizeof(text), "device %s failed: %s", t->ifname, strerror(error));
+	lnl_attempt_failed(t, LNL_CAUSE_TUN, text, lnl_client_phase(t->client), NULL);
 }
 
 static void take_counters(struct lnl_tunnel *t, const struct lnl_counters *c)
@@ -385,8 +403,7 @@ void lnl_session_wake(struct lnl_tunnel *t)
 			break;
 		case LNL_NTF_TUN_ERROR:
 			if (t->client)
-				lnl_attempt_failed(t, LNL_CAUSE_TUN, strerror(n.error),
-						   lnl_client_phase(t->client), NULL);
+				tun_failed(t, n.error);
 			break;
 		case LNL_NTF_NOTICE:
 			if (t->client && t->peer_added)
