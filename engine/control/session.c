@@ -294,13 +294,31 @@ static uint64_t lame_due(const struct lnl_session *s)
 	return s->primary->done_at + s->conf->hand_window;
 }
 
+/*
+ * A server says nothing to who fails its checks: how far it went is all there is to tell the cause.
+ */
+static const char *timeout_text(const struct lnl_session *s)
+{
+	const struct lnl_negotiation *n = s->primary;
+
+	if (!s->has_peer)
+		return "no answer from the server";
+	if (s->conf->server || n->key_id > 0)
+		return "the key negotiation did not end within its hand-window";
+	if (n->step == LNL_NEG_RECORD)
+		return "the server went silent after our certificate: it may refuse it (another CA, "
+		       "expired, revoked); the server's log should say";
+	if (n->step == LNL_NEG_TLS && n->rel.next_recv <= 1)
+		return "the server does not answer to TLS: it may allow neither our TLS version nor "
+		       "our ciphers (tls-version-min, tls-cipher); the server's log should say";
+	return "the TLS handshake did not end within its hand-window: the server may refuse our "
+	       "certificate, or packets get lost on the way";
+}
+
 void lnl_session_tick(struct lnl_session *s, uint64_t now)
 {
 	if (s->primary && now >= s->primary->deadline)
-		lnl_negotiation_fail(s->primary, LNL_E_TIMEOUT,
-				     s->has_peer ?
-					     "the key negotiation did not end within its hand-window" :
-					     "no answer from the server");
+		lnl_negotiation_fail(s->primary, LNL_E_TIMEOUT, timeout_text(s));
 	if (now >= lame_due(s))
 		free_negotiation(s, &s->lame);
 	if (now >= reneg_due(s))
