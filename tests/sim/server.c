@@ -256,6 +256,9 @@ static void take_record(struct sim_server *s, const struct lnl_session_event *e,
 	snprintf(s->password, sizeof(s->password), "%s", e->km2.password);
 	snprintf(s->peer_info, sizeof(s->peer_info), "%s", e->km2.peer_info);
 	snprintf(s->options, sizeof(s->options), "%s", e->km2.options);
+	if (s->conf->raw_record)
+		lnl_tls_write(lnl_session_tls(s->session, e->key_id), s->conf->raw_record,
+			      s->conf->raw_len);
 	if (!s->conf->silent_record)
 		lnl_session_send_record(s->session, e->key_id, &km2, now);
 }

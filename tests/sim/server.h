@@ -21,11 +21,13 @@ struct sim_server_conf {
 	const char *username, *password; /* NULL: anybody */
 	const char *options;		 /* OCC string; NULL: a usual one */
 	bool ekm, dyn, cc_exit;
-	bool ncp;	    /* pushes the cipher */
-	bool v1;	    /* pushes no peer-id */
-	bool unasked;	    /* pushes as soon as the records are exchanged */
-	bool mute;	    /* never answers PUSH_REQUEST */
-	bool silent_record; /* never answers the client's record */
+	bool ncp;		/* pushes the cipher */
+	bool v1;		/* pushes no peer-id */
+	bool unasked;		/* pushes as soon as the records are exchanged */
+	bool mute;		/* never answers PUSH_REQUEST */
+	bool silent_record;	/* never answers the client's record */
+	const void *raw_record; /* goes out in front of the record */
+	size_t raw_len;
 	enum lnl_cipher cipher;
 	enum lnl_digest digest;
 	enum lnl_framing framing;

@@ -385,6 +385,8 @@ static void take_packet(struct sim_world *w, struct sim_packet *p)
 	struct lnl_packet pkt = { p->bytes, (uint32_t)p->len, SIM_OUR_PEER, LNL_DROP_NONE };
 
 	if (p->to == SIM_SERVER) {
+		if (p->len > LNL_SID_LEN && lnl_op_is_control(lnl_op_of(p->bytes[0])))
+			memcpy(w->client_sid, p->bytes + 1, LNL_SID_LEN);
 		sim_server_input(&w->server, p->bytes, p->len, w->now);
 	} else if (w->closed) {
 		return;

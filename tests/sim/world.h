@@ -63,7 +63,8 @@ struct sim_world {
 	bool has_peer;
 	struct sim_server server;
 	bool has_server;
-	uint8_t server_sid[LNL_SID_LEN]; /* in the packets that came */
+	/* in the packets that came */
+	uint8_t server_sid[LNL_SID_LEN], client_sid[LNL_SID_LEN];
 
 	/* what became of the client */
 	bool up, closed, verify_waiting, pulled_waiting;
