@@ -32,6 +32,35 @@ static int password_error(int code, const char *setting, bool given, struct lnl_
 
 /* ---- the certificate ---- */
 
+/*
+ * A warning about the first certificate of |pem|: an OpenVPN server says nothing to a client whose
+ * certificate is out of date.
+ */
+static int tell_dates(const struct lnl_env *env, const char *pem, size_t len, struct lnl_why *why)
+{
+	struct lnl_cert *c = lnl_alloc(env, sizeof(*c));
+	uint8_t *der = lnl_alloc(env, len);
+	uint64_t now = env->wallclock(env->ctx);
+	char date[LNL_DATE_LEN];
+	int error = c == NULL || der == NULL ? LNL_E_NOMEM : 0;
+
+	if (error == 0) {
+		int n = wc_CertPemToDer((const unsigned char *)pem, (int)len, der, (int)len,
+					CERT_TYPE);
+		if (n <= 0 || lnl_cert_read(c, der, (size_t)n) != 0)
+			; /* what it cannot read is not for a warning to say */
+		else if (now > c->not_after)
+			lnl_why_add(why, "our certificate has expired: ", c->subject,
+				    ", not after ", lnl_why_date(date, c->not_after), NULL);
+		else if (now < c->not_before)
+			lnl_why_add(why, "our certificate is not yet valid: ", c->subject,
+				    ", not before ", lnl_why_date(date, c->not_before), NULL);
+	}
+	lnl_release(env, der);
+	lnl_release(env, c);
+	return error;
+}
+
 /* The chain to send in one PEM text: |cert|, then |extra|. */
 static int use_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct lnl_blob *cert,
 		     const struct lnl_blob *extra, struct lnl_why *why)
@@ -62,9 +91,10 @@ static int use_chain(WOLFSSL_CTX *ctx, const struct lnl_env *env, const struct l
 	}
 	int code = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, (const unsigned char *)all,
 								   (long)len, WOLFSSL_FILETYPE_PEM);
+	int error = code == WOLFSSL_SUCCESS ? tell_dates(env, all, len, why) : 0;
 	lnl_release(env, all);
 	if (code == WOLFSSL_SUCCESS)
-		return 0;
+		return error;
 	if (code == MEMORY_E)
 		return LNL_E_NOMEM;
 	lnl_why_say(why, "cert: the certificate is malformed, or of a kind that is not supported",

@@ -51,6 +51,23 @@ static const char *subject_of(const struct lnl_cert *c)
 	return c->subject[0] != '\0' ? c->subject : "a certificate without a subject";
 }
 
+/* The CRL of |issuer| is not there or no good; it is needed for |subject|. */
+static void explain_crl(struct lnl_tls *t, const char *issuer, const char *subject)
+{
+	const struct lnl_crl *crl = lnl_store_find_crl(&t->conf->store, issuer);
+	char date[LNL_DATE_LEN];
+
+	if (crl == NULL)
+		lnl_why_say(&t->why, "no CRL of ", issuer, " to check ", subject, NULL);
+	else if (crl->next_update <= t->conf->env->wallclock(t->conf->env->ctx))
+		lnl_why_say(&t->why, "the CRL of ", issuer, " is out of date, next update was due ",
+			    lnl_why_date(date, crl->next_update), "; it is needed to check ",
+			    subject, NULL);
+	else
+		lnl_why_say(&t->why, "the CRL of ", issuer, " cannot be used to check ", subject,
+			    NULL);
+}
+
 /*
  * No path to a CA. A CA that would do but for its date, its CRL or its version is the better
  * answer.
@@ -81,7 +98,7 @@ static enum lnl_cert_failure explain_untrusted(struct lnl_tls *t, const struct l
 		lnl_why_add(&t->why, "the CA certificate is revoked: ", ca->subject, NULL);
 		break;
 	case LNL_CERT_CRL:
-		lnl_why_add(&t->why, "no valid CRL for the CA certificate ", ca->subject, NULL);
+		explain_crl(t, ca->issuer, ca->subject);
 		break;
 	case LNL_CERT_V1:
 		lnl_why_add(&t->why,
@@ -93,23 +110,6 @@ static enum lnl_cert_failure explain_untrusted(struct lnl_tls *t, const struct l
 		return LNL_CERT_UNTRUSTED;
 	}
 	return ca->out;
-}
-
-static void explain_crl(struct lnl_tls *t, const struct lnl_cert *c)
-{
-	const struct lnl_crl *crl = lnl_store_find_crl(&t->conf->store, c->issuer);
-	char date[LNL_DATE_LEN];
-
-	if (crl == NULL)
-		lnl_why_say(&t->why, "no CRL of ", c->issuer, " to check ", subject_of(c), NULL);
-	else if (crl->next_update <= t->conf->env->wallclock(t->conf->env->ctx))
-		lnl_why_say(&t->why, "the CRL of ", c->issuer,
-			    " is out of date, next update was due ",
-			    lnl_why_date(date, crl->next_update), "; it is needed to check ",
-			    subject_of(c), NULL);
-	else
-		lnl_why_say(&t->why, "the CRL of ", c->issuer, " cannot be used to check ",
-			    subject_of(c), NULL);
 }
 
 /* What the certificate itself says, or does not. */
@@ -184,7 +184,7 @@ static void refuse(struct lnl_tls *t, const struct lnl_cert *c, enum lnl_cert_fa
 			    c->serial, ", by the CRL of ", c->issuer, NULL);
 		break;
 	case LNL_CERT_CRL:
-		explain_crl(t, c);
+		explain_crl(t, c->issuer, subject_of(c));
 		break;
 	default:
 		explain_content(t, c, failure, code);

@@ -89,6 +89,38 @@ static void encrypted_keys(void **state)
 	}
 }
 
+/* A server may refuse them without a word: the warning is all that its user will see. */
+static void out_of_date(void **state)
+{
+	static const struct {
+		int64_t years; /* from now */
+		const char *text;
+	} rows[] = {
+		{ 0, "" },
+		{ 200, "our certificate has expired: " },
+		{ -50, "our certificate is not yet valid: " },
+	};
+	struct lnl_tls_settings s = {
+		.ca = test_blob(pki_ca),
+		.cert = test_blob(pki_ed_client),
+		.key = test_blob(pki_ed_key),
+	};
+	uint64_t now = world.now;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lnl_tls_conf *conf = NULL;
+		struct lnl_why why;
+
+		world.now = now + (uint64_t)(rows[i].years * 31557600);
+		assert_int_equal(lnl_tls_conf_new(&conf, &world.env, &s, &why), 0);
+		lnl_tls_conf_free(conf);
+		assert_memory_equal(why.text, rows[i].text, strlen(rows[i].text));
+		assert_int_equal(why.text[0] == '\0', rows[i].text[0] == '\0');
+	}
+	world.now = now;
+}
+
 static void long_password(void **state)
 {
 	char password[200];
@@ -281,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(encrypted_keys, start, stop),
+		cmocka_unit_test_setup_teardown(out_of_date, start, stop),
 		cmocka_unit_test_setup_teardown(long_password, start, stop),
 		cmocka_unit_test_setup_teardown(open_keys, start, stop),
 		cmocka_unit_test_setup_teardown(truncated, start, stop),
