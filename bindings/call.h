@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The one protected door from C into Lua. An error comes back as text with file, line and traceback; a stretch of Lua that
- * spends its slice of CPU time is stopped, whatever pcall and coroutines it hides in: once the slice is spent the hook fires at every
- * instruction until the door is reached. (C functions are not interrupted; the compiler is off, or the hook would not fire.)
+ * The one protected door from C into Lua. An error comes back as text with file, line and
+ * traceback; a stretch of Lua that spends its slice of CPU time is stopped, whatever pcall and
+ * coroutines it hides in: once the slice is spent the hook fires at every instruction until the
+ * door is reached. (C functions are not interrupted; the compiler is off, or the hook would not
+ * fire.)
  */
 #ifndef LNL_BINDINGS_CALL_H
 #define LNL_BINDINGS_CALL_H
 
 #include "bindings/vm.h"
 
-#define LNL_SLICE_HOOK INT64_C(20000)	 /* microseconds: a sync hook, a stretch of a task */
+#define LNL_SLICE_HOOK INT64_C(20000)	/* microseconds: a sync hook, a stretch of a task */
 #define LNL_SLICE_LOAD INT64_C(5000000) /* loading and checking a configuration */
 
 struct lnl_fault {
@@ -17,18 +19,21 @@ struct lnl_fault {
 };
 
 /*
- * Runs |body| with |arg| as light userdata at index 1 in |vm|, within |slice| microseconds; |what| names it in messages. Returns 0, or
- * -1 with the error in |fault|. Not reentrant: the engine never calls Lua, so Lua in |vm| does not run already.
+ * Runs |body| with |arg| as light userdata at index 1 in |vm|, within |slice| microseconds; |what|
+ * names it in messages. Returns 0, or -1 with the error in |fault|. Not reentrant: the engine never
+ * calls Lua, so Lua in |vm| does not run already.
  */
 int lnl_call(struct lnl_vm *vm, const char *what, int64_t slice, lua_CFunction body, void *arg,
 	     struct lnl_fault *fault);
 
-/* Inside a body: calls the function below |nargs| arguments; an error goes on with its traceback. */
+/*
+ * Inside a body: calls the function below |nargs| arguments; an error goes on with its traceback.
+ */
 void lnl_call_function(lua_State *L, int nargs, int nresults);
 
 /*
- * lua_CFunction, `try(what, fn, ...)`: calls fn in a sync context with a slice of its own. Returns true and its results, or false and
- * the error with its traceback.
+ * lua_CFunction, `try(what, fn, ...)`: calls fn in a sync context with a slice of its own. Returns
+ * true and its results, or false and the error with its traceback.
  */
 int lnl_call_try(lua_State *L);
 

@@ -175,7 +175,10 @@ static int choice(lua_State *L, const char *name, const char *const list[])
 	return luaL_error(L, "option %s: '%s' is no value it takes", name, text);
 }
 
-/* The list on top of the stack: checked, its length; |size| bytes an entry, zeroed, left below the list. */
+/*
+ * The list on top of the stack: checked, its length; |size| bytes an entry, zeroed, left below the
+ * list.
+ */
 static void *array(lua_State *L, const char *name, size_t size, unsigned *n)
 {
 	void *a;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lua tables into the engine's option structs. Fields have the struct's names; what they mean is lunel.h's. */
+/*
+ * Lua tables into the engine's option structs. Fields have the struct's names; what they mean is
+ * lunel.h's.
+ */
 #ifndef LNL_BINDINGS_CONFIG_H
 #define LNL_BINDINGS_CONFIG_H
 
@@ -8,8 +11,9 @@
 #include "lunel.h"
 
 /*
- * Fills |o| (defaults first) from the table at |index|. Texts and arrays stay in the Lua state's hands and are valid while the values it
- * leaves on the stack are: call lua_settop when done. Raises an error that names a field of the wrong type or an unknown one.
+ * Fills |o| (defaults first) from the table at |index|. Texts and arrays stay in the Lua state's
+ * hands and are valid while the values it leaves on the stack are: call lua_settop when done.
+ * Raises an error that names a field of the wrong type or an unknown one.
  */
 void lnl_config_tunnel(lua_State *L, int index, struct lnl_tunnel_options *o);
 

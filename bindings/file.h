@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads a configuration's files whole: with a limit, never blocking for good, with who owns them. */
+/*
+ * Reads a configuration's files whole: with a limit, never blocking for good, with who owns them.
+ */
 #ifndef LNL_BINDINGS_FILE_H
 #define LNL_BINDINGS_FILE_H
 
@@ -19,7 +21,10 @@ struct lnl_file {
 	const char *why; /* a sentence for it; static storage */
 };
 
-/* Returns 0, or -1 with error and why set. Folders and devices that never end are refused; pipes may take LNL_FILE_WAIT. */
+/*
+ * Returns 0, or -1 with error and why set. Folders and devices that never end are refused; pipes
+ * may take LNL_FILE_WAIT.
+ */
 int lnl_file_read(const char *path, struct lnl_file *f);
 /* Wipes and releases. */
 void lnl_file_free(struct lnl_file *f);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The host: one engine, the policy VM that answers its events, and the queue of log records on the way to the launcher's sink. */
+/*
+ * The host: one engine, the policy VM that answers its events, and the queue of log records on the
+ * way to the launcher's sink.
+ */
 #ifndef LNL_BINDINGS_HOST_H
 #define LNL_BINDINGS_HOST_H
 
@@ -18,7 +21,8 @@ struct lnl_host {
 };
 
 /*
- * One turn: waits, then hands out all events and runs tasks. False when nothing is left that could happen.
+ * One turn: waits, then hands out all events and runs tasks. False when nothing is left that could
+ * happen.
  */
 bool lnl_host_turn(struct lnl_host *h);
 

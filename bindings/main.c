@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/lunel: embeds LuaJIT, offers it the module, and runs scripts/launcher.lua with the command line. */
+/*
+ * bin/lunel: embeds LuaJIT, offers it the module, and runs scripts/launcher.lua with the command
+ * line.
+ */
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua.h>
@@ -49,7 +52,10 @@ static int beside_program(char *out, size_t size)
 	return snprintf(out, size, "%s/share/lunel", self) < (int)size;
 }
 
-/* LUNEL_SCRIPTS, then what is installed with this program, then the source tree, then the configured prefix. */
+/*
+ * LUNEL_SCRIPTS, then what is installed with this program, then the source tree, then the
+ * configured prefix.
+ */
 static int find_scripts(char *out, size_t size)
 {
 	const char *given = secure_getenv("LUNEL_SCRIPTS");

@@ -32,7 +32,7 @@ static struct lnl_vm *check_vm(lua_State *L, int index)
 }
 
 struct crossing {
-	const char *name;
+	const char *name; /* of instance's function */
 	struct lnl_plain in, out;
 	bool failed;
 };
@@ -53,12 +53,20 @@ static int cross(lua_State *L)
 	return 0;
 }
 
-/* Pushes what came of it; in a function of its own so that an error here finds nothing to release. */
+/*
+ * Pushes what came of it; in a function of its own so that an error here finds nothing to release.
+ */
 static int push_crossing(lua_State *L)
 {
 	const struct crossing *c = lua_touserdata(L, 1);
 
 	return lnl_plain_push(&c->out, L);
+}
+
+/* What a call is in the eyes of who wrote the script. */
+static const char *what(const char *name)
+{
+	return strcmp(name, "load") == 0 ? "the script's main chunk" : name;
 }
 
 static int vm_call(lua_State *L)
@@ -71,7 +79,7 @@ static int vm_call(lua_State *L)
 
 	for (int i = 3; i <= top && fits; i++)
 		fits = lnl_plain_put(&c.in, L, i);
-	rc = fits ? lnl_call(vm, c.name, LNL_SLICE_LOAD, cross, &c, &fault) : -1;
+	rc = fits ? lnl_call(vm, what(c.name), LNL_SLICE_LOAD, cross, &c, &fault) : -1;
 	lnl_plain_clear(&c.in);
 	if (rc) {
 		lnl_plain_clear(&c.out);

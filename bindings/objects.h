@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Secrets in Lua: a value that prints as "***", cannot be concatenated, compared or indexed into, and is wiped when collected.
- * `s:reveal()` gives the text.
+ * Secrets in Lua: a value that prints as "***", cannot be concatenated, compared or indexed into,
+ * and is wiped when collected. `s:reveal()` gives the text.
  */
 #ifndef LNL_BINDINGS_OBJECTS_H
 #define LNL_BINDINGS_OBJECTS_H

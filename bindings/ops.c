@@ -114,7 +114,9 @@ static int op_owner(lua_State *L)
 	return 1;
 }
 
-/* as_owner(owner): what runs now belongs to |owner| until this call into Lua ends; the one before. */
+/*
+ * as_owner(owner): what runs now belongs to |owner| until this call into Lua ends; the one before.
+ */
 static int op_as_owner(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
@@ -125,7 +127,9 @@ static int op_as_owner(lua_State *L)
 	return 1;
 }
 
-/* where(level): "file:line" of the caller |level| levels up, or nil: what debug.getinfo would say. */
+/*
+ * where(level): "file:line" of the caller |level| levels up, or nil: what debug.getinfo would say.
+ */
 static int op_where(lua_State *L)
 {
 	lua_Debug ar;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Plain values (nil, booleans, numbers, texts, tables of them) on their way from one Lua state to another, as bytes in between: an error
- * in one state never unwinds through the other.
+ * Plain values (nil, booleans, numbers, texts, tables of them) on their way from one Lua state to
+ * another, as bytes in between: an error in one state never unwinds through the other.
  */
 #ifndef LNL_BINDINGS_PLAIN_H
 #define LNL_BINDINGS_PLAIN_H
@@ -20,8 +20,9 @@ struct lnl_plain {
 };
 
 /*
- * Appends the value at |index|. Functions, threads and userdata become nil, table keys that are neither text nor number are left out, as
- * is what lies deeper than LNL_PLAIN_DEPTH. Raises no error; false when memory is short or LNL_PLAIN_MAX is passed.
+ * Appends the value at |index|. Functions, threads and userdata become nil, table keys that are
+ * neither text nor number are left out, as is what lies deeper than LNL_PLAIN_DEPTH. Raises no
+ * error; false when memory is short or LNL_PLAIN_MAX is passed.
  */
 bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index);
 /* Pushes all values; how many. Raises an error when memory is short. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes the policy VM: which libraries it has, where its scripts come from, how much memory it may use. */
+/*
+ * Makes the policy VM: which libraries it has, where its scripts come from, how much memory it may
+ * use.
+ */
 #include <errno.h>
 #include <luajit.h>
 #include <lualib.h>
@@ -84,7 +87,10 @@ static int load(lua_State *L)
 	return 2;
 }
 
-/* Pushes the chunk of |path|: 0; or an error's text: -1 when there is no such file, 1 when it is no good. */
+/*
+ * Pushes the chunk of |path|: 0; or an error's text: -1 when there is no such file, 1 when it is no
+ * good.
+ */
 static int load_path(lua_State *L, const char *path)
 {
 	char name[512];

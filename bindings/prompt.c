@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Asks on the controlling terminal, without echo for what is secret, and leaves the terminal as it was, whatever signal comes. */
+/*
+ * Asks on the controlling terminal, without echo for what is secret, and leaves the terminal as it
+ * was, whatever signal comes.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -103,7 +106,7 @@ int lnl_system_prompt(lua_State *L)
 	if (n < 0) {
 		explicit_bzero(line, sizeof(line));
 		if (signo)
-			raise(signo); /* to whoever handles it now that the terminal is well again */
+			raise(signo); /* the terminal is well again: to whoever handles it */
 		lua_pushnil(L);
 		lua_pushliteral(L, "interrupted");
 		return 2;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Log records on their way to a sink: the engine's and the scripts' in one bounded queue, in order; handed out in batches. */
+/*
+ * Log records on their way to a sink: the engine's and the scripts' in one bounded queue, in order;
+ * handed out in batches.
+ */
 #ifndef LNL_BINDINGS_RECORD_H
 #define LNL_BINDINGS_RECORD_H
 
@@ -29,15 +32,17 @@ void lnl_record_text(struct lnl_record_queue *q, enum lnl_level level, const cha
 		     const char *text2);
 
 /*
- * Adds a script's record: event |sub|.|event| with the fields of the table at |fields| (0: none), numbers and texts as they are, other
- * values by their type's name; control characters become spaces.
+ * Adds a script's record: event |sub|.|event| with the fields of the table at |fields| (0: none),
+ * numbers and texts as they are, other values by their type's name; control characters become
+ * spaces.
  */
 void lnl_record_script(lua_State *L, struct lnl_record_queue *q, enum lnl_level level,
 		       const char *sub, const char *event, double when, int fields);
 
 /*
- * Pushes a list of at most LNL_RECORD_BATCH records, taken from the queue, and how many were lost before. A record is
- * { ts, level, sub, event, fields = { name = value }, "name", ... }: the names in order.
+ * Pushes a list of at most LNL_RECORD_BATCH records, taken from the queue, and how many were lost
+ * before. A record is { ts, level, sub, event, fields = { name = value }, "name", ... }: the names
+ * in order.
  */
 int lnl_record_push(lua_State *L, struct lnl_record_queue *q);
 

@@ -107,7 +107,10 @@ static int set_nice(lua_State *L)
 	return result(L, setpriority(PRIO_PROCESS, 0, (int)luaL_checkinteger(L, 1)));
 }
 
-/* Memory stays in RAM; the limit is raised first, where that is allowed, since a process without root may hit it later. */
+/*
+ * Memory stays in RAM; the limit is raised first, where that is allowed, since a process without
+ * root may hit it later.
+ */
 static int lock_memory(lua_State *L)
 {
 	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
@@ -118,7 +121,10 @@ static int lock_memory(lua_State *L)
 
 #define READY_PIPE "lunel.ready"
 
-/* The first process waits for the daemon's word, so that who started it sees errors and a true exit status. */
+/*
+ * The first process waits for the daemon's word, so that who started it sees errors and a true exit
+ * status.
+ */
 static void await_daemon(int fd)
 {
 	char status = 1;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a program asks of its system, for the launcher and for policies: terminal, daemon, priority, syslog, service manager. */
+/*
+ * What a program asks of its system, for the launcher and for policies: terminal, daemon, priority,
+ * syslog, service manager.
+ */
 #ifndef LNL_BINDINGS_SYSTEM_H
 #define LNL_BINDINGS_SYSTEM_H
 
@@ -9,8 +12,9 @@
 void lnl_system_open(lua_State *L);
 
 /*
- * lua_CFunction, `prompt(text, echo)`: asks on the controlling terminal and waits, blocking this thread (packets flow meanwhile, they have
- * a thread of their own). Returns a secret (a text with |echo|), or nil and why: "no terminal", "interrupted".
+ * lua_CFunction, `prompt(text, echo)`: asks on the controlling terminal and waits, blocking this
+ * thread (packets flow meanwhile, they have a thread of their own). Returns a secret (a text with
+ * |echo|), or nil and why: "no terminal", "interrupted".
  */
 int lnl_system_prompt(lua_State *L);
 /* lua_CFunction, `read_file(path)`: its text and { uid, mode }, or nil and why. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Tasks: Lua functions that may wait while everything else goes on. Each is a coroutine with an owner (a number: 0 is the instance,
- * others are sessions and tunnels of lunel/instance.lua) and is cancelled with it. This file holds the only lua_resume. All waiting is
- * one thing: an engine operation whose ticket the task waits for.
+ * Tasks: Lua functions that may wait while everything else goes on. Each is a coroutine with an
+ * owner (a number: 0 is the instance, others are sessions and tunnels of lunel/instance.lua) and is
+ * cancelled with it. This file holds the only lua_resume. All waiting is one thing: an engine
+ * operation whose ticket the task waits for.
  */
 #ifndef LNL_BINDINGS_TASK_H
 #define LNL_BINDINGS_TASK_H
@@ -11,8 +12,9 @@
 #include "lunel.h"
 
 /*
- * lua_CFunction, `spawn(owner, name, deadline, done, fn, ...)`: a task that runs fn(...) soon. |deadline| in seconds or nil. |done| (or
- * nil) is called once it is over, unless it was cancelled: done(true, results...) or done(false, error). Returns the task's id.
+ * lua_CFunction, `spawn(owner, name, deadline, done, fn, ...)`: a task that runs fn(...) soon.
+ * |deadline| in seconds or nil. |done| (or nil) is called once it is over, unless it was cancelled:
+ * done(true, results...) or done(false, error). Returns the task's id.
  */
 int lnl_task_spawn(lua_State *L);
 /* lua_CFunction, `cancel(id)`: ends a task for good; true when there was one. */
@@ -23,12 +25,15 @@ int lnl_task_cancel_owner(lua_State *L);
 /* Raises an error unless the caller is a task: |name| ("vpn.sleep") cannot wait where it is. */
 void lnl_task_check(lua_State *L, const char *name);
 /*
- * Ends a lua_CFunction of a task: `return lnl_task_wait(L, op)`. It goes on when |op|'s event comes, with what
- * lnl_event_result pushes. |op| 0: raises "out of memory".
+ * Ends a lua_CFunction of a task: `return lnl_task_wait(L, op)`. It goes on when |op|'s event
+ * comes, with what lnl_event_result pushes. |op| 0: raises "out of memory".
  */
 int lnl_task_wait(lua_State *L, uint64_t op);
 
-/* The event of an operation: true when a task waited for it (and will run), or its deadline was meant. */
+/*
+ * The event of an operation: true when a task waited for it (and will run), or its deadline was
+ * meant.
+ */
 bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e);
 /* Runs every task that can run. */
 void lnl_task_run(struct lnl_vm *vm);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The policy VM: a Lua state of its own for scripts that decide, with a memory limit, without compiler and without what a policy must
- * not do. Made by the module so that a reload can put another in its place. Whatever enters it goes through bindings/call.h.
+ * The policy VM: a Lua state of its own for scripts that decide, with a memory limit, without
+ * compiler and without what a policy must not do. Made by the module so that a reload can put
+ * another in its place. Whatever enters it goes through bindings/call.h.
  */
 #ifndef LNL_BINDINGS_VM_H
 #define LNL_BINDINGS_VM_H
@@ -41,8 +42,8 @@ struct lnl_vm_options {
 };
 
 /*
- * Makes the state: libraries without what a policy must not have, `lunel.core`, and `lunel.instance` loaded. On failure returns NULL
- * with a sentence in |err|.
+ * Makes the state: libraries without what a policy must not have, `lunel.core`, and
+ * `lunel.instance` loaded. On failure returns NULL with a sentence in |err|.
  */
 struct lnl_vm *lnl_vm_new(struct lnl_host *host, const struct lnl_vm_options *o, char *err,
 			  size_t err_len);

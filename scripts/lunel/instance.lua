@@ -21,6 +21,7 @@ local notes = {}
 local owners = 0
 local status = 0
 local open_tunnels = 0
+local closing = 0     -- hooks `closed` that have not ended
 
 local function new_owner()
   owners = owners + 1
@@ -330,19 +331,17 @@ local function state_changed(t, ev)
   end
 end
 
-local function all_closed()
-  -- What the instance itself waits for must not keep the process.
-  core.cancel_owner(0)
-end
-
 local function closed(t, ev)
   M.end_session(t)
   core.cancel_owner(t.owner)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
+  closing = closing + 1
   hooks.closed(t, ev, function()
-    if open_tunnels == 0 then all_closed() end
+    closing = closing - 1
+    -- What the instance itself waits for must not keep the process.
+    if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
   end)
 end
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a policy VM does not have (X3): compiler, foreign code, bytecode, more memory than its limit. */
+/*
+ * What a policy VM does not have (X3): compiler, foreign code, bytecode, more memory than its
+ * limit.
+ */
 #include "test_bindings_vm.h"
 
 #include <stdlib.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tasks on a real engine: they wait, end with their owner or deadline, and never hold up what is beside them. */
+/*
+ * Tasks on a real engine: they wait, end with their owner or deadline, and never hold up what is
+ * beside them.
+ */
 #include "test_bindings_vm.h"
 
 #include <stdlib.h>
@@ -32,7 +35,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Runs |code| with `core` and `out`, a list, at hand; then the loop until nothing is left; |want| is the list. */
+/*
+ * Runs |code| with `core` and `out`, a list, at hand; then the loop until nothing is left; |want|
+ * is the list.
+ */
 static void run_tasks(struct lnl_host *h, const char *code, const char *want)
 {
 	char text[4096], out[512];
