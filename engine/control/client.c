@@ -351,6 +351,7 @@ static void take_session_event(struct lnl_client *c, const struct lnl_session_ev
 		break;
 	case LNL_SESSION_RENEGOTIATING:
 		lnl_log(c->log, LNL_LEVEL_INFO, "tls.renegotiating", LNL_F("key_id", e->key_id));
+		c->by_server = e->by_peer;
 		break;
 	case LNL_SESSION_NONE:
 		break;

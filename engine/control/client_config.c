@@ -204,6 +204,7 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	const struct lnl_session_conf *conf = &c->conf->session;
 	bool ekm = (c->pulled.protocol_flags & LNL_PROTOCOL_TLS_EKM) != 0;
 	uint64_t wait = conf->hand_window;
+	uint64_t age = now - c->keyed_at;
 	struct lnl_client_event *e;
 	int rc;
 
@@ -230,6 +231,7 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 					  "the key block cannot be derived by the TLS 1.0 PRF");
 		return;
 	}
+	c->keyed_at = now;
 	if (key_id == 0)
 		return;
 	/*
@@ -238,6 +240,9 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	 */
 	if (conf->reneg_interval && conf->reneg_interval / 2 < wait)
 		wait = conf->reneg_interval / 2;
+	/* It keeps two keys: one that renews in haste forgets the old one with its next wish. */
+	if (c->by_server && age / 2 < wait)
+		wait = age / 2;
 	c->swap_at = c->limit_reached ? now : now + wait;
 	c->limit_reached = false;
 }

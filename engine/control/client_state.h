@@ -38,6 +38,8 @@ struct lnl_client {
 	enum lnl_cipher cipher;
 
 	uint64_t swap_at; /* when the newest key starts to send; LNL_NEVER: it does already */
+	uint64_t keyed_at; /* when the newest key was made */
+	bool by_server;	   /* the newest renegotiation is the server's wish */
 	/* the primary key is nearly used up: swap as soon as there is another */
 	bool limit_reached;
 	uint64_t ends_at; /* session-timeout */

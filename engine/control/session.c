@@ -16,7 +16,7 @@ struct lnl_session {
 	uint8_t peer_sid[LNL_SID_LEN];
 	bool has_peer;
 	bool has_dyn;
-	bool tell_renegotiating;
+	bool tell_renegotiating, by_peer;
 	uint64_t retry_at; /* a renegotiation that was due could not begin; 0: none */
 	struct lnl_wrap wrap;
 	struct lnl_wrap dyn; /* for key ids above 0, once dyn-tls-crypt is agreed */
@@ -157,7 +157,7 @@ static enum lnl_drop accept_reset(struct lnl_session *s, const struct lnl_contro
 			return LNL_DROP_STATE;
 		if (start_negotiation(s, c->key_id, LNL_OP_SOFT_RESET_V1, now) < 0)
 			return LNL_DROP_NOMEM;
-		s->tell_renegotiating = true;
+		s->tell_renegotiating = s->by_peer = true;
 		return LNL_DROP_NONE;
 	}
 	if (s->conf->server != (c->op != LNL_OP_HARD_RESET_SERVER_V2) || c->key_id != 0)
@@ -419,6 +419,7 @@ bool lnl_session_next(struct lnl_session *s, struct lnl_session_event *e, uint64
 		s->tell_renegotiating = false;
 		e->kind = LNL_SESSION_RENEGOTIATING;
 		e->key_id = s->primary->key_id;
+		e->by_peer = s->by_peer;
 		return true;
 	}
 	if (next_of(s, s->primary, e, now))
@@ -547,8 +548,10 @@ int lnl_session_renegotiate(struct lnl_session *s, uint64_t now)
 	if (!can_renegotiate(s))
 		return 0;
 	rc = start_negotiation(s, next_key_id(s->primary), LNL_OP_SOFT_RESET_V1, now);
-	if (rc == 0)
+	if (rc == 0) {
 		s->tell_renegotiating = true;
+		s->by_peer = false;
+	}
 	return rc;
 }
 

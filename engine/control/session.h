@@ -59,6 +59,7 @@ enum lnl_session_event_kind {
 struct lnl_session_event {
 	enum lnl_session_event_kind kind;
 	uint8_t key_id;
+	bool by_peer;	    /* with RENEGOTIATING */
 	int error;	    /* LNL_E_* with FAILED */
 	struct lnl_km2 km2; /* valid until the next call on the session */
 	const char *text;   /* likewise */

@@ -506,9 +506,9 @@ ping_ok() {
 # start_traffic NS ADDRESS: the other end of |copy| and |flood|.
 start_traffic() {
 	[ -x "$TOOLS/traffic" ] || fail "$TOOLS/traffic is not built"
-	start "$1" "traffic-$1" "$TOOLS/traffic" serve "$2" 5201
+	start "$1" "traffic-$2" "$TOOLS/traffic" serve "$2" 5201
 	TRAFFIC_PID=$STARTED
-	wait_for "$WORK/traffic-$1.log" ready 5 "$TRAFFIC_PID" || fail "no traffic server"
+	wait_for "$WORK/traffic-$2.log" ready 5 "$TRAFFIC_PID" || fail "no traffic server"
 }
 
 # copy NS ADDRESS [BYTES]: so many bytes each way (10 MB), checked at both ends. What the program
