@@ -18,16 +18,21 @@ step "a CA, a server and a client certificate (EC P-256), a tls-crypt key"
 pki_make "$WORK/pki" ec
 profile "$WORK/pki" "192.0.2.1 1194 udp" "cipher AES-256-GCM" \
 	"$(inline tls-crypt "$WORK/pki/tc.key")" >"$WORK/demo.ovpn"
+sed "s|office.ovpn|$WORK/demo.ovpn|" "${0%/*}/../../examples/policy.lua" >"$WORK/policy.lua"
 
 step "two network namespaces and a cable between them; in the first, Debian's openvpn as server"
 ns_make server client
 ns_link server 192.0.2.1/24 client 192.0.2.2/24
 start_server server "$WORK/pki" --tls-crypt "$WORK/pki/tc.key" \
-	--data-ciphers AES-256-GCM --cipher AES-256-GCM
+	--data-ciphers AES-256-GCM --cipher AES-256-GCM --push "route 10.66.0.0 255.255.0.0"
 openvpn --version | head -n 1
 
-step "in the second: ${LUNEL_DEMO_CLIENT:-lunel} demo.ovpn"
-start_client client "$WORK/demo.ovpn"
+step "in the second: lunel policy.lua, the profile under a Lua policy (examples/policy.lua)"
+if [ -n "${LUNEL_DEMO_CLIENT:-}" ]; then
+	start_client client "$WORK/demo.ovpn"
+else
+	start_client client "$WORK/policy.lua"
+fi
 # Not through a pipe: tail ends by itself when the client does.
 tail -n +1 -s 0.1 --pid="$CLIENT_PID" -f "$WORK/client.log" 2>/dev/null &
 shown=$!
