@@ -26,8 +26,7 @@ int lnl_backlog_init(struct lnl_backlog *q);
 void lnl_backlog_deinit(struct lnl_backlog *q);
 /*
  * Appends the bytes of |n| pieces but the first |skip|; all, or nothing and false when they do not
- * fit. Data packets leave LNL_BACKLOG_RESERVE free; the rest of a packet whose beginning was sent
- * does not have to (|urgent|), nor do control packets.
+ * fit. Data packets leave LNL_BACKLOG_RESERVE free; control packets (|urgent|) do not have to.
  */
 bool lnl_backlog_put(struct lnl_backlog *q, const struct iovec *pieces, unsigned n, size_t skip,
 		     bool urgent);

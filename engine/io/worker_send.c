@@ -76,8 +76,11 @@ static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n,
 			skip -= len;
 			continue;
 		}
-		/* The rest of a packet of which a part is gone has to follow. */
-		if (!lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent || skip > 0))
+		/*
+		 * The rest of a packet of which a part is gone has to follow: it fits, with nothing
+		 * before it.
+		 */
+		if (!lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent))
 			lost++;
 		skip = 0;
 	}

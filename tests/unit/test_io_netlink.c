@@ -293,6 +293,12 @@ static void ways_to_a_host(void **state)
 	assert_int_equal(r.index, w.wan.index);
 	assert_int_equal(lnl_netlink_default(w.nl, 4, w.wan.index, &r), -ESRCH);
 	assert_string_equal(lnl_netlink_cause(w.nl), "no default route (No such process)");
+	/* Of several hops the first. */
+	run("ip route add default metric 10 nexthop via 192.0.2.7 dev wan0"
+	    " nexthop via 192.0.2.8 dev wan0");
+	assert_int_equal(lnl_netlink_default(w.nl, 4, 0, &r), 0);
+	assert_int_equal(r.gateway.bytes[3], 7);
+	assert_int_equal(r.index, w.wan.index);
 	close_world(&w);
 }
 

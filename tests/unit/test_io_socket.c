@@ -243,6 +243,15 @@ static void tcp_connects(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* The lowest free descriptor: the same again when nothing was left open. */
+static int lowest_free(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
 static void tcp_refused(void **state)
 {
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
@@ -250,16 +259,20 @@ static void tcp_refused(void **state)
 	struct lnl_reason why;
 	struct outcome o = { 0 };
 	struct lnl_tcp t;
+	int lowest;
 
 	(void)state;
 	close(serve(SOCK_STREAM, "127.0.0.1", &at));
 	lnl_tcp_init(&t);
+	ev_run(loop, EVRUN_NOWAIT);
+	lowest = lowest_free();
 	assert_int_equal(lnl_tcp_connect(&t, loop, &at, &defaults, 10, done, &o, &why), 0);
 	ev_run(loop, 0);
 	assert_int_equal(o.times, 1);
 	assert_int_equal(o.fd, LNL_E_SYSTEM);
 	assert_non_null(strstr(o.why.text, "cannot connect to 127.0.0.1:"));
 	assert_non_null(strstr(o.why.text, "over TCP: Connection refused"));
+	assert_int_equal(lowest_free(), lowest);
 	ev_loop_destroy(loop);
 }
 
