@@ -181,6 +181,9 @@ printf '%-30s %s  %s\n' case exit line
 
 # ---- whom we trust ----
 
+# root without its right to read everything
+BLIND="setpriv --bounding-set -dac_override,-dac_read_search"
+
 PKI=$WORK/mixed
 mkdir "$PKI"
 cp "$WORK/other/ca.crt" "$WORK/pki/client.crt" "$WORK/pki/client.key" "$PKI"
@@ -194,6 +197,11 @@ client "CRL stale" 1 'the CRL of .* is out of date.*2021-01-01' 1201 "crl-verify
 client "CRL missing" 2 'ovpn:9: .crl-verify.: .*none.pem.*No such file' 1201 "crl-verify $WORK/none.pem"
 client "CRL is no CRL" 2 'ovpn:9: .crl-verify.: .*client.crt' 1201 "crl-verify $WORK/client.crt"
 client "CRL of another CA" 1 'no CRL of O=Lunel Test, CN=Test CA' 1201 "crl-verify $WORK/other/crl.pem"
+cp "$WORK/crl.pem" "$WORK/closed.pem"
+chown nobody "$WORK/closed.pem"
+chmod 600 "$WORK/closed.pem"
+RUN=$BLIND client "CRL not permitted" 2 "ovpn:9: 'crl-verify': .*closed.pem.*Permission denied" \
+	1201 "crl-verify $WORK/closed.pem"
 client "wrong name" 1 'server\.example.*other\.example|other\.example.*server\.example' 1201 \
 	"verify-x509-name other.example name"
 client "wrong name prefix" 1 'server\.example.*vpn-|vpn-.*server\.example' 1201 \
@@ -280,8 +288,7 @@ written "no remote" 2 "ovpn: there is no remote" "$(without remote)"
 cp "$WORK/client.key" "$WORK/closed.key"
 chown nobody "$WORK/closed.key"
 chmod 600 "$WORK/closed.key"
-RUN="setpriv --bounding-set -dac_override,-dac_read_search" \
-	written "key not permitted" 2 'ovpn:8: .key.: .*closed.key.*Permission denied' \
+RUN=$BLIND written "key not permitted" 2 'ovpn:8: .key.: .*closed.key.*Permission denied' \
 	"$(without key; echo "key $WORK/closed.key")"
 written "no such user" 1 "user.*nosuchuser" "$(cat "$WORK/base.ovpn"; echo user nosuchuser)"
 written "log cannot be written" 1 "log.*none/x.log" \
@@ -290,6 +297,13 @@ written "log cannot be written" 1 "log.*none/x.log" \
 # ---- the machine ----
 
 RUN="setpriv --bounding-set -net_admin" client "no right to TUN" 1 'tun.*CAP_NET_ADMIN' 1201
+chmod 755 "$WORK"
+NOBODY="setpriv --reuid 65534 --regid 65534 --clear-groups"
+if $NOBODY test -x "$LUNEL" -a -r "${LUNEL_SOURCE:-/}"; then
+	RUN=$NOBODY client "not root" 1 '/dev/net/tun: Permission denied|CAP_NET_ADMIN' 1201
+else
+	echo "not root                       -  (left out: nobody cannot reach $LUNEL)"
+fi
 client "device of another kind" 1 'device to-server.*kind' 1201 "dev to-server" "dev-type tun"
 printf '#!/bin/sh\nmount -t tmpfs none /dev/net && exec "$@"\n' >"$WORK/without-net"
 chmod 755 "$WORK/without-net"
@@ -299,7 +313,22 @@ CLIENT_NAME=first start_client client "$WORK/first.ovpn"
 wait_for "$WORK/first.log" "Initialization Sequence Completed" 10 "$CLIENT_PID" ||
 	fail "no first client"
 client "device busy" 1 'tun7: device busy' 1213 "dev tun7"
+# A list that vanishes while the client runs: the last one counts, and one line says so.
 stop "$CLIENT_PID" TERM 5 || fail "the first client did not end cleanly"
+cp "$WORK/crl.pem" "$WORK/passing.pem"
+profile "$WORK/pki" "192.0.2.1 1201 udp" "crl-verify $WORK/passing.pem" >"$WORK/passing.ovpn"
+CLIENT_NAME=passing start_client client "$WORK/passing.ovpn"
+CLIENT_NAME=passing wait_up 10
+rm "$WORK/passing.pem"
+kill -s USR1 "$CLIENT_PID"
+twice() { [ "$(grep -c "Initialization Sequence Completed" "$WORK/passing.log")" -eq 2 ]; }
+wait_until 10 twice || fail "no second connection without the CRL's file"
+grep -E 'WARNING|ERROR' "$WORK/passing.log" >"$WORK/warnings.txt"
+[ "$(wc -l <"$WORK/warnings.txt")" -eq 1 ] || fail "not one warning: $(cat "$WORK/warnings.txt")"
+printf '%-30s -  %s\n' "CRL gone at a reconnect" "$(sed "s|.*WARNING: ||; s|$WORK/||" "$WORK/warnings.txt")"
+grep -q "Cannot read the revocation list $WORK/passing.pem: ..*" "$WORK/warnings.txt" ||
+	fail "the warning names no cause"
+stop "$CLIENT_PID" TERM 5 || fail "the client without its CRL did not end cleanly"
 
 # ---- the way ----
 
