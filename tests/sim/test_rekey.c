@@ -132,6 +132,24 @@ static void test_eager_server(void **state)
 	world_delete(w);
 }
 
+/* One that renews in haste forgets the key before the last with its next wish. */
+static void test_hasty_server(void **state)
+{
+	(void)state;
+	for (unsigned seconds = 4; seconds <= 40; seconds *= 2) {
+		struct sim_world *w = world_new(50 + seconds, SIM_WRAP_CRYPT, false);
+
+		w->server_conf.session.reneg_interval = seconds * LNL_SECOND;
+		w->server_conf.swap_after = seconds * LNL_SECOND / 2;
+		assert_int_equal(sim_world_start(w), 0);
+		assert_true(sim_world_connect(w, 30 * LNL_SECOND));
+		sim_world_traffic(w, 200 * seconds, 50 * LNL_MSEC);
+		assert_in_range(w->keys_installed, 9, 12);
+		assert_true(sim_world_all_arrived(w));
+		world_delete(w);
+	}
+}
+
 /* ---- limits ---- */
 
 /* D2: near the end of the ids a new key is asked for, and no id is sent twice or wrapped. */
@@ -281,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_once_at_a_time),
 		cmocka_unit_test(test_key_lifetime),
 		cmocka_unit_test(test_eager_server),
+		cmocka_unit_test(test_hasty_server),
 		cmocka_unit_test(test_last_packet_ids),
 		cmocka_unit_test(test_packet_limit),
 		cmocka_unit_test(test_limit_while_a_key_waits),
