@@ -364,7 +364,7 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 
 void lnl_conf_refresh_crl(struct lnl_tunnel_conf *c, struct lnl_engine *e)
 {
-	struct lnl_why why = {""};
+	struct lnl_why why = { "" };
 	char *text = NULL;
 	size_t len = 0;
 	int rc;
@@ -373,7 +373,7 @@ void lnl_conf_refresh_crl(struct lnl_tunnel_conf *c, struct lnl_engine *e)
 		return;
 	rc = lnl_process_read(e->process, c->o.crl_file, &text, &len);
 	if (rc == 0)
-		rc = lnl_tls_conf_set_crl(c->tls, (struct lnl_blob){text, len}, &why);
+		rc = lnl_tls_conf_set_crl(c->tls, (struct lnl_blob){ text, len }, &why);
 	/* The one before still counts, until it is out of date. */
 	if (rc < 0)
 		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.unreadable", LNL_F("file", c->o.crl_file),
