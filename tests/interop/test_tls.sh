@@ -52,7 +52,7 @@ for cipher in AES-256-CBC AES-256-GCM; do
 	SERVER_PID=$STARTED
 	server_says 'UDPv4 link remote'
 	profile "$WORK/pki" "192.0.2.1 1194 udp" "ifconfig 10.8.0.2 10.8.0.1" "cipher $cipher" \
-		"data-ciphers-fallback $cipher" "auth SHA256" "key-direction 1" \
+		"data-ciphers-fallback $cipher" "auth SHA256" "key-direction 1" "explicit-exit-notify 1" \
 		"$(inline tls-auth "$WORK/pki/ta.key")" | sed 's/^client$/tls-client/' >"$WORK/a.ovpn"
 	start_client client "$WORK/a.ovpn"
 	wait_up 15
@@ -60,5 +60,8 @@ for cipher in AES-256-CBC AES-256-GCM; do
 	# Such a peer has its keys only some time after the handshake.
 	server_says 'Initialization Sequence Completed'
 	tunnel_works
-	done_with
+	end_client
+	server_says 'SIGUSR1\[soft,remote-exit\]' 3
+	stop "$SERVER_PID" TERM 5
+	ns_kill server
 done
