@@ -8,7 +8,7 @@ M.usage = [[
 usage: lunel FILE [--OPTION ...]            run a profile (.ovpn, .conf)
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
-       lunel check FILE ...                 say what is wrong with it, and do nothing
+       lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
        lunel version [--features]           what this build is and can do
        lunel help                           this text
 ]]
@@ -80,12 +80,12 @@ function M.parse(args, exists)
     return what
   end
   local from = COMMANDS[command] and 2 or 1
+  if from == 1 and not first:find("[./]") and not first:find("^%-") and not exists(first) then
+    return nil, ("there is no command and no file '%s'%s"):format(first,
+      suggest.hint(first, NAMES))
+  end
   local what, err = target(args, from)
   if not what then return nil, err end
-  if from == 1 and what.file and not what.file:find("[./]") and not exists(what.file) then
-    return nil, ("there is no command and no file '%s'%s"):format(what.file,
-      suggest.hint(what.file, NAMES))
-  end
   what.command = from == 2 and "check" or "run"
   return what
 end

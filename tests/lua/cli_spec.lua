@@ -51,6 +51,7 @@ describe("the command line", function()
       { "", "a file is missing" },
       { "check", "a file is missing" },
       { "chekc", "no command and no file 'chekc'; did you mean 'check'?" },
+      { "chek x.ovpn", "no command and no file 'chek'; did you mean 'check'?" },
       { "frobnicate", "no command and no file 'frobnicate'" },
       { "-x", "unknown option '-x'; options begin with --" },
       { "office.ovpn verb 4", "'verb' after the file: options begin with --" },
