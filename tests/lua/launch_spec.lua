@@ -153,7 +153,8 @@ vpn.client {
     local path = write("loop.lua", "while true do pcall(function() while true do end end) end\n")
     local status, _, err = run(lunel .. " " .. path)
     assert.equal(2, status)
-    assert.truthy(err:find("loop.lua:1: the script's main chunk ran for more than its 5000 ms", 1, true), err)
+    assert.truthy(err:find("loop.lua:1: the script's main chunk ran for more than its 5000 ms", 1,
+      true), err)
   end)
 
   it("runs under a stock luajit, and from a foreign program", function()
