@@ -489,6 +489,31 @@ done_with() {
 	rm -f "$WORK"/*.log
 }
 
+# parallel CASE...: shell functions that begin a case and start a client, each in a process of its
+# own; at the end of each a client that is still there is asked to go. Namespaces have to be made
+# before.
+parallel() {
+	parallel_jobs=
+	parallel_bad=
+	for job in "$@"; do
+		(
+			$job
+			client_ended || end_client
+		) >"$WORK/$job.txt" 2>&1 &
+		parallel_jobs="$parallel_jobs $!:$job"
+	done
+	for job in $parallel_jobs; do
+		if wait "${job%%:*}"; then
+			printf '%-16s ok\n' "${job#*:}"
+		else
+			parallel_bad="$parallel_bad ${job#*:}"
+			printf '%-16s %s\n' "${job#*:}" "$(tail -n 1 "$WORK/${job#*:}.txt")"
+			cat "$WORK/${job#*:}.txt"
+		fi
+	done
+	[ -z "$parallel_bad" ] || fail "$parallel_bad"
+}
+
 # ---- through the tunnel ----
 
 # ping_ok NS ADDRESS [ARGUMENT...]: three answers to three pings.

@@ -87,25 +87,8 @@ ping_exit() {
 	client_fails 'ping_exit' 0
 }
 
-JOBS=
 for number in 1 2 3 4 5 6; do
 	ns_make "c$number"
 	ns_link server "198.51.100.$((number * 4 + 1))/30" "c$number" "198.51.100.$((number * 4 + 2))/30"
 done
-for job in udp_restart udp_gone tcp_restart notify goodbye ping_exit; do
-	(
-		$job
-		client_ended || end_client
-	) >"$WORK/$job.log" 2>&1 &
-	JOBS="$JOBS $!:$job"
-done
-bad=
-for job in $JOBS; do
-	verdict=ok
-	wait "${job%%:*}" || {
-		verdict=$(grep FAILED "$WORK/${job#*:}.log" | tail -n 1)
-		bad="$bad ${job#*:}"
-	}
-	printf '%-12s %s\n' "${job#*:}" "${verdict:-FAILED}"
-done
-[ -z "$bad" ] || fail "$bad"
+parallel udp_restart udp_gone tcp_restart notify goodbye ping_exit
