@@ -42,3 +42,4 @@ endif()
 
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/lunel
 	FILES_MATCHING PATTERN "*.lua")
+install(FILES scripts/lunel.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
