@@ -405,10 +405,14 @@ end_client() {
 	client_gone
 }
 
+client_left_nothing() {
+	net_state "$client_ns" >"$WORK/after"
+	cmp -s "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after"
+}
+
 # client_gone: of a client that has ended nothing is left.
 client_gone() {
-	net_state "$client_ns" >"$WORK/after"
-	cmp -s "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after" || {
+	client_left_nothing || {
 		diff -u "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after"
 		fail "the client left something behind"
 	}
