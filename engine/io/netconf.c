@@ -320,9 +320,10 @@ static int carry_out(struct lnl_netconf *nc, struct lnl_change *c, struct lnl_re
 	char what[400];
 	int rc;
 
-	/* Taken out, it is not to be seen; anything else may have been undone by others. */
-	if (done_before && c->kind == LNL_CHANGE_ABSENT)
-		return 0;
+	/*
+	 * Done before, it may have been undone by others: a route that was flushed, a DHCP
+	 * client's.
+	 */
 	rc = make(nc, c);
 	if (rc >= 0)
 		return rc == 1 && !done_before ? lnl_changes_add(&nc->journal, c) : 0;

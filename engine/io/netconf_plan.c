@@ -311,22 +311,13 @@ static void plan_redirect(struct plan *p)
 
 /* ---- routes by name ---- */
 
-static bool in_tunnel(const struct lnl_net *net, const struct lnl_ip *ip)
-{
-	return lnl_prefix_has(&net->addr4, ip) || lnl_prefix_has(&net->addr6, ip) ||
-	       (net->peer4.family != 0 && lnl_ip_equal(&net->peer4, ip));
-}
-
 static void plan_via_address(struct plan *p, const struct lnl_prefix *dst,
 			     const struct lnl_ip *gateway, uint32_t metric)
 {
 	struct lnl_nl_route r = { .dst = *dst, .gateway = *gateway, .metric = metric };
 	struct lnl_nl_route outer;
 
-	if (in_tunnel(&p->nc->net, gateway))
-		r.index = p->nc->index;
-	else if (gateway->family == 6 && gateway->bytes[0] == 0xfe &&
-		 outer_default(p->nc, 6, &outer))
+	if (gateway->family == 6 && gateway->bytes[0] == 0xfe && outer_default(p->nc, 6, &outer))
 		r.index = outer.index; /* a link-local gateway is none without its link */
 	add_route(p, &r, false);
 }

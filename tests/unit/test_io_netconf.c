@@ -452,6 +452,13 @@ static void ipv6_is_blocked(void **state)
 	assert_way("2a00::1", "No route to host");
 	assert_way("2001:db8::1", "dev wan0");
 	close_world(&w);
+	/* What is unreachable already is nobody's. */
+	need_world(&w);
+	run("ip -6 route add unreachable 3000::/4");
+	capture(EVERYTHING, w.before, sizeof(w.before));
+	apply_well(&w, &net, "203.0.113.1");
+	assert_way("2a00::1", "No route to host");
+	close_world(&w);
 }
 
 static void without_an_ipv6_address_its_routes_are_left_out(void **state)
@@ -670,6 +677,10 @@ static void remotes_are_protected(void **state)
 	assert_int_equal(lnl_netconf_protect(w.nc, &six, &why), 0);
 	assert_way("203.0.113.51", "via 192.0.2.1 dev wan0");
 	assert_way("192.0.2.77", "dev wan0");
+	/* Also one whose address is within the tunnel's own network. */
+	a = addr("10.8.0.50");
+	assert_int_equal(lnl_netconf_protect(w.nc, &a, &why), 0);
+	assert_way("10.8.0.50", "via 192.0.2.1 dev wan0");
 	assert_way("2001:db8:6::1", "via 2001:db8::1 dev wan0");
 	assert_false(shows("ip -6 route show", "2001:db8:6::1"));
 	/* The gateway of the moment: the machine has moved to another one. */
@@ -703,10 +714,18 @@ static void remotes_are_protected_without_def1(void **state)
 	(void)state;
 	need_world(&w);
 	base_net(&net);
+	/* Another default route, that counts less than the one that is taken out. */
+	run("ip route add default via 192.0.2.9 dev wan0 metric 200");
+	capture(EVERYTHING, w.before, sizeof(w.before));
 	net.redirect = LNL_REDIRECT_IPV4;
 	apply_well(&w, &net, "203.0.113.1");
 	assert_int_equal(lnl_netconf_protect(w.nc, &a, &why), 0);
 	assert_way("203.0.113.50", "via 192.0.2.1 dev wan0");
+	/* A DHCP client puts it back: the next time it is taken out again. */
+	run("ip route add default via 192.0.2.1 dev wan0 proto dhcp src 192.0.2.2 metric 100");
+	apply_well(&w, &net, "203.0.113.1");
+	assert_false(shows("ip route show", "default via 192.0.2.1"));
+	assert_way("9.9.9.9", "dev tun0");
 	close_world(&w);
 }
 
