@@ -4,6 +4,8 @@
 
 #include "control/client_state.h"
 
+#define PACKET_ID 4 /* bytes of the id that CBC encrypts */
+
 /* Until the server says otherwise, a pulling client gives up after so long without a packet (OpenVPN init.c). */
 #define PRE_PULL_PING_RESTART 120
 
@@ -175,6 +177,14 @@ static void start_pulled(struct lnl_client *c)
 		take_option(c, conf->options[i], LNL_FROM_PROFILE);
 }
 
+/* What CBC encrypts in front of a packet. */
+static unsigned padded_len(enum lnl_cipher cipher, enum lnl_framing framing)
+{
+	bool marked = framing == LNL_FRAMING_LZO || framing == LNL_FRAMING_STUB;
+
+	return lnl_cipher_is_aead(cipher) ? 0 : PACKET_ID + (marked ? 1 : 0);
+}
+
 static void fill_peer(struct lnl_client *c, struct lnl_peer_conf *p)
 {
 	const struct lnl_client_conf *conf = c->conf;
@@ -193,7 +203,8 @@ static void fill_peer(struct lnl_client *c, struct lnl_peer_conf *p)
 	p->tap = conf->tap;
 	p->mss = (uint16_t)lnl_mss_for(mssfix, follows ? u->tun_mtu == 1500 : conf->mssfix_mtu,
 				       follows ? u->tun_mtu != 1500 : conf->mssfix_fixed,
-				       conf->session.tcp, conf->ipv6_transport, overhead);
+				       conf->session.tcp, conf->ipv6_transport, overhead,
+				       padded_len(c->cipher, u->framing));
 	p->ping_interval = seconds(u->ping);
 	p->ping_timeout = u->ping_exit > 0 ? seconds(u->ping_exit) : seconds(u->ping_restart);
 	p->ping_timer_rem = u->ping_timer_rem;

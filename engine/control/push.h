@@ -121,10 +121,11 @@ enum lnl_filter_action lnl_pull_filter_match(const struct lnl_pull_filter *filte
 /*
  * The MSS for IPv4 TCP inside the tunnel that |mssfix| asks for; 0: none. |mssfix| bytes are a
  * packet with our |overhead| (and the length in front of it, with |tcp|) and, |with_mtu|, with the
- * IP header (|outer_ipv6|) and UDP or TCP header around it; or, |fixed|, the inner packet. Source:
- * OpenVPN mss.c, man page `mssfix`.
+ * IP header (|outer_ipv6|) and UDP or TCP header around it; or, |fixed|, the inner packet. With CBC
+ * the |overhead| counts a whole block of padding; |padded| bytes are encrypted in front of the
+ * packet (AEAD: 0, no padding). Source: OpenVPN mss.c, man page `mssfix`.
  */
 unsigned lnl_mss_for(int mssfix, bool with_mtu, bool fixed, bool tcp, bool outer_ipv6,
-		     unsigned overhead);
+		     unsigned overhead, unsigned padded);
 
 #endif

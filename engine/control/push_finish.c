@@ -147,18 +147,23 @@ int lnl_pulled_finish(struct lnl_pulled *p, struct lnl_why *why)
 }
 
 unsigned lnl_mss_for(int mssfix, bool with_mtu, bool fixed, bool tcp, bool outer_ipv6,
-		     unsigned overhead)
+		     unsigned overhead, unsigned padded)
 {
-	unsigned around = IPV4_LEN + TCP_LEN; /* of the inner packet */
+	unsigned around = 0, packet;
 
 	if (mssfix <= 0)
 		return 0;
 	if (!fixed) {
-		around += overhead + (tcp ? 2 : 0);
+		around = overhead + (tcp ? 2 : 0);
 		if (with_mtu)
 			around += (outer_ipv6 ? IPV6_LEN : IPV4_LEN) + (tcp ? TCP_LEN : UDP_LEN);
 	}
-	if ((unsigned)mssfix < around + MSS_MIN)
+	if ((unsigned)mssfix < around + IPV4_LEN + TCP_LEN + MSS_MIN)
 		return MSS_MIN;
-	return (unsigned)mssfix - around;
+	packet = (unsigned)mssfix - around;
+	/* What fits into whole blocks with one byte of padding at least. */
+	if (padded && !fixed)
+		packet = (packet + padded) / LNL_BLOCK_LEN * LNL_BLOCK_LEN + LNL_BLOCK_LEN - 1 -
+			 padded;
+	return packet - IPV4_LEN - TCP_LEN;
 }

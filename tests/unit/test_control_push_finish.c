@@ -224,28 +224,35 @@ static void mss(void **state)
 	static const struct {
 		int mssfix;
 		bool mtu, fixed, tcp, ipv6;
-		unsigned overhead, mss;
+		unsigned overhead, mss, padded;
 	} rows[] = {
-		{ 0, true, false, false, false, 24, 0 },
-		{ -1, true, false, false, false, 24, 0 },
-		{ 1492, true, false, false, false, 24, 1400 },
-		{ 1492, true, false, false, true, 24, 1380 },
-		{ 1492, true, false, true, false, 24, 1386 },
-		{ 1492, true, false, true, true, 24, 1366 },
-		{ 1450, false, false, false, false, 24, 1386 },
-		{ 1450, false, false, false, true, 24, 1386 },
-		{ 1450, false, false, true, false, 24, 1384 },
-		{ 1400, false, true, false, false, 24, 1360 },
-		{ 1400, true, true, true, true, 24, 1360 },
-		{ 65535, false, true, false, false, 0, 65495 },
-		{ 100, true, false, false, false, 24, 88 },
-		{ 1, false, true, false, false, 0, 88 },
+		{ 0, true, false, false, false, 24, 0, 0 },
+		{ -1, true, false, false, false, 24, 0, 0 },
+		{ 1492, true, false, false, false, 24, 1400, 0 },
+		{ 1492, true, false, false, true, 24, 1380, 0 },
+		{ 1492, true, false, true, false, 24, 1386, 0 },
+		{ 1492, true, false, true, true, 24, 1366, 0 },
+		{ 1450, false, false, false, false, 24, 1386, 0 },
+		{ 1450, false, false, false, true, 24, 1386, 0 },
+		{ 1450, false, false, true, false, 24, 1384, 0 },
+		{ 1400, false, true, false, false, 24, 1360, 0 },
+		{ 1400, true, true, true, true, 24, 1360, 0 },
+		{ 65535, false, true, false, false, 0, 65495, 0 },
+		{ 100, true, false, false, false, 24, 88, 0 },
+		{ 1, false, true, false, false, 0, 88, 0 },
+		/* AES-CBC with SHA256: 4 + 32 + 16 + 4 + 16; as OpenVPN 2.6 as a client came to */
+		{ 1492, true, false, false, false, 72, 1363, 4 },
+		{ 1300, false, false, false, false, 72, 1203, 4 },
+		{ 1300, false, false, false, false, 73, 1202, 5 },
+		{ 1300, false, true, false, false, 72, 1260, 4 },
+		{ 100, true, false, false, false, 72, 88, 4 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++)
 		assert_int_equal(lnl_mss_for(rows[i].mssfix, rows[i].mtu, rows[i].fixed,
-					     rows[i].tcp, rows[i].ipv6, rows[i].overhead),
+					     rows[i].tcp, rows[i].ipv6, rows[i].overhead,
+					     rows[i].padded),
 				 rows[i].mss);
 }
 
