@@ -69,6 +69,14 @@ static const char *what(const char *name)
 	return strcmp(name, "load") == 0 ? "the script's main chunk" : name;
 }
 
+/* What functions had there when they returned: gsub, for one, works on the stack. */
+static __attribute__((noinline)) void scrub_stack(void)
+{
+	char area[128 * 1024];
+
+	explicit_bzero(area, sizeof(area));
+}
+
 static int vm_call(lua_State *L)
 {
 	struct lnl_vm *vm = check_vm(L, 1);
@@ -80,6 +88,7 @@ static int vm_call(lua_State *L)
 	for (int i = 3; i <= top && fits; i++)
 		fits = lnl_plain_put(&c.in, L, i);
 	rc = fits ? lnl_call(vm, what(c.name), LNL_SLICE_LOAD, cross, &c, &fault) : -1;
+	scrub_stack();
 	lnl_plain_clear(&c.in);
 	if (rc) {
 		lnl_plain_clear(&c.out);
@@ -183,6 +192,16 @@ static void add_signals(lua_State *L, struct lnl_engine *e)
 	}
 }
 
+/* In the helper: the configuration with its keys and passwords is not the helper's business. */
+static void wipe_helper(void *ctx)
+{
+	struct lnl_host *h = ctx;
+
+	lnl_vm_free(h->vm);
+	scrub_stack();
+}
+
+/* In the helper, which is forked here, the VM that is attached already ends. */
 static int host_start(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
@@ -199,6 +218,8 @@ static int host_start(lua_State *L)
 	o.group = luaL_optstring(L, -1, NULL);
 	lua_getfield(L, 2, "stay_root");
 	o.stay_root = lua_toboolean(L, -1);
+	o.wipe = wipe_helper;
+	o.wipe_ctx = h;
 	rc = lnl_engine_new(&h->engine, &o, &why);
 	if (rc == 0) {
 		add_signals(L, h->engine);

@@ -2,6 +2,7 @@
 #include "bindings/ops.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bindings/call.h"
@@ -411,6 +412,27 @@ static void push_asks(lua_State *L)
 	lua_setfield(L, -2, "asks");
 }
 
+/* allow_read(path): it may be read after root's powers are gone, by read_again */
+static int op_allow_read(lua_State *L)
+{
+	return answer(L, lnl_engine_allow(engine_of(L), luaL_checkstring(L, 1)));
+}
+
+/* read_again(path): the text, or nil and why not */
+static int op_read_again(lua_State *L)
+{
+	char *text;
+	size_t len;
+	int rc = lnl_engine_read(engine_of(L), luaL_checkstring(L, 1), &text, &len);
+
+	if (rc < 0)
+		return answer(L, rc);
+	lua_pushlstring(L, text, len);
+	explicit_bzero(text, len);
+	free(text);
+	return 1;
+}
+
 int lnl_ops_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -441,6 +463,8 @@ int lnl_ops_open(lua_State *L)
 		{ "tunnel_state", op_tunnel_state },
 		{ "tunnel_text", op_tunnel_text },
 		{ "tunnel_chain", op_tunnel_chain },
+		{ "allow_read", op_allow_read },
+		{ "read_again", op_read_again },
 		{ "secret", lnl_secret_new },
 		{ "prompt", lnl_system_prompt },
 		{ "read_file", lnl_system_read_file },

@@ -88,7 +88,7 @@ static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struc
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "cryptography: %s", lnl_error_text(rc));
 	/* The helper is forked while there is neither a thread nor a key. */
-	rc = lnl_process_new(&e->process, e->loop, why);
+	rc = lnl_process_new(&e->process, e->loop, o->wipe, o->wipe_ctx, why);
 	if (rc == 0 && !o->stay_root)
 		rc = lnl_privilege_drop(o->user, o->group, why);
 	lnl_privilege_hide();
@@ -206,7 +206,7 @@ bool lnl_engine_next(struct lnl_engine *e, struct lnl_event *ev)
 	return true;
 }
 
-/* ---- signals and clocks ---- */
+/* ---- signals, files and clocks ---- */
 
 static void signalled(struct ev_loop *loop, ev_signal *w, int revents)
 {
@@ -235,6 +235,16 @@ int lnl_engine_signal(struct lnl_engine *e, int signo)
 	ev_signal_start(e->loop, w);
 	e->signals[signo] = w;
 	return 0;
+}
+
+int lnl_engine_allow(struct lnl_engine *e, const char *path)
+{
+	return lnl_process_allow(e->process, path);
+}
+
+int lnl_engine_read(struct lnl_engine *e, const char *path, char **out, size_t *len)
+{
+	return lnl_process_read(e->process, path, out, len);
 }
 
 double lnl_engine_now(const struct lnl_engine *e)

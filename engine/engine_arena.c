@@ -41,13 +41,15 @@ char *lnl_arena_str(struct lnl_arena *a, const char *s)
 
 char *lnl_arena_print(struct lnl_arena *a, const char *format, ...)
 {
-	char text[1024];
+	char text[1024], *out;
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	return lnl_arena_str(a, text);
+	out = lnl_arena_str(a, text);
+	lnl_secret_wipe(text, sizeof(text)); /* it may be a password with its challenge */
+	return out;
 }
 
 void lnl_arena_free(struct lnl_arena *a)

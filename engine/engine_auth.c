@@ -193,6 +193,9 @@ void lnl_auth_token(struct lnl_tunnel *t, const char *token, const char *user)
 void lnl_auth_ended(struct lnl_tunnel *t, enum lnl_cause cause, const struct lnl_client_end *end)
 {
 	forget(&t->response); /* good for one attempt */
+	/* Once it has been sent, `auth-nocache` asks for it anew. */
+	if (t->conf.o.auth_nocache && t->end.phase >= LNL_PHASE_AUTH)
+		forget(&t->password);
 	t->challenge_open = false;
 	if (end && end->drop_token)
 		forget(&t->token);

@@ -332,6 +332,20 @@ static void fill_client(struct lnl_tunnel_conf *c)
 	k->reneg_packets = (uint64_t)o->reneg_pkts;
 }
 
+/* Keys were read out of these, and the pass phrase has done its work. */
+static void wipe_sources(struct lnl_tunnel_options *o)
+{
+	const struct lnl_bytes all[] = { o->key, o->pkcs12, o->tls_auth, o->tls_crypt,
+					 o->tls_crypt_v2 };
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i].data)
+			lnl_secret_wipe((void *)(uintptr_t)all[i].data, all[i].len);
+	if (o->key_password)
+		lnl_secret_wipe((void *)(uintptr_t)o->key_password, strlen(o->key_password));
+}
+
 int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 			 const struct lnl_tunnel_options *o, struct lnl_reason *why)
 {
@@ -359,6 +373,7 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 	}
 	fill_session(c, e);
 	fill_client(c);
+	wipe_sources(&c->o);
 	return 0;
 }
 

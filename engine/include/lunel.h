@@ -181,6 +181,9 @@ struct lnl_engine_options {
 	const char *user,
 		*group; /* to become at once; NULL: root stays root, with CAP_NET_ADMIN alone */
 	bool stay_root; /* keep all of root's powers (a host that is not made for less) */
+	/* Called in the helper as it begins, to wipe secrets that the host holds; may be NULL. */
+	void (*wipe)(void *ctx);
+	void *wipe_ctx;
 };
 
 /*
@@ -426,6 +429,16 @@ void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket);
 
 /* Delivers |signo| as LNL_EVENT_SIGNAL from now on. LNL_E_SYSTEM. */
 int lnl_engine_signal(struct lnl_engine *e, int signo);
+/*
+ * Before the first turn: the file |path| may be read later though this process may not read it any
+ * more. LNL_E_STATE after that turn, LNL_E_LIMIT, LNL_E_SYSTEM.
+ */
+int lnl_engine_allow(struct lnl_engine *e, const char *path);
+/*
+ * Reads such a file whole, or one that may be read anyway: |*out| is from malloc, with a NUL behind
+ * its |*len| bytes. LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT, LNL_E_NOMEM, LNL_E_SYSTEM.
+ */
+int lnl_engine_read(struct lnl_engine *e, const char *path, char **out, size_t *len);
 /* Seconds, monotonic; and since 1970. */
 double lnl_engine_now(const struct lnl_engine *e);
 double lnl_engine_wallclock(const struct lnl_engine *e);

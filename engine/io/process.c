@@ -138,7 +138,8 @@ static void widen(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_reason *why)
+int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)(void *ctx),
+		    void *ctx, struct lnl_reason *why)
 {
 	struct lnl_process *p = calloc(1, sizeof(*p));
 	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 };
@@ -158,8 +159,11 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_r
 		widen(a[1]);
 		p->pid = fork();
 	}
-	if (p->pid == 0)
+	if (p->pid == 0) {
+		if (wipe)
+			wipe(ctx);
 		become_helper(a[1], b[1]);
+	}
 	close(a[1]);
 	close(b[1]);
 	p->exec_fd = a[0];

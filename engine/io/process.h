@@ -30,8 +30,13 @@ struct lnl_exit {
 
 typedef void lnl_exited(void *ctx, const struct lnl_exit *x);
 
-/* Forks the helper; answers come on |loop|. LNL_E_NOMEM, LNL_E_SYSTEM. */
-int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, struct lnl_reason *why);
+/*
+ * Forks the helper; answers come on |loop|. |wipe| (may be NULL) is called with |ctx| in the helper
+ * before it does anything: its copy of the caller's memory need not keep the caller's secrets.
+ * LNL_E_NOMEM, LNL_E_SYSTEM.
+ */
+int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)(void *ctx),
+		    void *ctx, struct lnl_reason *why);
 /* Ends the helper, which kills what it runs; no callback follows. |p| may be NULL. */
 void lnl_process_free(struct lnl_process *p);
 

@@ -3,6 +3,7 @@
 -- or of systemd's password agents where there is none. Asking on the terminal blocks the control
 -- thread (no other tunnel of this process can be negotiated meanwhile); packets flow on.
 local core = require "lunel.core"
+local schema_engine = require "lunel.schema_engine"
 
 local M = {}
 
@@ -49,8 +50,30 @@ local function pair(t, user, may_wait)
   return { username = user, password = password }
 end
 
+-- With `auth-nocache`: what was given before the start serves once, then the file is read again.
+local function not_cached(t)
+  local login = t.login
+  if not login then return nil end
+  local given = login.given
+  if given then
+    login.given = nil
+    return given
+  end
+  if not login.file then return nil end
+  local text, err = core.read_again(login.file)
+  if not text then
+    return nil, ("auth-nocache: cannot read '%s' again: %s"):format(login.file, err)
+  end
+  local user, password = schema_engine.first_lines(text)
+  return { username = user, password = password or "" }
+end
+
 --- The default of the hook `credentials`.
 function M.ask(t, ctx)
+  if ctx.why ~= "failed" then
+    local given, err = not_cached(t)
+    if given or err then return given, err end
+  end
   if ctx.why == "failed" then core.log("warn", "auth", "refused", { user = ctx.username }) end
   -- After a refusal the name may be what was wrong.
   return pair(t, ctx.why ~= "failed" and ctx.username or nil, true)
@@ -66,14 +89,26 @@ function M.passphrase(t)
   return ask("Pass phrase of the private key for " .. t.name, false, false)
 end
 
+-- Of `auth-nocache` the engine shall not keep what it can ask for again.
+local function keep_back(t, file)
+  local o = t.options
+  if not o.auth_nocache then return end
+  t.login = { file = file, given = { username = o.username, password = o.password } }
+  o.username, o.password = nil, nil
+end
+
 --- Asks for what t.options lacks while the terminal is there for sure: before the process goes to
 -- the background. true, or nil and why not.
 function M.prepare(t)
   local o = t.options
-  if not o.auth_user_pass or o.password or t.on.credentials or o.auth_token then return true end
+  if not o.auth_user_pass or t.on.credentials then return true end
+  local file = t.conf.auth_user_pass and t.conf.auth_user_pass.file
+  if file and o.password then keep_back(t, file) end
+  if o.password or t.login or o.auth_token then return true end
   local given, why = pair(t, o.username, false)
   if given then
     o.username, o.password = given.username, given.password
+    keep_back(t)
     return true
   end
   if why == "interrupted" then return nil, "auth-user-pass: interrupted" end

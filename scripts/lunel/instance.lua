@@ -220,6 +220,7 @@ local function open_one(t)
     t.options.key_password = text
   end
   if not handle then return nil, with_place(t, err) end
+  if t.login and t.login.file then core.allow_read(t.login.file) end
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1

@@ -179,9 +179,9 @@ function Run:loop()
 end
 
 local function start(run, plan)
+  run.host:attach(run.vm) -- so that the helper, which is forked now, forgets what is in it
   local ok, err = run.host:start(engine_options(plan))
   if not ok then return nil, { err }, FAILED end
-  run.host:attach(run.vm)
   local build = core.build()
   run:note("info", "start", build, "version", "wolfssl", "luajit")
   for _, note in ipairs(plan.notes) do

@@ -46,7 +46,8 @@ function reading:content(path, value)
   return text
 end
 
-local function first_lines(text)
+--- The first two lines of a file: user name and password.
+function M.first_lines(text)
   text = text:gsub("^\239\187\191", "")
   local lines = lexer.lines(text)
   return lines[1], lines[2]
@@ -71,7 +72,7 @@ local function read_tls(out, tls, files)
   out.key_password = tls.password
   if type(tls.askpass) == "string" then
     local text = files:content("tls.askpass", tls.askpass)
-    out.key_password = text and first_lines(text)
+    out.key_password = text and M.first_lines(text)
   end
 end
 
@@ -104,7 +105,7 @@ local function credentials(out, conf, files)
   if creds.file then
     local text = files:content("auth_user_pass.file", creds.file)
     if text then
-      out.username, out.password = first_lines(text)
+      out.username, out.password = M.first_lines(text)
       if not out.username or out.username == "" then
         files:fail("auth_user_pass.file", ("'%s' has no user name in its first line")
           :format(creds.file))

@@ -7,7 +7,8 @@ describe("credentials", function()
   before_each(function()
     core = stub.new()
     credentials = stub.load(core, "lunel.credentials")
-    tunnel = { name = "office", on = {}, options = { auth_user_pass = true } }
+    tunnel = { name = "office", on = {}, options = { auth_user_pass = true },
+               conf = { auth_user_pass = {} } }
   end)
 
   it("are not asked for where they are there", function()
@@ -31,6 +32,36 @@ describe("credentials", function()
     assert.same({ { "prompt", "User name for office: ", true },
                   { "prompt", "Password of joe for office: ", false } },
                 stub.calls(core, "prompt"))
+  end)
+
+  it("are kept back from the engine with auth-nocache", function()
+    tunnel.options.auth_nocache = true
+    core.answers = { "joe", "secret" }
+    assert.is_true(credentials.prepare(tunnel))
+    assert.is_nil(tunnel.options.password)
+    assert.same({ username = "joe", password = "secret" },
+                credentials.ask(tunnel, { why = "first" }))
+    assert.is_nil(tunnel.login.given)
+    core.answers = { "again" } -- the second time they are asked for
+    assert.equal("again", credentials.ask(tunnel, { why = "first", username = "joe" }).password)
+  end)
+
+  it("are read again from their file with auth-nocache", function()
+    tunnel.options = { auth_user_pass = true, auth_nocache = true, username = "joe",
+                       password = "secret" }
+    tunnel.conf.auth_user_pass.file = "login.txt"
+    assert.is_true(credentials.prepare(tunnel))
+    assert.is_nil(tunnel.options.password)
+    assert.equal("secret", credentials.ask(tunnel, { why = "first" }).password)
+    core.files["login.txt"] = "ann\nchanged\n"
+    assert.same({ username = "ann", password = "changed" },
+                credentials.ask(tunnel, { why = "expired" }))
+    core.files["login.txt"] = nil
+    local c, err = credentials.ask(tunnel, { why = "expired" })
+    assert.is_nil(c)
+    assert.equal("auth-nocache: cannot read 'login.txt' again: No such file or directory", err)
+    core.answers = { "joe", "typed" } -- what the server refused is not given again
+    assert.equal("typed", credentials.ask(tunnel, { why = "failed" }).password)
   end)
 
   it("are asked for by half when the file has the name alone", function()

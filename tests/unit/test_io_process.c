@@ -27,7 +27,7 @@ static int set_up(void **state)
 
 	(void)state;
 	loop = ev_loop_new(EVFLAG_AUTO);
-	return loop != NULL ? lnl_process_new(&process, loop, &why) : -1;
+	return loop != NULL ? lnl_process_new(&process, loop, NULL, NULL, &why) : -1;
 }
 
 static int tear_down(void **state)
@@ -320,7 +320,7 @@ static void the_helper_holds_nothing_of_the_engine(void **state)
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	high = fcntl(fds[1], F_DUPFD, 900);
-	assert_int_equal(lnl_process_new(&p, l, &why), 0);
+	assert_int_equal(lnl_process_new(&p, l, NULL, NULL, &why), 0);
 	close(fds[1]);
 	close(high);
 	assert_int_equal(read(fds[0], &byte, 1), 0);
@@ -339,7 +339,7 @@ static void the_end_takes_all_along(void **state)
 	int fds[2];
 
 	(void)state;
-	assert_int_equal(lnl_process_new(&p, l, &why), 0);
+	assert_int_equal(lnl_process_new(&p, l, NULL, NULL, &why), 0);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	snprintf(line, sizeof(line), "/proc/%d/fd/%d", (int)getpid(), fds[1]);
 	memset(&o, 0, sizeof(o));
@@ -418,7 +418,7 @@ static void files_are_read(void **state)
 	snprintf(b, sizeof(b), "%s/%s", dir, other);
 	make_file(a, 0600);
 	make_file(b, 0600);
-	assert_int_equal(lnl_process_new(&p, l, &why), 0);
+	assert_int_equal(lnl_process_new(&p, l, NULL, NULL, &why), 0);
 	assert_int_equal(lnl_process_read(p, a, &text, &len), 0);
 	assert_int_equal(len, 7);
 	assert_string_equal(text, "content");
@@ -449,7 +449,7 @@ static void no_more_than_sixteen_paths(void **state)
 	static char longer[2000];
 
 	(void)state;
-	assert_int_equal(lnl_process_new(&p, l, &why), 0);
+	assert_int_equal(lnl_process_new(&p, l, NULL, NULL, &why), 0);
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(lnl_process_allow(p, "/etc/passwd"), 0);
 	assert_int_equal(lnl_process_allow(p, "/etc/passwd"), LNL_E_LIMIT);
