@@ -365,7 +365,7 @@ static void pump(struct lnl_client *c, uint64_t now)
 	if (c->phase == LNL_PHASE_CONNECT && lnl_session_has_peer(c->session))
 		lnl_client_enter(c, LNL_PHASE_HANDSHAKE);
 	/* A server that talks much waits for the owner, who takes events until there are none. */
-	while (c->phase != LNL_PHASE_CLOSED && !c->verify_waits && !c->configure_waits &&
+	while (c->phase != LNL_PHASE_CLOSED && !c->configure_waits &&
 	       c->n_events < LNL_CLIENT_EVENTS / 2 && lnl_session_next(c->session, &e, now))
 		take_session_event(c, &e, now);
 }

@@ -76,6 +76,8 @@ static int env_random(void *ctx, uint8_t *out, size_t len)
 		return LNL_E_RANDOM;
 	for (size_t i = 0; i < len; i++)
 		out[i] = (uint8_t)(sim_random(&e->seed) >> 32);
+	if (len == e->mark_random && e->n_marks < SIM_MARKS)
+		sim_env_mark(e, out, len);
 	return 0;
 }
 

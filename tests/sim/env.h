@@ -30,6 +30,7 @@ struct sim_env {
 	unsigned long fail_at; /* this allocation (from 1) fails; 0: none */
 	bool fail_on;	       /* and all after it */
 	bool no_random;
+	size_t mark_random; /* randomness of this length is a secret, see sim_env_mark; 0: none */
 	struct sim_mark marks[SIM_MARKS];
 	unsigned n_marks;
 	unsigned long marks_found; /* released blocks that still held a secret */

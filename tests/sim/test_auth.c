@@ -257,6 +257,24 @@ static void test_verify(void **state)
 	verify_waits(false);
 }
 
+/* An owner who never answers ends it by the hand-window, and comes too late then. */
+static void test_verify_unanswered(void **state)
+{
+	struct sim_world *w = with_password(19);
+	uint64_t began = w->now;
+
+	(void)state;
+	w->conf.verify_asks = true;
+	w->setup.verify_waits = true;
+	start(w);
+	assert_true(sim_world_closes(w, 100 * LNL_SECOND));
+	assert_int_equal(w->cause, LNL_CAUSE_TIMEOUT);
+	assert_true(w->now - began == 60 * LNL_SECOND);
+	assert_int_equal(lnl_client_verified(w->client, true, NULL, w->now), LNL_E_STATE);
+	assert_int_equal(lnl_client_chain_len(w->client), 0);
+	end(w);
+}
+
 /* It is asked at each renegotiation, and a refusal there ends the connection, too. */
 static void test_verify_later(void **state)
 {
@@ -536,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_page_to_open),
 		cmocka_unit_test(test_stranger),
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_verify_unanswered),
 		cmocka_unit_test(test_verify_later),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_token_renewed),

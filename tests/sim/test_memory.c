@@ -5,8 +5,9 @@
 
 #include "sim/check.h"
 
-#define TOKEN	 "SESS_ID_AT_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-#define PASSWORD "correct horse battery staple"
+#define TOKEN	       "SESS_ID_AT_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+#define PRE_MASTER_LEN 48
+#define PASSWORD       "correct horse battery staple"
 
 static struct sim_world *make(uint64_t seed, enum sim_wrap wrap)
 {
@@ -24,6 +25,7 @@ static struct sim_world *make(uint64_t seed, enum sim_wrap wrap)
 static void mark(struct sim_world *w)
 {
 	w->mark_secrets = true;
+	w->env.mark_random = PRE_MASTER_LEN;
 	sim_env_mark(&w->env, TOKEN, strlen(TOKEN));
 	sim_env_mark(&w->env, PASSWORD, strlen(PASSWORD));
 }
@@ -123,7 +125,7 @@ static void test_interval_without_memory(void **state)
 
 /* ---- what is left ---- */
 
-/* K2: no released block holds the password, the token or a data key; world_delete looks. */
+/* K2: no released block holds password, token, pre-master secret or data key; world_delete looks. */
 static void test_wiped(void **state)
 {
 	static const enum lnl_cipher ciphers[] = { LNL_CIPHER_AES_256_GCM,

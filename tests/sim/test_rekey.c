@@ -132,6 +132,23 @@ static void test_eager_server(void **state)
 	world_delete(w);
 }
 
+/* A second new key while the first waits for its time: that one sends now. */
+static void test_two_in_a_row(void **state)
+{
+	struct sim_world *w = up(48, SIM_WRAP_CRYPT, false);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		lnl_client_renegotiate(w->client, w->now);
+		sim_world_run(w, 5 * LNL_SECOND);
+		assert_int_equal(w->keys_installed, i + 2);
+		assert_int_equal(w->keys_swapped, i);
+	}
+	sim_world_traffic(w, 10, 20 * LNL_MSEC);
+	assert_true(sim_world_all_arrived(w));
+	world_delete(w);
+}
+
 /* One that renews in haste forgets the key before the last with its next wish. */
 static void test_hasty_server(void **state)
 {
@@ -299,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_once_at_a_time),
 		cmocka_unit_test(test_key_lifetime),
 		cmocka_unit_test(test_eager_server),
+		cmocka_unit_test(test_two_in_a_row),
 		cmocka_unit_test(test_hasty_server),
 		cmocka_unit_test(test_last_packet_ids),
 		cmocka_unit_test(test_packet_limit),

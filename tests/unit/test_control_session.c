@@ -279,6 +279,46 @@ static void test_first_answer(void **state)
 	}
 }
 
+/* The packet that brings the WKc back must not be overtaken by a bare ack (PROTOCOL 1.5). */
+static void test_no_ack_before_the_wkc(void **state)
+{
+	static const uint8_t wkc[290];
+
+	(void)state;
+	for (unsigned with = 0; with < 2; with++) {
+		/* It asks for the WKc and acknowledges something else than our reset. */
+		struct lnl_control c = { .op = LNL_OP_HARD_RESET_SERVER_V2,
+					 .n_acks = 1,
+					 .acks = { 9 },
+					 .payload = (const uint8_t *)"\0\1\0\2\0\1",
+					 .payload_len = 6 };
+		uint8_t packet[LNL_SESSION_PACKET_MAX];
+		struct lnl_writer w;
+		struct sessions p;
+		size_t len;
+
+		sessions_init(&p);
+		p.conf[CLIENT].wkc = with ? wkc : NULL;
+		p.conf[CLIENT].wkc_len = with ? sizeof(wkc) : 0;
+		sessions_start(&p);
+		len = lnl_session_output(p.s[CLIENT], packet, sizeof(packet), p.now);
+		assert_int_equal(len, 14 + p.conf[CLIENT].wkc_len);
+		memcpy(c.peer_sid, packet + 1, LNL_SID_LEN);
+		lnl_writer_init(&w, packet, sizeof(packet));
+		lnl_write_u8(&w, lnl_op_byte(LNL_OP_HARD_RESET_SERVER_V2, 0));
+		lnl_write_bytes(&w, "abcdefgh", 8);
+		lnl_control_write_body(&c, &w);
+		assert_int_equal(lnl_session_input(p.s[CLIENT], packet, lnl_writer_len(&w), p.now),
+				 LNL_DROP_NONE);
+		len = lnl_session_output(p.s[CLIENT], packet, sizeof(packet), p.now);
+		if (with)
+			assert_int_equal(len, 0);
+		else
+			assert_int_equal(packet[0], lnl_op_byte(LNL_OP_ACK_V1, 0));
+		sessions_deinit(&p);
+	}
+}
+
 static void test_no_memory(void **state)
 {
 	struct sessions p;
@@ -306,7 +346,8 @@ int main(void)
 		cmocka_unit_test(test_hold),	       cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_renegotiations), cmocka_unit_test(test_lame_negotiation),
 		cmocka_unit_test(test_dyn_crypt),      cmocka_unit_test(test_hand_window),
-		cmocka_unit_test(test_first_answer),   cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_first_answer),   cmocka_unit_test(test_no_ack_before_the_wkc),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, crypto_up, crypto_down);
