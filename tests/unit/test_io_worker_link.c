@@ -402,6 +402,89 @@ static void a_deleted_link_sends_what_it_has(void **state)
 	close_side(&s);
 }
 
+/* ---- float ---- */
+
+/* The server's data plane, with the worker's keys the other way round. */
+static struct lnl_data *server_plane(void)
+{
+	struct lnl_key_conf k = { .cipher = LNL_CIPHER_AES_256_GCM, .expires = LNL_NEVER };
+	struct lnl_data *d;
+
+	memset(&k.recv, 0x11, sizeof(k.recv));
+	memset(&k.send, 0x22, sizeof(k.send));
+	assert_int_equal(lnl_data_new(&d, &env, 1), 0);
+	assert_int_equal(lnl_data_peer_add(d, &plain_peer, 1), 0);
+	assert_int_equal(lnl_data_key_install(d, PEER, LNL_SLOT_PRIMARY, &k), 0);
+	return d;
+}
+
+/* A sealed packet |number| from |fd| to |to|, with a bit turned over when |forged|. */
+static void send_sealed(struct lnl_data *d, int fd, const struct sockaddr_in *to, uint32_t number,
+			bool forged)
+{
+	uint8_t room[LNL_HEADROOM + 256 + LNL_TAILROOM];
+	struct lnl_packet pkt = { .p = room + LNL_HEADROOM, .peer = PEER };
+
+	pkt.len = (uint32_t)make_packet(pkt.p, number, 100);
+	assert_int_equal(lnl_data_seal(d, &pkt, 1, 1), 1);
+	pkt.p[pkt.len - 1] ^= forged;
+	assert_int_equal(sendto(fd, pkt.p, pkt.len, 0, (const struct sockaddr *)to, sizeof(*to)),
+			 pkt.len);
+}
+
+/* What goes into TUN comes out at |fd| and nowhere else. */
+static void expect_at(struct side *s, int fd, int other, uint32_t number)
+{
+	uint8_t packet[128], got[256];
+	size_t len = make_packet(packet, number, 100);
+
+	assert_int_equal(write(s->tun, packet, len), len);
+	wait_readable(fd);
+	assert_true(recv(fd, got, sizeof(got), 0) > (ssize_t)len);
+	assert_int_equal(recv(other, got, sizeof(got), 0), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void a_peer_that_floats_is_followed(void **state)
+{
+	int a = nonblocking(SOCK_DGRAM), b = nonblocking(SOCK_DGRAM),
+	    link = nonblocking(SOCK_DGRAM);
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
+	struct lnl_data *server = server_plane();
+	struct sockaddr_in at_a, at_b, at;
+	struct side s;
+
+	(void)state;
+	bind_loopback(a, &at_a);
+	bind_loopback(b, &at_b);
+	bind_loopback(link, &at);
+	open_side(&s);
+	cmd.u.link = (struct lnl_link_conf){ .id = LINK, .fd = link, .peer = PEER };
+	assert_int_equal(lnl_addr_from_sockaddr(&cmd.u.link.remote, (struct sockaddr *)&at_a,
+						sizeof(at_a)),
+			 0);
+	command(&s, &cmd);
+	give_peer(&s, &plain_peer);
+	give_key(&s, LNL_CIPHER_AES_256_GCM, false);
+	give_tun(&s);
+	expect_at(&s, a, b, 1);
+
+	/* Its refuse twin: who cannot seal moves nobody. The packet behind it shows that it was seen. */
+	send_sealed(server, b, &at, 2, true);
+	send_sealed(server, a, &at, 3, false);
+	expect_packet(s.tun, 3, 100);
+	expect_at(&s, a, b, 4);
+
+	send_sealed(server, b, &at, 5, false);
+	expect_packet(s.tun, 5, 100);
+	expect_at(&s, b, a, 6);
+
+	close_side(&s);
+	lnl_data_free(server);
+	close(a);
+	close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +498,7 @@ int main(void)
 		cmocka_unit_test(what_outgrows_a_frame_is_dropped),
 		cmocka_unit_test(a_full_stream_that_ends_lets_tun_go),
 		cmocka_unit_test(a_deleted_link_sends_what_it_has),
+		cmocka_unit_test(a_peer_that_floats_is_followed),
 	};
 
 	assert_int_equal(lnl_crypto_init(NULL), 0);
