@@ -120,6 +120,9 @@ void lnl_attempt_failed(struct lnl_tunnel *t, enum lnl_cause cause, const char *
 {
 	if (t->finishing)
 		return;
+	/* What it refused was the token of an earlier connection: the password may still do. */
+	if (cause == LNL_CAUSE_AUTH_FAILED && t->token && !t->challenge_open)
+		cause = LNL_CAUSE_AUTH_SESSION;
 	lnl_tickets_drop(t->engine, t);
 	lnl_attempt_cancel(t);
 	t->end.cause = cause;
