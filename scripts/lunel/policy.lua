@@ -27,6 +27,8 @@ local function run(argv, env, input, timeout)
   local r, err = core.exec(argv, env, input, timeout or 5)
   if not r then return nil, err end
   if r.timeout then return nil, "it took too long" end
+  if r.status == 127 then return nil, "there is no such program" end
+  if r.status == 126 then return nil, "it cannot be run" end
   if r.status ~= 0 then
     local said = (r.err ~= "" and r.err or r.out):match("[^\n]+")
     return nil, ("exit status %d%s"):format(r.status, said and ": " .. said or "")
@@ -162,7 +164,7 @@ end
 -- What the program of |name| gets behind its own arguments.
 local function arguments(name, ev, env)
   if name == "ipchange" then return { ev.address, ev.port } end
-  if name == "route_up" or name == "route_pre_down" then return {} end
+  if name == "route_up" then return {} end
   local remote = variable(env, "ifconfig_remote")
   if remote == "" then remote = variable(env, "ifconfig_netmask") end
   return { ev.ifname, tostring(ev.mtu or 1500), "0", variable(env, "ifconfig_local"), remote,
@@ -178,7 +180,8 @@ local function run_program(t, name, ev)
   if not argv[1]:find("^/") and argv[1]:find("/") and t.conf.workdir then
     argv[1] = t.conf.workdir .. "/" .. argv[1]
   end
-  local program = core.program(argv[1])
+  -- A path is for the helper to look at: it may where this process may not.
+  local program = argv[1]:find("/") and argv[1] or core.program(argv[1])
   if not program then return nil, ("there is no program '%s'"):format(argv[1]) end
   argv[1] = program
   for _, word in ipairs(arguments(name, ev, env)) do argv[#argv + 1] = word end

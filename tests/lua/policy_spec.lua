@@ -162,9 +162,11 @@ describe("the default policy", function()
     down { lines = {} }
     assert.equal("warn", core.logged[#core.logged].level)
     t.conf.up = { "/etc/missing.sh" }
-    ok, err = up { lines = {} }
-    assert.is_false(ok)
-    assert.equal("there is no program '/etc/missing.sh'", err)
+    core.results = { { status = 127, out = "", err = "" }, { status = 126, out = "", err = "" } }
+    assert.same({ false, "up /etc/missing.sh: there is no such program" }, { up { lines = {} } })
+    assert.same({ false, "up /etc/missing.sh: it cannot be run" }, { up { lines = {} } })
+    t.conf.up = { "missing" }
+    assert.same({ false, "there is no program 'missing'" }, { up { lines = {} } })
   end)
 
   it("runs up again after a reconnect only with up-restart", function()
