@@ -168,13 +168,17 @@ static void describe_lines(struct list *l, const struct lnl_net *net)
 }
 
 /* Names as OpenVPN's programs know them (man page, "Environmental Variables"). */
-static void describe_routes(struct list *l, const struct lnl_net *net)
+static void describe_routes(struct list *l, const struct lnl_tunnel *t, const struct lnl_net *net)
 {
+	struct lnl_ip outer = {0};
 	unsigned i, n4 = 0, n6 = 0;
 	char name[64], text[LNL_IP_TEXT];
 
+	if (t->net && lnl_netconf_outer_gateway(t->net, 4, &outer))
+		add_ip(l, "route_net_gateway", '=', &outer);
 	for (i = 0; i < net->n_routes; i++) {
 		const struct lnl_route *r = &net->routes[i];
+		const struct lnl_ip *gateway = r->gateway.family ? &r->gateway : &net->gateway4;
 		struct lnl_ip mask;
 
 		if (r->dst.ip.family == 6) {
@@ -188,7 +192,7 @@ static void describe_routes(struct list *l, const struct lnl_net *net)
 		snprintf(name, sizeof(name), "route_netmask_%u", n4);
 		add_ip(l, name, '=', &mask);
 		snprintf(name, sizeof(name), "route_gateway_%u", n4);
-		add_ip(l, name, '=', r->gateway.family ? &r->gateway : &net->gateway4);
+		add_ip(l, name, '=', r->via == LNL_VIA_NET_GATEWAY ? &outer : gateway);
 	}
 	add_ip(l, "route_vpn_gateway", '=', &net->gateway4);
 }
@@ -221,7 +225,7 @@ static void describe_env(struct list *l, const struct lnl_tunnel *t, const struc
 		add_number(l, "remote_port_1", t->remote->port);
 		add(l, "proto_1", '=', t->remote->proto >= LNL_PROTO_TCP ? "tcp-client" : "udp");
 	}
-	describe_routes(l, net);
+	describe_routes(l, t, net);
 	for (i = 0; i < p->n_env && l->n < l->max; i++)
 		l->item[l->n++] = lnl_arena_str(l->arena, p->env[i]);
 }

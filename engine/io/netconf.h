@@ -50,6 +50,11 @@ int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
  */
 int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,
 			struct lnl_reason *why);
+/*
+ * The gateway of the default route beside the tunnel, also while that route is taken out; false:
+ * there is none.
+ */
+bool lnl_netconf_outer_gateway(const struct lnl_netconf *nc, int family, struct lnl_ip *out);
 /* Takes back what was done, in reverse order. What is gone already is fine. Again: no-op. */
 void lnl_netconf_revert(struct lnl_netconf *nc);
 

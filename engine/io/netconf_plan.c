@@ -57,6 +57,16 @@ static bool outer_default(const struct lnl_netconf *nc, int family, struct lnl_n
 	return lnl_netlink_default(nc->nl, family, nc->index, out) == 0;
 }
 
+bool lnl_netconf_outer_gateway(const struct lnl_netconf *nc, int family, struct lnl_ip *out)
+{
+	struct lnl_nl_route route;
+
+	if (!outer_default(nc, family, &route) || !route.gateway.family)
+		return false;
+	*out = route.gateway;
+	return true;
+}
+
 struct search {
 	const struct lnl_netconf *nc;
 	struct lnl_ip ip;
