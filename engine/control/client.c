@@ -21,8 +21,8 @@ const char *lnl_cause_name(enum lnl_cause c)
 
 const char *lnl_phase_name(enum lnl_phase p)
 {
-	static const char *const names[] = {"connect", "handshake", "auth",
-					    "configure", "up",	"closed"};
+	static const char *const names[] = { "connect",	  "handshake", "auth",
+					     "configure", "up",	       "closed" };
 
 	return (size_t)p < sizeof(names) / sizeof(*names) ? names[p] : "unknown";
 }
@@ -218,7 +218,9 @@ static int write_peer_info(const struct lnl_client *c, char *out, size_t cap)
 static void send_record(struct lnl_client *c, uint8_t key_id, uint64_t now)
 {
 	char options[LNL_KM2_OPTIONS], info[2048];
-	struct lnl_km2 km2 = {.options = options, .username = "", .password = "", .peer_info = info};
+	struct lnl_km2 km2 = {
+		.options = options, .username = "", .password = "", .peer_info = info
+	};
 	int rc = write_occ(c, false, options, sizeof(options));
 
 	if (rc == 0)
@@ -234,10 +236,13 @@ static void send_record(struct lnl_client *c, uint8_t key_id, uint64_t now)
 		lnl_client_end_with(c, LNL_CAUSE_TLS, lnl_error_text(rc));
 }
 
-/* What follows from the cipher: a server that chose one by its push means that, not its OCC string. */
+/*
+ * What follows from the cipher: a server that chose one by its push means that, not its OCC
+ * string.
+ */
 static bool is_negotiated(const char *item)
 {
-	static const char *const names[] = {"cipher ", "keysize ", "auth ", "link-mtu "};
+	static const char *const names[] = { "cipher ", "keysize ", "auth ", "link-mtu " };
 	unsigned i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -252,7 +257,8 @@ static void log_occ(void *ctx, const char *ours, const char *theirs)
 
 	if (c->pulled.cipher != LNL_CIPHER_NONE && is_negotiated(*ours ? ours : theirs))
 		return;
-	lnl_log(c->log, LNL_LEVEL_DEBUG, "occ.differs", LNL_F("ours", ours), LNL_F("theirs", theirs));
+	lnl_log(c->log, LNL_LEVEL_DEBUG, "occ.differs", LNL_F("ours", ours),
+		LNL_F("theirs", theirs));
 }
 
 void lnl_client_compare_occ(struct lnl_client *c)
@@ -291,7 +297,8 @@ static void take_verify(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	const struct lnl_cert *peer = lnl_tls_chain(tls, 0);
 
 	lnl_log(c->log, LNL_LEVEL_INFO, "tls.handshake",
-		LNL_F("version", lnl_tls_version_name(tls)), LNL_F("cipher", lnl_tls_cipher_name(tls)),
+		LNL_F("version", lnl_tls_version_name(tls)),
+		LNL_F("cipher", lnl_tls_cipher_name(tls)),
 		LNL_F("subject", peer ? peer->subject : ""));
 	if (!c->conf->verify_asks) {
 		send_record(c, key_id, now);
@@ -331,7 +338,8 @@ static enum lnl_cause cause_of(int error)
 	}
 }
 
-static void take_session_event(struct lnl_client *c, const struct lnl_session_event *e, uint64_t now)
+static void take_session_event(struct lnl_client *c, const struct lnl_session_event *e,
+			       uint64_t now)
 {
 	switch (e->kind) {
 	case LNL_SESSION_VERIFY:
@@ -373,8 +381,8 @@ static void pump(struct lnl_client *c, uint64_t now)
 /* Said by control channel, and received: there is nothing left to wait for. */
 static bool exit_is_acknowledged(const struct lnl_client *c)
 {
-	return c->closing != LNL_CAUSE_NONE &&
-	       (c->pulled.protocol_flags & LNL_PROTOCOL_CC_EXIT) && lnl_session_idle(c->session);
+	return c->closing != LNL_CAUSE_NONE && (c->pulled.protocol_flags & LNL_PROTOCOL_CC_EXIT) &&
+	       lnl_session_idle(c->session);
 }
 
 enum lnl_drop lnl_client_input(struct lnl_client *c, const uint8_t *data, size_t len, uint64_t now)
@@ -510,11 +518,14 @@ unsigned lnl_client_chain_len(struct lnl_client *c)
 
 const struct lnl_cert *lnl_client_chain(struct lnl_client *c, unsigned i)
 {
-	return c->verify_waits ? lnl_tls_chain(lnl_session_tls(c->session, c->verify_key), i) :
-				 NULL;
+	return c->verify_waits ? lnl_tls_chain(lnl_session_tls(c->session, c->verify_key), i)
+			       : NULL;
 }
 
-/* The key that sends is nearly used up: a newer one takes over at once, if need be once there is one. */
+/*
+ * The key that sends is nearly used up: a newer one takes over at once, if need be once there
+ * is one.
+ */
 static void take_key_limit(struct lnl_client *c, uint64_t now)
 {
 	if (c->swap_at != LNL_NEVER) {
@@ -534,8 +545,9 @@ void lnl_client_notice(struct lnl_client *c, const struct lnl_notice *n, uint64_
 		return;
 	switch (n->kind) {
 	case LNL_NOTICE_PING_TIMEOUT:
-		lnl_client_end_with(c, exits ? LNL_CAUSE_PING_EXIT : LNL_CAUSE_PING,
-				    "nothing heard of the server for the time that ping-restart allows");
+		lnl_client_end_with(
+			c, exits ? LNL_CAUSE_PING_EXIT : LNL_CAUSE_PING,
+			"nothing heard of the server for the time that ping-restart allows");
 		break;
 	case LNL_NOTICE_KEY_LIMIT:
 		take_key_limit(c, now);
@@ -574,8 +586,8 @@ int lnl_client_respond(struct lnl_client *c, const char *answer, uint64_t now)
 
 int lnl_client_send_text(struct lnl_client *c, const char *text, uint64_t now)
 {
-	return c->phase == LNL_PHASE_CLOSED ? LNL_E_STATE :
-					      lnl_session_send_text(c->session, text, now);
+	return c->phase == LNL_PHASE_CLOSED ? LNL_E_STATE
+					    : lnl_session_send_text(c->session, text, now);
 }
 
 int lnl_client_renegotiate(struct lnl_client *c, uint64_t now)

@@ -6,7 +6,10 @@
 
 #define PACKET_ID 4 /* bytes of the id that CBC encrypts */
 
-/* Until the server says otherwise, a pulling client gives up after so long without a packet (OpenVPN init.c). */
+/*
+ * Until the server says otherwise, a pulling client gives up after so long without a packet
+ * (OpenVPN init.c).
+ */
 #define PRE_PULL_PING_RESTART 120
 
 static const char continuation[] = "push-continuation ";
@@ -64,13 +67,13 @@ static void drop_push_text(struct lnl_client *c)
 }
 
 /*
- * One option of either source; what cannot be used is logged and left out. What the server insists on and we lack (a
- * cipher, compression) ends the connection: no packet could be read.
+ * One option of either source; what cannot be used is logged and left out. What the server
+ * insists on and we lack (a cipher, compression) ends the connection: no packet could be read.
  */
 static int take_option(struct lnl_client *c, const char *text, enum lnl_option_source from)
 {
 	bool server = from == LNL_FROM_SERVER;
-	struct lnl_why why = {""};
+	struct lnl_why why = { "" };
 	struct lnl_option o;
 	int rc = lnl_option_split(&o, text, strlen(text));
 
@@ -191,7 +194,10 @@ static void fill_peer(struct lnl_client *c, struct lnl_peer_conf *p)
 	const struct lnl_pulled *u = &c->pulled;
 	enum lnl_digest digest = lnl_cipher_is_aead(c->cipher) ? LNL_DIGEST_NONE : conf->auth;
 	bool v2 = u->peer_id != LNL_PEER_ID_NONE;
-	/* mssfix without a value of its own follows a tun-mtu that was changed (OpenVPN man page). */
+	/*
+	 * mssfix without a value of its own follows a tun-mtu that was changed (OpenVPN man
+	 * page).
+	 */
 	bool follows = conf->mssfix < 0;
 	int mssfix = follows ? (u->tun_mtu == 1500 ? 1492 : u->tun_mtu) : conf->mssfix;
 	unsigned overhead = lnl_data_overhead(c->cipher, digest, v2, u->framing);
@@ -238,16 +244,17 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	if (rc < 0) {
 		c->n_events--;
 		lnl_client_end_with(c, LNL_CAUSE_TLS,
-				    ekm ? "TLS does not export keys" :
-					  "the key block cannot be derived by the TLS 1.0 PRF");
+				    ekm ? "TLS does not export keys"
+					: "the key block cannot be derived by the TLS 1.0 PRF");
 		return;
 	}
 	c->keyed_at = now;
 	if (key_id == 0)
 		return;
 	/*
-	 * The server may still be judging the credentials that this key came with, and cannot use it before: go on
-	 * sending with the old one as long as OpenVPN does (tls_select_encryption_key).
+	 * The server may still be judging the credentials that this key came with, and cannot
+	 * use it before: go on sending with the old one as long as OpenVPN does
+	 * (tls_select_encryption_key).
 	 */
 	if (conf->reneg_interval && conf->reneg_interval / 2 < wait)
 		wait = conf->reneg_interval / 2;
@@ -274,7 +281,7 @@ void lnl_client_swap_keys(struct lnl_client *c, uint64_t now)
 
 static int apply_options(struct lnl_client *c, const char *const *options, unsigned n)
 {
-	struct lnl_why why = {""};
+	struct lnl_why why = { "" };
 	unsigned i;
 	int rc;
 
@@ -314,8 +321,8 @@ static void bring_up(struct lnl_client *c, uint64_t now)
 		c->ends_at = now + seconds(c->pulled.session_timeout);
 	lnl_log(c->log, LNL_LEVEL_INFO, "data.keys", LNL_F("cipher", lnl_cipher_name(c->cipher)),
 		LNL_F("peer_id", c->pulled.peer_id),
-		LNL_F("derivation", c->pulled.protocol_flags & LNL_PROTOCOL_TLS_EKM ? "tls-ekm" :
-										      "prf"));
+		LNL_F("derivation",
+		      c->pulled.protocol_flags & LNL_PROTOCOL_TLS_EKM ? "tls-ekm" : "prf"));
 	take_token(c);
 	lnl_client_enter(c, LNL_PHASE_UP);
 	lnl_client_emit(c, LNL_CLIENT_UP, NULL);

@@ -37,7 +37,7 @@ struct lnl_client {
 	struct lnl_pulled pulled;
 	enum lnl_cipher cipher;
 
-	uint64_t swap_at; /* when the newest key starts to send; LNL_NEVER: it does already */
+	uint64_t swap_at;  /* when the newest key starts to send; LNL_NEVER: it does already */
 	uint64_t keyed_at; /* when the newest key was made */
 	bool by_server;	   /* the newest renegotiation is the server's wish */
 	/* the primary key is nearly used up: swap as soon as there is another */

@@ -42,7 +42,7 @@ static void take_auth_failed(struct lnl_client *c, const struct lnl_message *m)
 /* It says no, whatever it says besides. */
 static void fail_auth(struct lnl_client *c)
 {
-	const struct lnl_message plain = {.kind = LNL_MSG_AUTH_FAILED, .text = ""};
+	const struct lnl_message plain = { .kind = LNL_MSG_AUTH_FAILED, .text = "" };
 
 	take_auth_failed(c, &plain);
 }
@@ -57,7 +57,8 @@ static void take_restart(struct lnl_client *c, const struct lnl_message *m)
 				text);
 	if (!e)
 		return;
-	e->end.keep_auth = m->keep_auth; /* of the password: a token is kept either way (OpenVPN ssl.c) */
+	/* of the password: a token is kept either way (OpenVPN ssl.c) */
+	e->end.keep_auth = m->keep_auth;
 	if (m->next_remote)
 		e->end.advance = LNL_ADVANCE_REMOTE;
 }
@@ -76,7 +77,8 @@ static void take_auth_pending(struct lnl_client *c, const struct lnl_message *m,
 	if (c->phase == LNL_PHASE_AUTH)
 		c->push_deadline = now + wanted;
 	lnl_session_extend(c->session, 0, now + wanted);
-	lnl_log(c->log, LNL_LEVEL_INFO, "auth.pending", LNL_F("seconds", (int64_t)(wanted / LNL_SECOND)));
+	lnl_log(c->log, LNL_LEVEL_INFO, "auth.pending",
+		LNL_F("seconds", (int64_t)(wanted / LNL_SECOND)));
 }
 
 static void take_info(struct lnl_client *c, const struct lnl_message *m)
@@ -146,11 +148,12 @@ static void take_push_reply(struct lnl_client *c, const struct lnl_message *m)
 		return;
 	rc = add_push_text(c, m->text, m->text_len);
 	if (rc < 0) {
-		lnl_client_end_with(c, LNL_CAUSE_PUSH,
-				    rc == LNL_E_LIMIT ?
-					    "the server's PUSH_REPLY does not end (limit: 64 KiB or "
-					    "256 messages)" :
-					    lnl_error_text(rc));
+		lnl_client_end_with(
+			c, LNL_CAUSE_PUSH,
+			rc == LNL_E_LIMIT
+				? "the server's PUSH_REPLY does not end (limit: 64 KiB or "
+				  "256 messages)"
+				: lnl_error_text(rc));
 		return;
 	}
 	if (ends_with_continuation(m->text, m->text_len))

@@ -26,7 +26,7 @@ struct lnl_negotiation {
 	bool peer_reset; /* the peer's reset packet arrived */
 	bool wkc_wanted; /* the server's cookie asks for the WKc again */
 	bool derived;
-	bool readable;	      /* TLS got input since it had nothing to read */
+	bool readable;	  /* TLS got input since it had nothing to read */
 	bool tell_verify; /* events not taken yet */
 	bool tell_record;
 	bool tell_negotiated;

@@ -82,8 +82,8 @@ int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *con
 		rc = conf->env->random(conf->env->ctx, s->sid, sizeof(s->sid));
 	if (rc == 0 && !conf->server)
 		rc = start_negotiation(s, 0,
-				       conf->wkc ? LNL_OP_HARD_RESET_CLIENT_V3 :
-						   LNL_OP_HARD_RESET_CLIENT_V2,
+				       conf->wkc ? LNL_OP_HARD_RESET_CLIENT_V3
+						 : LNL_OP_HARD_RESET_CLIENT_V2,
 				       now);
 	if (rc < 0) {
 		lnl_session_free(s);
@@ -128,7 +128,10 @@ static uint8_t next_key_id(const struct lnl_negotiation *n)
 	return (uint8_t)(n->key_id == 7 ? 1 : n->key_id + 1);
 }
 
-/* Payload that one control packet of |key_id| has room for, with all the acks that may ride along. */
+/*
+ * Payload that one control packet of |key_id| has room for, with all the acks that may ride
+ * along.
+ */
 static size_t payload_room(struct lnl_session *s, uint8_t key_id)
 {
 	size_t overhead = lnl_wrap_overhead(wrap_of(s, key_id)->key) +
@@ -178,8 +181,8 @@ static enum lnl_drop accept_reset(struct lnl_session *s, const struct lnl_contro
 
 static enum lnl_drop check_ids(const struct lnl_session *s, const struct lnl_control *c)
 {
-	if (s->has_peer ? memcmp(c->sid, s->peer_sid, LNL_SID_LEN) != 0 :
-			  !lnl_op_is_hard_reset(c->op))
+	if (s->has_peer ? memcmp(c->sid, s->peer_sid, LNL_SID_LEN) != 0
+			: !lnl_op_is_hard_reset(c->op))
 		return LNL_DROP_SESSION;
 	if (c->n_acks > 0 && memcmp(c->peer_sid, s->sid, LNL_SID_LEN) != 0)
 		return LNL_DROP_SESSION;
@@ -226,7 +229,7 @@ static size_t write_packet(struct lnl_session *s, struct lnl_negotiation *n,
 			   const struct lnl_reliable_sent *p, uint8_t *out, size_t cap)
 {
 	struct lnl_wrap *w = wrap_of(s, n->key_id);
-	struct lnl_control c = {.key_id = n->key_id};
+	struct lnl_control c = { .key_id = n->key_id };
 	/* SoftEther drops packets with more than four acks; it speaks no wrapping. */
 	unsigned max = p || w->key->mode == LNL_WRAP_NONE ? LNL_ACKS_CONTROL : LNL_ACKS_MAX;
 	int len;
@@ -265,7 +268,10 @@ static size_t output_of(struct lnl_session *s, struct lnl_negotiation *n, uint8_
 	p = lnl_reliable_due(&n->rel, now);
 	if (p)
 		return write_packet(s, n, p, out, cap);
-	/* The packet that brings the WKc back must not be overtaken by a bare ack (PROTOCOL 1.5). */
+	/*
+	 * The packet that brings the WKc back must not be overtaken by a bare ack (PROTOCOL
+	 * 1.5).
+	 */
 	if (n->wkc_wanted && n->rel.next_send == 1)
 		return 0;
 	return lnl_reliable_has_acks(&n->rel) ? write_packet(s, n, NULL, out, cap) : 0;
