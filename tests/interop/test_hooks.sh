@@ -1,119 +1,180 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# lunel-test: timeout 120
-#
-# Every hook of a client against OpenVPN, in one script's life: a dead remote, a refused password,
-# a reconnect, a configuration read again, the end.
+# A client written in Lua: its hooks choose, see, change and refuse, against OpenVPN.
 
 # shellcheck source=tests/interop/lib.sh
 . "${0%/*}/lib.sh"
 two_ends ec
 
-cat >"$WORK/verify" <<-'SH'
-	#!/bin/sh
-	[ "$(sed -n 1p "$1")" = joe ] && [ "$(sed -n 2p "$1")" = right ]
-SH
-chmod 755 "$WORK/verify" "$WORK"
+# script: a script's text on standard input, behind what all of them need.
+script() {
+	{
+		cat <<-LUA
+			local vpn = require "lunel"
+			local log = vpn.log "test"
+			local tls = {
+			  ca = "$WORK/pki/ca.crt", cert = "$WORK/pki/client.crt", key = "$WORK/pki/client.key",
+			  crypt = "$WORK/pki/tc.key",
+			}
+		LUA
+		cat
+	} >"$WORK/$CLIENT_NAME.lua"
+}
 
-cat >"$WORK/hooks.lua" <<-LUA
-	local vpn = require "lunel"
-	local log = vpn.log "hook"
-	local asked = 0
-	local dead = vpn.remote { "192.0.2.77", 1194, "udp", site = "dead", connect_timeout = 1 }
-	local good = vpn.remote { "192.0.2.1", 1194, "udp", site = "good" }
-	vpn.client {
-	  remotes = { dead, good },
-	  tls = { ca = "$WORK/pki/ca.crt", cert = "$WORK/pki/client.crt", key = "$WORK/pki/client.key",
-	          crypt = "$WORK/pki/tc.key" },
-	  auth_user_pass = true,
-	  auth_retry = "interact",
-	  on = {
-	    select_remote = function(ctx)
-	      vpn.sleep(0.01)
-	      log.info("select", { attempt = ctx.attempt, after = ctx.last_error and ctx.last_error.code })
-	      if ctx.attempt > 1 then return good end
-	    end,
-	    credentials = function(ctx)
-	      asked = asked + 1
-	      log.info("credentials", { why = ctx.why })
-	      return { username = "joe", password = asked == 1 and "wrong" or "right" }
-	    end,
-	    verify_cert = function(sess, chain)
-	      log.info("verify", { cn = chain[1].cn, length = #chain, site = sess.remote.site })
-	      return chain[1].cn == "server.example"
-	    end,
-	    pulled = function(sess, options)
-	      options[#options + 1] = "route 198.51.100.0 255.255.255.0"
-	      local ok, err = pcall(vpn.sleep, 1)
-	      log.info("pulled", { err = err })
-	    end,
-	    up = function(sess, net)
-	      log.info("up", { dev = net.ifname, routes = table.concat(net.routes, " "), up = sess:is_up() })
-	      net.dns = {}
-	      vpn.spawn(function()
-	        vpn.sleep(0.2)
-	        local r = assert(vpn.exec { "sh", "-c", "echo out; exit 3" })
-	        log.info("task", { status = r.status, out = r.out, rx = sess:stats().rx })
-	        vpn.sleep(1000)
-	      end)
-	    end,
-	    reconnect = function(ctx, cause)
-	      log.info("reconnect", { code = cause.code, phase = cause.phase, site = ctx.remote.site })
-	      return 0.1
-	    end,
-	    down = function(sess, net) log.info("down", { dev = net.ifname, up = sess:is_up() }) end,
-	    closed = function(sess, why) log.info("closed", { why = why }) error "at the end" end,
-	  },
-	}
+hook_server() {
+	start_server server "$WORK/pki" --tls-crypt "$WORK/pki/tc.key" "$@"
+}
+
+begin all-hooks
+hook_server --push "route 198.51.100.0 255.255.255.0" --push "dhcp-option DNS 10.8.0.1" \
+	--explicit-exit-notify 1
+script <<'LUA'
+local dead = vpn.remote { "192.0.2.1", 1999, "tcp" }
+local live = vpn.remote { "192.0.2.1", 1194, "udp" }
+vpn.client {
+  remotes = { dead, live }, tls = tls, dev = "lnlhook", dev_type = "tun", keepalive = { 1, 5 },
+  explicit_exit_notify = 1,
+  on = {
+    select_remote = function(ctx)
+      log.info("select", { attempt = ctx.attempt, failures = ctx.failures,
+                           last = ctx.last_error and ctx.last_error.code or "none" })
+      vpn.sleep(0.1)
+      if ctx.attempt == 1 then return dead end
+      return live, 0.1
+    end,
+    verify_cert = function(session, chain)
+      log.info("verify", { depth0 = chain[1].cn, n = #chain })
+      return true
+    end,
+    pulled = function(session, options)
+      local kept = {}
+      for _, line in ipairs(options) do
+        if not line:find("^route 198") then kept[#kept + 1] = line end
+      end
+      kept[#kept + 1] = "route 203.0.113.0 255.255.255.0"
+      log.info("pulled", { before = #options, after = #kept })
+      return kept
+    end,
+    up = function(session, net)
+      local r = vpn.exec { "/bin/echo", "hello from", net.ifname }
+      log.info("up", { dev = net.ifname, address = tostring(net.addresses[1]), dns = net.dns[1],
+                       mtu = net.mtu, said = (r.out:gsub("\n", "")) })
+    end,
+    down = function(session, net) log.info("down", { dev = net.ifname }) end,
+    reconnect = function(ctx, cause)
+      log.info("reconnect", { code = cause.code, phase = cause.phase, failures = ctx.failures })
+      if cause.code == "server_restart" then return 0.3 end
+      return 0
+    end,
+    closed = function(session, why, stats)
+      log.info("closed", { why = why, rx = stats.rx > 0 and "some" or "none" })
+    end,
+  },
+}
 LUA
-
-CLIENT_NAME=hooks
-start_server server "$WORK/pki" --tls-crypt "$WORK/pki/tc.key" --script-security 2 \
-	--auth-user-pass-verify "$WORK/verify" via-file --push "dhcp-option DNS 10.8.0.1"
-start_client client "$WORK/hooks.lua"
-wait_up 20
-for line in 'hook.select attempt=1$' 'hook.credentials why=first' \
-	'hook.reconnect code=timeout phase=connect site=dead' 'hook.select after=timeout attempt=2' \
-	'hook.verify cn=server.example length=2 site=good' \
-	'hook.reconnect code=auth_failed phase=auth site=good' 'hook.credentials why=failed' \
-	"hook.pulled err=\"vpn.sleep cannot wait in hook 'pulled'" \
-	'hook.up dev=tun0 routes=198.51.100.0/24 up=true' 'hook.task out="out " rx=0 status=3'; do
-	client_says "$line"
-done
-grep -q 'DNS' "$WORK/hooks.log" && fail "DNS was not left alone"
-in_ns client ip route | grep -q '198.51.100.0/24 dev tun0' || fail "no route of the hook's"
+start_client client "$WORK/$CLIENT_NAME.lua"
+wait_up 15
+client_says 'test.select attempt=1 failures=0 last=none'
+client_says 'test.reconnect code=connect_failed failures=1 phase=connect'
+client_says 'test.select attempt=2 failures=1 last=connect_failed'
+client_says 'test.verify depth0=server.example n='
+client_says 'test.pulled'
+client_says 'test.up .*said="hello from lnlhook"'
+in_ns client ip route get 203.0.113.1 | grep -q 'dev lnlhook' || fail "the added route is missing"
+! in_ns client ip route get 198.51.100.1 2>/dev/null | grep -q lnlhook || fail "the route is there"
 ping_ok client 10.8.0.1
-
-# SIGUSR2 counts, SIGUSR1 connects anew: no new password, the device stays.
-kill -s USR2 "$CLIENT_PID"
-client_says 'tun: up, in [1-9][0-9]* bytes, out [1-9][0-9]* bytes'
-kill -s USR1 "$CLIENT_PID"
-client_says 'hook.select after=user attempt=4'
-wait_until 10 sh -c "[ \$(grep -c 'Sequence Completed' '$WORK/hooks.log') -eq 2 ]" ||
-	fail "not up after SIGUSR1"
+stop "$SERVER_PID" TERM 5
+client_says 'test.reconnect code=server_restart'
+hook_server
+wait_ups 2 15
 ping_ok client 10.8.0.1
-[ "$(says_times "$WORK/hooks.log" 'tun.opened')" -eq 1 ] || fail "the device was opened again"
-
-# SIGHUP reads the script again; one with an error leaves the running one.
-sed 's/"hook"/"again"/; s/asked == 1/false/' "$WORK/hooks.lua" >"$WORK/new.lua"
-cp "$WORK/hooks.lua" "$WORK/old.lua"
-echo 'vpn.client {' >>"$WORK/hooks.lua"
-kill -s HUP "$CLIENT_PID"
-client_says 'hooks.lua:[0-9]+: .*unexpected symbol'
-client_says 'going on with the old configuration'
-wait_until 10 sh -c "[ \$(grep -c 'Sequence Completed' '$WORK/hooks.log') -eq 3 ]" ||
-	fail "not up after a SIGHUP with a bad script"
-cp "$WORK/new.lua" "$WORK/hooks.lua"
-kill -s HUP "$CLIENT_PID"
-client_says 'hook.down dev=tun0 up=false'
-client_says 'hook.closed why=user'
-client_says "Error in hook 'closed': .*hooks.lua:[0-9]+: at the end"
-client_says 'again.select attempt=1'
-wait_until 10 sh -c "[ \$(grep -c 'Sequence Completed' '$WORK/hooks.log') -eq 4 ]" ||
-	fail "not up with the new script"
-ping_ok client 10.8.0.1
-
 end_client
-grep -q 'again.closed why=user' "$WORK/hooks.log" || fail "closed was not called at the end"
-echo "hooks: ok"
+grep -q 'test.down dev=lnlhook' "$WORK/$CLIENT_NAME.log" || fail "no down"
+grep -q 'test.closed .*rx=some' "$WORK/$CLIENT_NAME.log" || fail "no closed"
+ns_kill server
+
+# Hooks that refuse.
+begin certificate-refused
+hook_server
+script <<'LUA'
+vpn.client {
+  remotes = { { "192.0.2.1", 1194, "udp" } }, tls = tls,
+  on = { verify_cert = function() return false, "I do not know them" end },
+}
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+client_fails 'I do not know them'
+
+begin options-refused
+script <<'LUA'
+vpn.client {
+  remotes = { { "192.0.2.1", 1194, "udp" } }, tls = tls, connect_retry_max = 1,
+  on = { pulled = function() return false, "not with these options" end },
+}
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+client_fails 'not with these options'
+
+begin stopped
+script <<'LUA'
+vpn.client {
+  remotes = { { "192.0.2.1", 1999, "tcp" } }, tls = tls,
+  on = {
+    reconnect = function(ctx, cause)
+      if ctx.failures < 3 then return 0.1 end
+      return vpn.stop("three times is enough")
+    end,
+  },
+}
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+client_fails 'three times is enough'
+[ "$(says_times "$WORK/$CLIENT_NAME.log" 'Connection failed')" -eq 3 ] || fail "not three attempts"
+
+# Mistakes of a hook cost nobody the tunnel.
+begin mistakes
+script <<'LUA'
+vpn.client {
+  remotes = { { "192.0.2.1", 1194, "udp" } }, tls = tls,
+  on = {
+    select_remote = function() error("oops in select") end,
+    pulled = function() while true do end end,
+    up = function(session, net) return net.nothing.at_all end,
+  },
+}
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+wait_up 15
+client_says 'oops in select'
+client_says "hook 'pulled'"
+client_says "hook 'up'"
+ping_ok client 10.8.0.1
+end_client
+
+# The wrong table is refused before anything happens, all of it at once.
+begin wrong-table
+script <<'LUA'
+vpn.client {
+  remotes = { { "192.0.2.1", 99999, "udp" } }, tls = tls, keepalive = "often",
+  on = { upp = function() end },
+}
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+client_fails 'port' 2
+grep -q 'keepalive' "$WORK/$CLIENT_NAME.log" || fail "only one error is named"
+grep -q "upp.*up" "$WORK/$CLIENT_NAME.log" || fail "the hook's name is not suggested"
+
+# A profile, and one decision on top of it.
+begin profile-and-hook
+profile "$WORK/pki" "192.0.2.1 1194 udp" "$(inline tls-crypt "$WORK/pki/tc.key")" >"$WORK/a.ovpn"
+script <<LUA
+local conf = vpn.profile "$WORK/a.ovpn"
+vpn.hook(conf, "up", function(session, net) log.info("hooked", { dev = net.ifname }) end)
+vpn.client(conf)
+LUA
+start_client client "$WORK/$CLIENT_NAME.lua"
+wait_up 15
+client_says 'test.hooked dev=tun'
+ping_ok client 10.8.0.1
+done_with
