@@ -96,6 +96,24 @@ void lnl_session_close(struct lnl_tunnel *t)
 
 /* ---- the client's events ---- */
 
+static void trace(const struct lnl_tunnel *t, const char *event, const uint8_t *data, size_t len)
+{
+	static const char *const names[] = {
+		[LNL_OP_SOFT_RESET_V1] = "SOFT_RESET_V1",
+		[LNL_OP_CONTROL_V1] = "CONTROL_V1",
+		[LNL_OP_ACK_V1] = "ACK_V1",
+		[LNL_OP_HARD_RESET_CLIENT_V2] = "HARD_RESET_CLIENT_V2",
+		[LNL_OP_HARD_RESET_SERVER_V2] = "HARD_RESET_SERVER_V2",
+		[LNL_OP_HARD_RESET_CLIENT_V3] = "HARD_RESET_CLIENT_V3",
+		[LNL_OP_CONTROL_WKC_V1] = "CONTROL_WKC_V1",
+	};
+	unsigned op = len ? lnl_op_of(data[0]) : 0;
+	const char *name = op < sizeof(names) / sizeof(*names) ? names[op] : NULL;
+
+	lnl_log(&t->engine->log, LNL_LEVEL_TRACE, event, LNL_F("op", name ? name : "unknown"),
+		LNL_F("key_id", len ? lnl_key_id_of(data[0]) : 0), LNL_F("bytes", (int64_t)len));
+}
+
 static void send_all(struct lnl_tunnel *t, uint64_t now)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_LINK_SEND, .id = t->link };
@@ -104,6 +122,7 @@ static void send_all(struct lnl_tunnel *t, uint64_t now)
 	while ((len = lnl_client_output(t->client, cmd.u.datagram.bytes,
 					sizeof(cmd.u.datagram.bytes), now))) {
 		cmd.u.datagram.len = (uint16_t)len;
+		trace(t, "control.sent", cmd.u.datagram.bytes, len);
 		command(t, &cmd);
 	}
 }
@@ -126,12 +145,27 @@ static void ask_verify(struct lnl_tunnel *t)
 		lnl_client_verified(t->client, false, lnl_error_text(LNL_E_NOMEM), lnl_clock_now());
 }
 
+/* A token is nothing for a log. */
+static void log_options(const struct lnl_tunnel *t, unsigned n)
+{
+	const char *option;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		option = lnl_client_option(t->client, i);
+		if (strncmp(option, "auth-token", 10) == 0)
+			option = "auth-token (hidden)";
+		lnl_log(&t->engine->log, LNL_LEVEL_DEBUG, "push.option", LNL_F("option", option));
+	}
+}
+
 static void ask_pulled(struct lnl_tunnel *t)
 {
 	struct lnl_queued *q = NULL;
 	const char **list;
 	unsigned n = lnl_client_options_len(t->client), i;
 
+	log_options(t, n);
 	if (t->conf.o.asks & LNL_ASK_PULLED)
 		q = lnl_event_ask(t->engine, LNL_EVENT_PULLED, t, 0, true);
 	list = q ? lnl_arena_alloc(&q->arena, (n + 1) * sizeof(*list)) : NULL;
@@ -376,6 +410,7 @@ static void take_packet(struct lnl_tunnel *t, const struct lnl_ntf *n, uint64_t 
 	enum lnl_drop drop =
 		lnl_client_input(t->client, n->u.datagram.bytes, n->u.datagram.len, now);
 
+	trace(t, "control.received", n->u.datagram.bytes, n->u.datagram.len);
 	if (drop != LNL_DROP_NONE) {
 		t->control_drops[drop]++;
 		lnl_log(&t->engine->log, LNL_LEVEL_TRACE, "control.dropped",

@@ -34,6 +34,7 @@ M.sentences = {
   ["push.refused"] = "Refused what the server pushed: {why}",
   ["profile.refused"] = "Cannot use an option of the profile: {why}",
   ["hook.deadline"] = "A hook did not answer in time (question {ticket}); the default applies",
+  ["push.option"] = "The server pushed: {option}",
   ["push.ignored"] = "Ignored an option of the server: {option}",
   ["crl.unreadable"] = "Cannot read the revocation list {file}: {why}",
   ["crl.not_reread"] = "The revocation list {file} will not be read again before each connection",
