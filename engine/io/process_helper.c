@@ -449,6 +449,7 @@ void lnl_helper_run(int exec_fd, int open_fd)
 	sigset_t none;
 
 	prctl(PR_SET_NAME, "lunel-helper");
+	prctl(PR_SET_DUMPABLE, 0); /* which the programs it runs do not inherit */
 	setsid(); /* a terminal's ^C is the engine's to handle; the helper ends with its sockets */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
