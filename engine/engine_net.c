@@ -170,7 +170,7 @@ static void describe_lines(struct list *l, const struct lnl_net *net)
 /* Names as OpenVPN's programs know them (man page, "Environmental Variables"). */
 static void describe_routes(struct list *l, const struct lnl_tunnel *t, const struct lnl_net *net)
 {
-	struct lnl_ip outer = {0};
+	struct lnl_ip outer = { 0 };
 	unsigned i, n4 = 0, n6 = 0;
 	char name[64], text[LNL_IP_TEXT];
 
