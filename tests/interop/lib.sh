@@ -406,14 +406,14 @@ end_client() {
 }
 
 client_left_nothing() {
-	net_state "$client_ns" >"$WORK/after"
-	cmp -s "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after"
+	net_state "$client_ns" >"$WORK/${CLIENT_NAME:-client}.after"
+	cmp -s "$WORK/${CLIENT_NAME:-client}.before" "$WORK/${CLIENT_NAME:-client}.after"
 }
 
 # client_gone: of a client that has ended nothing is left.
 client_gone() {
 	client_left_nothing || {
-		diff -u "$WORK/${CLIENT_NAME:-client}.before" "$WORK/after"
+		diff -u "$WORK/${CLIENT_NAME:-client}.before" "$WORK/${CLIENT_NAME:-client}.after"
 		fail "the client left something behind"
 	}
 }
