@@ -73,6 +73,14 @@ struct lnl_session;
  * |conf| must outlive it. LNL_E_NOMEM, LNL_E_RANDOM.
  */
 int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *conf, uint64_t now);
+/*
+ * A server's session with a client that has sent the cookie back: both resets count as exchanged
+ * and acknowledged, |sid| is the cookie, |peer_sid| the client's id, and wrap packet ids go on
+ * behind |wrap_id|. Errors as above.
+ */
+int lnl_session_resume(struct lnl_session **out, const struct lnl_session_conf *conf,
+		       const uint8_t sid[LNL_SID_LEN], const uint8_t peer_sid[LNL_SID_LEN],
+		       uint32_t wrap_id, uint64_t now);
 /* Wipes and releases; |s| may be NULL. */
 void lnl_session_free(struct lnl_session *s);
 

@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "wire/env.h"
 #include "wire/header.h"
+#include "wire/ip.h"
 
 #define LNL_KEY_IDS 8 /* three bits on the wire */
 
@@ -18,6 +19,8 @@
  */
 #define LNL_HEADROOM 96	 /* header 4, id 4 to 8, tag or HMAC 64, IV 16, framing 2 */
 #define LNL_TAILROOM 128 /* padding or tag; a lane's overhead */
+
+#define LNL_ROUTES_PEER 256 /* of one peer, its own addresses included (max-routes-per-client) */
 
 /* Compression framing (never compression): what stands before the payload inside the encryption. */
 enum lnl_framing {
@@ -71,6 +74,8 @@ struct lnl_peer_conf {
 	uint64_t ping_timeout;	/* microseconds without receiving, then a notice; 0: none */
 	bool ping_timer_rem;	/* the timeout only counts once something came (ping-timer-rem) */
 	bool tap;		/* payload is Ethernet: IP, if any, stands behind its header */
+	/* Opened packets must have a source address that routes to this peer (a server's). */
+	bool check_source;
 };
 
 /*
@@ -142,6 +147,30 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot);
 /* Sets when the key in |slot| expires (tran-window). LNL_E_NOTFOUND. */
 int lnl_data_key_expire(struct lnl_data *d, uint32_t peer, enum lnl_slot slot, uint64_t when);
 
+/* ---- routes: which destinations inside the tunnel belong to which peer (a server's) ---- */
+
+/*
+ * Leads |prefix| (host bits are passed over) to |peer|. LNL_E_EXIST when just this prefix is
+ * another peer's; again for the same is fine. LNL_E_NOTFOUND (peer), LNL_E_LIMIT (more than
+ * LNL_ROUTES_PEER of one peer), LNL_E_NOMEM.
+ */
+int lnl_data_route_add(struct lnl_data *d, const struct lnl_prefix *prefix, uint32_t peer);
+/* LNL_E_NOTFOUND. Deleting a peer deletes its routes. */
+int lnl_data_route_del(struct lnl_data *d, const struct lnl_prefix *prefix);
+/*
+ * Sets `peer` of |n| packets of TUN by the longest prefix that has their destination; LNL_DROP_ROUTE
+ * when there is none, counted on the plane. Packets with a drop reason are passed over, and
+ * lnl_data_seal passes over those of this one. Returns how many have a peer.
+ */
+unsigned lnl_data_route(struct lnl_data *d, struct lnl_packet *pkts, unsigned n);
+/* The peer that |ip| routes to, or LNL_PEER_ID_NONE. */
+uint32_t lnl_data_route_find(const struct lnl_data *d, const struct lnl_ip *ip);
+/*
+ * client-to-client: from now on lnl_data_open sets `relay` of opened packets whose destination
+ * routes to another peer.
+ */
+void lnl_data_set_relay(struct lnl_data *d, bool on);
+
 /*
  * Copies the counters of |peer|. LNL_E_NOTFOUND. Drops that belong to no peer: peer =
  * LNL_PEER_ID_NONE.
@@ -157,6 +186,8 @@ struct lnl_packet {
 	uint32_t len;
 	uint32_t peer; /* in for seal; in and out for open */
 	uint16_t drop; /* out: enum lnl_drop; NONE: go on with it */
+	/* out of open: with client-to-client, the peer it goes on to; else LNL_PEER_ID_NONE: TUN */
+	uint32_t relay;
 };
 
 /*
@@ -170,7 +201,7 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
  * Opens |n| data packets in place. On entry `peer` says whom the address belongs to: it decides,
  * whatever peer-id the packet carries (a client has one peer, and OpenVPN does not look either).
  * LNL_PEER_ID_NONE when unknown: then DATA_V2's peer-id decides, and DATA_V1 is dropped. `peer`
- * comes back as found. Pings and OCC messages are consumed: they come back as LNL_DROP_EMPTY, not
+ * comes back as found; LNL_DROP_SOURCE where check_source is not met. Pings and OCC messages are consumed: they come back as LNL_DROP_EMPTY, not
  * counted as dropped. Returns how many are for TUN. Notices are queued, see lnl_data_notice.
  */
 unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now);

@@ -4,9 +4,10 @@
  * device and a data plane. The control thread talks to it by two rings alone: commands go in,
  * notifications come out, nothing waits for an answer.
  *
- * Packets of TUN go to the peer that was added last and is there still. When its link is full (TCP,
- * or a UDP socket that would block), TUN is not read until it has room: the kernel's queue and the
- * senders behind it feel that.
+ * A client's packets of TUN go to the peer that was added last and is there still. When its link is
+ * full (TCP, or a UDP socket that would block), TUN is not read until it has room: the kernel's queue
+ * and the senders behind it feel that. A server's go where routes lead; there a full TCP link drops
+ * its own peer's packets (queue_full) and holds up nobody else.
  */
 #ifndef LNL_IO_WORKER_H
 #define LNL_IO_WORKER_H
@@ -34,6 +35,13 @@ struct lnl_link_conf {
 	 * decides
 	 */
 	uint32_t peer;
+	/*
+	 * A server's UDP socket: not connected, of many peers. Data packets belong to the peer that
+	 * they name, or (DATA_V1) whose address they come from; whose authentic packet comes from
+	 * another address than before has moved there (LNL_NTF_FLOAT), unless that address is
+	 * another peer's. `remote` is not used.
+	 */
+	bool many;
 };
 
 enum lnl_command_kind {
@@ -46,9 +54,17 @@ enum lnl_command_kind {
 	LNL_CMD_LINK_DEL,
 	/* id, datagram: one control packet; dropped where there is no link or no room */
 	LNL_CMD_LINK_SEND,
-	LNL_CMD_TUN_ADD,     /* tun: the device, owned from now on; one that was there is closed */
-	LNL_CMD_TUN_DEL,     /* closed */
-	LNL_CMD_PEER_ADD,    /* conf, id: its link (0: none yet) */
+	/*
+	 * tun: the device, owned from now on; one that was there is closed. `routed`: its packets
+	 * go where routes lead (a server's), else to the peer that was added last
+	 */
+	LNL_CMD_TUN_ADD,
+	LNL_CMD_TUN_DEL, /* closed */
+	/*
+	 * peer, id: its link (0: none yet); address: where it is behind a link of many. A TCP link
+	 * without a peer has this one from now on.
+	 */
+	LNL_CMD_PEER_ADD,
 	LNL_CMD_PEER_SET,    /* conf */
 	LNL_CMD_PEER_LINK,   /* peer: data goes out by link id from now on */
 	LNL_CMD_PEER_DEL,    /* peer */
@@ -57,6 +73,9 @@ enum lnl_command_kind {
 	LNL_CMD_KEY_DEL,     /* peer, key.slot */
 	LNL_CMD_KEY_EXPIRE,  /* peer, key.slot, key.when */
 	LNL_CMD_SPECIAL,     /* peer, special: OCC EXIT or ping */
+	LNL_CMD_ROUTE_ADD,   /* peer, route */
+	LNL_CMD_ROUTE_DEL,   /* route */
+	LNL_CMD_RELAY,	     /* relay: client-to-client on or off */
 	/* peer: answered by LNL_NTF_COUNTERS; LNL_PEER_ID_NONE: what is nobody's */
 	LNL_CMD_COUNTERS,
 	LNL_CMD_STOP, /* the thread ends after LNL_NTF_STOPPED; commands behind it are not done */
@@ -71,8 +90,15 @@ struct lnl_command {
 		struct {
 			int fd;
 			bool tap;
+			bool routed;
 		} tun;
-		struct lnl_peer_conf conf;
+		struct lnl_peer_conf conf; /* of PEER_SET */
+		struct {
+			struct lnl_peer_conf conf;
+			struct lnl_addr address;
+		} peer;
+		struct lnl_prefix route;
+		bool relay;
 		struct {
 			enum lnl_slot slot;
 			uint64_t when;
@@ -80,6 +106,7 @@ struct lnl_command {
 		} key;
 		enum lnl_special special;
 		struct {
+			struct lnl_addr to; /* of a link of many; else none */
 			uint16_t len;
 			uint8_t bytes[LNL_DATAGRAM_MAX];
 		} datagram;
@@ -87,7 +114,10 @@ struct lnl_command {
 };
 
 enum lnl_ntf_kind {
-	/* id: a control packet arrived (opcode checked to be control, nothing else) */
+	/*
+	 * id: a control packet arrived (opcode checked to be control, nothing else); from a link of
+	 * many its sender is in `from`
+	 */
 	LNL_NTF_PACKET,
 	/*
 	 * id, error: the link ended and is no more. TCP: 0 for EOF, EPROTO for a bad frame, EBADMSG
@@ -107,6 +137,7 @@ enum lnl_ntf_kind {
 	 */
 	LNL_NTF_NOTICE,
 	LNL_NTF_COUNTERS, /* peer, counters; zeroes for a peer that is not there */
+	LNL_NTF_FLOAT,	  /* peer, id: its link, address: where it is now; at most one a second */
 	LNL_NTF_FAILED,	  /* id: the command's kind, peer, error: LNL_E_*: it could not be done */
 	LNL_NTF_STOPPED,
 };
@@ -119,7 +150,9 @@ struct lnl_ntf {
 	union {
 		struct lnl_notice notice;
 		struct lnl_counters counters;
+		struct lnl_addr address;
 		struct {
+			struct lnl_addr from;
 			uint16_t len;
 			uint8_t bytes[LNL_DATAGRAM_MAX];
 		} datagram;
