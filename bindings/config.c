@@ -32,19 +32,46 @@ struct option {
 	size_t at, count_at;
 };
 
-#define O(field, type)                                                                             \
+#define AT(s, field) offsetof(struct s, field)
+#define OPTION(s, field, type)                                                                     \
 	{                                                                                          \
-#field, type, offsetof(struct lnl_tunnel_options, field), 0                        \
+#field, type, AT(s, field), 0                                                      \
 	}
-#define ON(field, n, type)                                                                         \
+#define COUNTED(s, field, n, type)                                                                 \
 	{                                                                                          \
-#field, type, offsetof(struct lnl_tunnel_options, field),                          \
-			offsetof(struct lnl_tunnel_options, n)                                     \
+#field, type, AT(s, field), AT(s, n)                                               \
 	}
-#define R(field, type)                                                                             \
+#define SECURE(s, field, type)                                                                     \
 	{                                                                                          \
-#field, type, offsetof(struct lnl_remote, field), 0                                \
+#field, type, AT(s, sec.field), 0                                                  \
 	}
+#define SECURE_N(s, field, n, type)                                                                \
+	{                                                                                          \
+#field, type, AT(s, sec.field), AT(s, sec.n)                                       \
+	}
+#define R(field, type)	   OPTION(lnl_remote, field, type)
+#define T(field, type)	   OPTION(lnl_tunnel_options, field, type)
+#define TN(field, n, type) COUNTED(lnl_tunnel_options, field, n, type)
+
+/* struct lnl_security, which is `sec` in struct |s|; in Lua its fields stand among the others. */
+#define SECURITY(s)                                                                                \
+	SECURE(s, ca, BYTES), SECURE(s, cert, BYTES), SECURE(s, extra_certs, BYTES),               \
+		SECURE(s, key, BYTES), SECURE(s, pkcs12, BYTES), SECURE(s, crl, BYTES),            \
+		SECURE(s, crl_file, TEXT), SECURE(s, key_password, TEXT),                          \
+		SECURE(s, tls_version_min, TEXT), SECURE(s, tls_version_max, TEXT),                \
+		SECURE(s, tls_cipher, TEXT), SECURE(s, tls_ciphersuites, TEXT),                    \
+		SECURE(s, tls_groups, TEXT), SECURE(s, name_check, NAME_CHECK),                    \
+		SECURE(s, name, TEXT), SECURE(s, remote_cert_tls, BOOL), SECURE(s, eku, TEXT),     \
+		SECURE(s, tls_auth, BYTES), SECURE(s, tls_crypt, BYTES),                           \
+		SECURE(s, tls_crypt_v2, BYTES), SECURE(s, key_direction, INT),                     \
+		SECURE(s, cipher, TEXT), SECURE(s, auth, TEXT),                                    \
+		SECURE(s, replay_window, UNSIGNED), SECURE(s, framing, INT),                       \
+		SECURE(s, disable_occ, BOOL), SECURE(s, reneg_sec, I64),                           \
+		SECURE(s, reneg_bytes, I64), SECURE(s, reneg_pkts, I64),                           \
+		SECURE(s, tran_window, I64), SECURE(s, hand_window, I64),                          \
+		SECURE(s, tls_timeout, I64), SECURE(s, max_packet_size, UNSIGNED),                 \
+		SECURE_N(s, fingerprints, n_fingerprints, FINGERPRINTS),                           \
+		SECURE_N(s, ku, n_ku, KU), SECURE_N(s, data_ciphers, n_data_ciphers, LIST)
 
 static const struct option remote_options[] = {
 	R(host, TEXT),
@@ -60,90 +87,55 @@ static const struct option remote_options[] = {
 };
 
 static const struct option tunnel_options[] = {
-	ON(remotes, n_remotes, REMOTES),
-	O(remote_random, BOOL),
-	O(connect_timeout, I64),
-	O(connect_retry, I64),
-	O(connect_retry_max_wait, I64),
-	O(connect_retry_max, UNSIGNED),
-	O(resolv_retry, I64),
-	O(remote_random_hostname, BOOL),
-	O(bind_dev, TEXT),
-	O(mark, U32),
-	O(sndbuf, INT),
-	O(rcvbuf, INT),
-	O(mtu_disc, INT),
-	O(tcp_nodelay, BOOL),
-	O(floating, BOOL),
-	O(dev, TEXT),
-	O(tap, BOOL),
-	O(persist_tun, BOOL),
-	O(tun_mtu, INT),
-	O(mssfix, INT),
-	O(mssfix_mtu, BOOL),
-	O(mssfix_fixed, BOOL),
-	O(txqueuelen, INT),
-	O(ifconfig_noexec, BOOL),
-	O(route_noexec, BOOL),
-	ON(network, n_network, LIST),
-	O(pull, BOOL),
-	ON(pull_filter, n_pull_filter, FILTERS),
-	O(ca, BYTES),
-	O(cert, BYTES),
-	O(extra_certs, BYTES),
-	O(key, BYTES),
-	O(pkcs12, BYTES),
-	O(crl, BYTES),
-	O(crl_file, TEXT),
-	O(key_password, TEXT),
-	O(tls_version_min, TEXT),
-	O(tls_version_max, TEXT),
-	O(tls_cipher, TEXT),
-	O(tls_ciphersuites, TEXT),
-	O(tls_groups, TEXT),
-	ON(fingerprints, n_fingerprints, FINGERPRINTS),
-	O(name_check, NAME_CHECK),
-	O(name, TEXT),
-	O(remote_cert_tls, BOOL),
-	ON(ku, n_ku, KU),
-	O(eku, TEXT),
-	O(tls_auth, BYTES),
-	O(tls_crypt, BYTES),
-	O(tls_crypt_v2, BYTES),
-	O(key_direction, INT),
-	ON(data_ciphers, n_data_ciphers, LIST),
-	O(cipher, TEXT),
-	O(auth, TEXT),
-	O(replay_window, UNSIGNED),
-	O(framing, INT),
-	O(reneg_sec, I64),
-	O(reneg_bytes, I64),
-	O(reneg_pkts, I64),
-	O(tran_window, I64),
-	O(hand_window, I64),
-	O(tls_timeout, I64),
-	O(ping, I64),
-	O(ping_restart, I64),
-	O(ping_exit, I64),
-	O(ping_timer_rem, BOOL),
-	O(inactive, I64),
-	O(inactive_bytes, I64),
-	O(session_timeout, I64),
-	O(explicit_exit_notify, INT),
-	O(auth_user_pass, BOOL),
-	O(username, TEXT),
-	O(password, TEXT),
-	O(auth_nocache, BOOL),
-	O(auth_retry, RETRY),
-	O(static_challenge, TEXT),
-	O(static_challenge_echo, BOOL),
-	O(auth_token, TEXT),
-	O(auth_token_user, TEXT),
-	O(push_peer_info, BOOL),
-	O(peer_info_extra, TEXT),
-	O(max_packet_size, UNSIGNED),
-	O(disable_occ, BOOL),
-	O(asks, UNSIGNED),
+	TN(remotes, n_remotes, REMOTES),
+	T(remote_random, BOOL),
+	T(connect_timeout, I64),
+	T(connect_retry, I64),
+	T(connect_retry_max_wait, I64),
+	T(connect_retry_max, UNSIGNED),
+	T(resolv_retry, I64),
+	T(remote_random_hostname, BOOL),
+	T(bind_dev, TEXT),
+	T(mark, U32),
+	T(sndbuf, INT),
+	T(rcvbuf, INT),
+	T(mtu_disc, INT),
+	T(tcp_nodelay, BOOL),
+	T(floating, BOOL),
+	T(dev, TEXT),
+	T(tap, BOOL),
+	T(persist_tun, BOOL),
+	T(tun_mtu, INT),
+	T(mssfix, INT),
+	T(mssfix_mtu, BOOL),
+	T(mssfix_fixed, BOOL),
+	T(txqueuelen, INT),
+	T(ifconfig_noexec, BOOL),
+	T(route_noexec, BOOL),
+	TN(network, n_network, LIST),
+	T(pull, BOOL),
+	TN(pull_filter, n_pull_filter, FILTERS),
+	T(ping, I64),
+	T(ping_restart, I64),
+	T(ping_exit, I64),
+	T(ping_timer_rem, BOOL),
+	T(inactive, I64),
+	T(inactive_bytes, I64),
+	T(session_timeout, I64),
+	T(explicit_exit_notify, INT),
+	T(auth_user_pass, BOOL),
+	T(username, TEXT),
+	T(password, TEXT),
+	T(auth_nocache, BOOL),
+	T(auth_retry, RETRY),
+	T(static_challenge, TEXT),
+	T(static_challenge_echo, BOOL),
+	T(auth_token, TEXT),
+	T(auth_token_user, TEXT),
+	T(push_peer_info, BOOL),
+	T(peer_info_extra, TEXT),
+	T(asks, UNSIGNED),
+	SECURITY(lnl_tunnel_options),
 	{ 0 },
 };
 
@@ -235,8 +227,10 @@ static const uint8_t (*fingerprints(lua_State *L, const char *name, unsigned *n)
 	return (const uint8_t(*)[32])a;
 }
 
-static void key_usages(lua_State *L, const char *name, uint16_t *out, size_t max, unsigned *n)
+static void key_usages(lua_State *L, const char *name, uint16_t *out, unsigned *n)
 {
+	const size_t max = sizeof(((struct lnl_security *)0)->ku) / sizeof(*out);
+
 	luaL_checktype(L, -1, LUA_TTABLE);
 	*n = (unsigned)lua_objlen(L, -1);
 	if (*n > max)
@@ -291,24 +285,24 @@ static void set_number(lua_State *L, const struct option *o, void *at)
 
 static void set_list(lua_State *L, const struct option *o, char *base)
 {
-	struct lnl_tunnel_options *t = (void *)base;
 	unsigned *n = (unsigned *)(void *)(base + o->count_at);
+	void *at = base + o->at;
 
 	switch (o->type) {
 	case LIST:
-		*(const char *const **)(void *)(base + o->at) = texts(L, o->name, n);
+		*(const char *const **)at = texts(L, o->name, n);
 		break;
 	case REMOTES:
-		t->remotes = remotes(L, o->name, n);
+		*(const struct lnl_remote **)at = remotes(L, o->name, n);
 		break;
 	case FINGERPRINTS:
-		t->fingerprints = fingerprints(L, o->name, n);
+		*(const uint8_t(**)[32])at = fingerprints(L, o->name, n);
 		break;
 	case KU:
-		key_usages(L, o->name, t->ku, sizeof(t->ku) / sizeof(*t->ku), n);
+		key_usages(L, o->name, at, n);
 		break;
 	default:
-		pull_filters(L, o->name, t);
+		pull_filters(L, o->name, (void *)base);
 	}
 }
 

@@ -30,7 +30,6 @@ static void fit_conf(struct lnl_tunnel *t, bool tcp, const struct lnl_addr *peer
 	const struct lnl_tunnel_options *o = &t->conf.o;
 	const struct lnl_remote *r = t->remote;
 
-	k->session.tls = t->conf.tls;
 	k->session.tcp = tcp;
 	k->ipv6_transport = peer->u.sa.sa_family == AF_INET6;
 	k->tun_mtu = (unsigned)(r->tun_mtu > 0 ? r->tun_mtu : o->tun_mtu);
@@ -50,7 +49,7 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	int rc;
 
 	fit_conf(t, tcp, peer);
-	lnl_conf_refresh_crl(&t->conf, t->engine);
+	lnl_secured_refresh_crl(&t->conf.secured, &t->conf.o.sec, t->engine);
 	lnl_auth_pair(t, &arena, &username, &password);
 	rc = lnl_client_new(&t->client, &t->conf.client, username, password, lnl_clock_now());
 	lnl_arena_free(&arena);

@@ -6,6 +6,7 @@
 #include <ev.h>
 
 #include "control/client.h"
+#include "engine_security.h"
 #include "io/clock.h"
 #include "io/netconf.h"
 #include "io/process.h"
@@ -115,10 +116,7 @@ struct lnl_tunnel_conf {
 	struct lnl_arena arena;
 	struct lnl_tunnel_options o; /* strings in the arena */
 	struct lnl_remote *remotes;
-	struct lnl_tls_conf *tls;
-	struct lnl_wrap_key wrap;
-	struct lnl_static_key wrap_raw;
-	struct lnl_v2_client_key v2;
+	struct lnl_secured secured;
 	struct lnl_pull_filter filters[LNL_PULL_FILTERS];
 	struct lnl_client_conf client;
 };
@@ -127,8 +125,6 @@ struct lnl_tunnel_conf {
 int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 			 const struct lnl_tunnel_options *o, struct lnl_reason *why);
 void lnl_tunnel_conf_deinit(struct lnl_tunnel_conf *c);
-/* Reads crl-verify's file again; what was read before stays when that fails. */
-void lnl_conf_refresh_crl(struct lnl_tunnel_conf *c, struct lnl_engine *e);
 
 struct lnl_tunnel {
 	struct lnl_tunnel *next;

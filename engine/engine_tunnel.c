@@ -306,8 +306,8 @@ int lnl_tunnel_open(struct lnl_engine *e, const struct lnl_tunnel_options *o, ui
 		return lnl_reason_set(why, rc, "cannot start the data worker: %s",
 				      lnl_error_text(rc));
 	}
-	if (o->crl_file && lnl_process_allow(e->process, o->crl_file) < 0)
-		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->crl_file));
+	if (o->sec.crl_file && lnl_process_allow(e->process, o->sec.crl_file) < 0)
+		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->sec.crl_file));
 	if (o->auth_token)
 		lnl_auth_token(t, o->auth_token, o->auth_token_user);
 	t->id = (uint32_t)++e->next_id;

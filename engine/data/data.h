@@ -147,6 +147,8 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot);
 /* Sets when the key in |slot| expires (tran-window). LNL_E_NOTFOUND. */
 int lnl_data_key_expire(struct lnl_data *d, uint32_t peer, enum lnl_slot slot, uint64_t when);
 
+struct lnl_packet;
+
 /* ---- routes: which destinations inside the tunnel belong to which peer (a server's) ---- */
 
 /*

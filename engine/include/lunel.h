@@ -57,6 +57,47 @@ struct lnl_bytes {
 enum lnl_auth_retry { LNL_AUTH_RETRY_NONE, LNL_AUTH_RETRY_NOINTERACT, LNL_AUTH_RETRY_INTERACT };
 
 /*
+ * Who we are, whom we trust, and how both ends protect what they send: the same for clients and
+ * servers. Times in seconds.
+ */
+struct lnl_security {
+	/* Who we are and whom we trust. */
+	struct lnl_bytes ca, cert, extra_certs, key, pkcs12, crl;
+	const char *crl_file; /* re-read before each connection; NULL: only `crl` */
+	const char *key_password;
+	const char *tls_version_min, *tls_version_max; /* "1.2", "1.3"; NULL: default */
+	const char *tls_cipher, *tls_ciphersuites, *tls_groups;
+	const uint8_t (*fingerprints)[32];
+	unsigned n_fingerprints;
+	int name_check; /* 0 none, 1 subject, 2 name, 3 name-prefix */
+	const char *name;
+	bool remote_cert_tls; /* the other role: KU and EKU */
+	uint16_t ku[16];
+	unsigned n_ku;
+	const char *eku; /* "serverAuth", "clientAuth", their long names or OIDs */
+
+	/* Wrapping; at most one of the three. */
+	struct lnl_bytes tls_auth, tls_crypt, tls_crypt_v2;
+	int key_direction; /* -1: none */
+
+	/* Ciphers. */
+	const char *const *data_ciphers;
+	unsigned n_data_ciphers;
+	const char *cipher; /* data-ciphers-fallback, else `cipher`; NULL: none */
+	const char *auth;   /* "SHA1" */
+	unsigned replay_window;
+	int framing; /* 0 none, 1 comp-lzo no, 2 compress stub, 3 stub-v2 */
+	bool disable_occ;
+
+	/* Negotiation. */
+	int64_t reneg_sec; /* 3600; 0: never from our side */
+	int64_t reneg_bytes, reneg_pkts;
+	int64_t tran_window, hand_window; /* 3600, 60 */
+	int64_t tls_timeout;		  /* 2 */
+	unsigned max_packet_size;	  /* 1250 */
+};
+
+/*
  * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are
  * those of the directives. Times in seconds. All that it points to is copied by
  * lnl_tunnel_open.
@@ -99,38 +140,9 @@ struct lnl_tunnel_options {
 	} pull_filter[64];
 	unsigned n_pull_filter;
 
-	/* Who we are and whom we trust. */
-	struct lnl_bytes ca, cert, extra_certs, key, pkcs12, crl;
-	const char *crl_file; /* re-read before each connection; NULL: only `crl` */
-	const char *key_password;
-	const char *tls_version_min, *tls_version_max; /* "1.2", "1.3"; NULL: default */
-	const char *tls_cipher, *tls_ciphersuites, *tls_groups;
-	const uint8_t (*fingerprints)[32];
-	unsigned n_fingerprints;
-	int name_check; /* 0 none, 1 subject, 2 name, 3 name-prefix */
-	const char *name;
-	bool remote_cert_tls; /* "server": KU and EKU */
-	uint16_t ku[16];
-	unsigned n_ku;
-	const char *eku; /* "serverAuth", "clientAuth", their long names or OIDs */
-
-	/* Wrapping; at most one of the three. */
-	struct lnl_bytes tls_auth, tls_crypt, tls_crypt_v2;
-	int key_direction; /* -1: none */
-
-	/* Ciphers. */
-	const char *const *data_ciphers;
-	unsigned n_data_ciphers;
-	const char *cipher; /* data-ciphers-fallback, else `cipher`; NULL: none */
-	const char *auth;   /* "SHA1" */
-	unsigned replay_window;
-	int framing; /* 0 none, 1 comp-lzo no, 2 compress stub, 3 stub-v2 */
+	struct lnl_security sec;
 
 	/* Timers. */
-	int64_t reneg_sec; /* 3600; 0: never from our side */
-	int64_t reneg_bytes, reneg_pkts;
-	int64_t tran_window, hand_window; /* 3600, 60 */
-	int64_t tls_timeout;		  /* 2 */
 	int64_t ping, ping_restart,
 		ping_exit; /* -1: not set (ping-restart: 120 until the server says) */
 	bool ping_timer_rem;
@@ -148,8 +160,6 @@ struct lnl_tunnel_options {
 
 	bool push_peer_info;
 	const char *peer_info_extra; /* UV_ lines */
-	unsigned max_packet_size;    /* 1250 */
-	bool disable_occ;
 
 	/*
 	 * Which hooks the host wants asked; a question that is not wanted gets its default at
