@@ -9,9 +9,6 @@
 struct lnl_arena;
 struct lnl_engine;
 
-/* Whom a server asks for a certificate. */
-enum lnl_client_cert { LNL_CLIENT_CERT_REQUIRE, LNL_CLIENT_CERT_OPTIONAL, LNL_CLIENT_CERT_NONE };
-
 struct lnl_role {
 	bool server;
 	enum lnl_client_cert client_cert; /* a server's */

@@ -179,10 +179,94 @@ enum lnl_ask {
 	LNL_ASK_DOWN = 1 << 6,
 	LNL_ASK_RECONNECT = 1 << 7,
 	LNL_ASK_CONTROL = 1 << 8,
+	/* A server's; VERIFY_CERT and CONTROL are, too. */
+	LNL_ASK_AUTHENTICATE = 1 << 9,
+	LNL_ASK_AUTHORIZE = 1 << 10,
+	LNL_ASK_LEARN = 1 << 11,
 };
 
 /* Sets the defaults. */
 void lnl_tunnel_options_init(struct lnl_tunnel_options *o);
+
+/* ---- servers ---- */
+
+/* A socket to listen on: UDP or TCP. */
+struct lnl_listen {
+	const char *address; /* NULL: any */
+	uint16_t port;
+	enum lnl_proto proto;
+};
+
+/* Addresses for clients: a prefix ("10.8.8.0/24"), or from |first| to |last|. */
+struct lnl_pool_range {
+	const char *name; /* what lnl_grant_options.pool calls it; "" is everybody's */
+	const char *first;
+	const char *last; /* NULL: |first| is a prefix */
+};
+
+enum lnl_server_topology { LNL_SERVER_NET30, LNL_SERVER_P2P, LNL_SERVER_SUBNET };
+
+/* What a client shows: a certificate, one if it has one, or none. */
+enum lnl_client_cert { LNL_CLIENT_CERT_REQUIRE, LNL_CLIENT_CERT_OPTIONAL, LNL_CLIENT_CERT_NONE };
+
+/*
+ * A server. lnl_server_options_init sets the defaults of OpenVPN 2.6, but for topology (subnet);
+ * names are those of the directives. Times in seconds. All that it points to is copied.
+ */
+struct lnl_server_options {
+	struct lnl_security sec;
+	enum lnl_client_cert verify_client_cert;
+
+	/* Sockets. */
+	const struct lnl_listen *listen;
+	unsigned n_listen;
+	const char *bind_dev;
+	uint32_t mark;
+	int sndbuf, rcvbuf;
+	bool tcp_nodelay;
+
+	/* Device and network. */
+	const char *dev;
+	int tun_mtu, mssfix;
+	bool mssfix_mtu, mssfix_fixed;
+	int txqueuelen;
+	bool ifconfig_noexec, route_noexec;
+	const char *network4, *network6; /* `server`, `server-ipv6`: the first address is ours */
+	enum lnl_server_topology topology;
+	const char *const *network; /* our own "route ..." lines */
+	unsigned n_network;
+	/* In place of all addresses of the networks, or beside them, by name. */
+	const struct lnl_pool_range *pools;
+	unsigned n_pools;
+	const char *leases;	 /* file (ifconfig-pool-persist); NULL: leases end with us */
+	int64_t leases_interval; /* how often it is written, 600; 0: it is only read */
+
+	/* Clients. */
+	const char *const *push; /* to all, behind what topology asks for */
+	unsigned n_push;
+	bool client_to_client, duplicate_cn;
+	unsigned max_clients, max_routes_per_client;	  /* 1024, 256 */
+	unsigned connect_freq, connect_freq_sec;	  /* new clients; 0: any */
+	unsigned connect_freq_initial, connect_freq_init_sec; /* answers to strangers; 100 in 10 s */
+	bool v2_force_cookie;				  /* true */
+	int64_t v2_max_age;				  /* 0: any */
+	int64_t ping, ping_restart;			  /* our side's; 0: none */
+	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
+	int explicit_exit_notify; /* 1: RESTART when we end, 2: with "another server" */
+
+	/* Who may come. */
+	bool auth_user_pass;	      /* a user name is asked for */
+	bool auth_user_pass_optional; /* who gives none is judged all the same */
+	bool username_as_common_name;
+	bool gen_token; /* auth-gen-token */
+	int64_t token_lifetime, token_renewal;
+	struct lnl_bytes token_secret; /* data NULL: drawn at start */
+
+	unsigned asks; /* enum lnl_ask */
+};
+
+/* Sets the defaults. */
+void lnl_server_options_init(struct lnl_server_options *o);
 
 /* ---- the engine ---- */
 
@@ -233,7 +317,17 @@ enum lnl_event_kind {
 	/* lnl_reply_reconnect, before the next turn; default: the built-in backoff. `u.end` */
 	LNL_EVENT_RECONNECT,
 	LNL_EVENT_CONTROL, /* lnl_reply_verdict, before the next turn (true: handled); `u.text` */
+	/*
+	 * A server's, about `peer`. lnl_reply_login; default: deny. `u.login`
+	 */
+	LNL_EVENT_AUTHENTICATE,
+	LNL_EVENT_AUTHORIZE, /* lnl_reply_grant; default: deny */
+	/* lnl_reply_verdict, before the next turn; default: refuse the prefix. `u.learn` */
+	LNL_EVENT_LEARN,
 	/* News. */
+	LNL_EVENT_ESTABLISHED, /* of `peer`: packets flow */
+	/* `peer` is gone: `u.end` with final counters; its handle is dead afterwards */
+	LNL_EVENT_PEER_CLOSED,
 	LNL_EVENT_STATE, /* the client's state changed: `u.state` */
 	/*
 	 * the client is gone for good: `u.end` with final counters; its handle is dead
@@ -272,12 +366,18 @@ struct lnl_stats {
 	uint64_t connected_at; /* seconds since 1970, 0: never */
 };
 
+#define LNL_NO_PEER UINT32_C(0xffffff)
+
+/* What auth-gen-token says of the password that came. */
+enum lnl_token_seen { LNL_TOKEN_SEEN_NONE, LNL_TOKEN_SEEN_VALID, LNL_TOKEN_SEEN_EXPIRED };
+
 /* Strings of an event stay valid until the next lnl_engine_next. */
 struct lnl_event {
 	enum lnl_event_kind kind;
 	uint64_t ticket;
 	double deadline; /* seconds from now; 0: none */
-	uint32_t tunnel; /* handle; 0: none */
+	uint32_t tunnel; /* handle of a tunnel or server; 0: none */
+	uint32_t peer;	 /* of a server's client; LNL_NO_PEER: it is about the whole */
 	union {
 		struct {
 			unsigned attempt;	/* 1 is the first */
@@ -334,6 +434,18 @@ struct lnl_event {
 			int remote;
 			const char *address; /* of the server, "192.0.2.1:1194", when known */
 		} state;
+		struct {
+			const char *username; /* "" when none came */
+			const char *password; /* a secret; of a static challenge, without its answer */
+			const char *response; /* to a challenge, a secret; NULL: none */
+			const char *state;    /* of the dynamic challenge that it answers; NULL */
+			bool again;	      /* of a renegotiation */
+			enum lnl_token_seen token;
+		} login;
+		struct {
+			const char *prefix;
+			const char *op; /* "add", "delete" */
+		} learn;
 		const char *text;
 		int signal;
 		struct {
@@ -380,6 +492,35 @@ int lnl_reply_options(struct lnl_engine *e, uint64_t ticket, const char *const *
 		      const char *reason);
 /* |seconds| to wait; negative: stop for good with |reason|. */
 int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds, const char *reason);
+
+enum lnl_login_verdict {
+	LNL_LOGIN_OK,
+	LNL_LOGIN_DENY,	     /* |text| is told to the client; NULL: nothing */
+	LNL_LOGIN_CHALLENGE, /* |text|: "CRV1:flags:state:user:text" */
+	LNL_LOGIN_TEMP,	     /* |text|: "[backoff 30]:try later", as OpenVPN has it */
+};
+int lnl_reply_login(struct lnl_engine *e, uint64_t ticket, enum lnl_login_verdict v,
+		    const char *text);
+
+/* What one client gets. */
+struct lnl_grant_options {
+	const char *pool;		/* name; NULL: everybody's */
+	const char *address, *address6; /* fixed ones, instead of the pool's */
+	const char *const *routes;	/* prefixes behind the client (iroute) */
+	unsigned n_routes;
+	bool push_reset;	 /* nothing of the server's own push list */
+	const char *const *push; /* more of it */
+	unsigned n_push;
+	const char *const *push_remove; /* beginnings of options that are left out */
+	unsigned n_push_remove;
+	double expires; /* seconds until the connection ends; 0: it does not */
+};
+/*
+ * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool that is not
+ * there or used up, or an option that cannot be pushed deny, too, and are logged.
+ */
+int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,
+		    const char *text);
 /* The default, now: what an errored hook gets. */
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket);
 
@@ -419,6 +560,50 @@ enum lnl_state lnl_tunnel_state(struct lnl_engine *e, uint32_t tunnel);
 /* Sends a control text. LNL_E_NOTFOUND, LNL_E_STATE, LNL_E_INVAL. */
 int lnl_tunnel_text(struct lnl_engine *e, uint32_t tunnel, const char *text);
 int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel);
+
+/* ---- servers ---- */
+
+/*
+ * Checks and copies |o|, opens the device and the sockets, and listens. Errors: those of
+ * lnl_tunnel_open; LNL_E_PERM, LNL_E_EXIST (an address in use), LNL_E_NOTFOUND, LNL_E_SYSTEM. The
+ * handle is one of the tunnels': lnl_tunnel_stop ends it (clients are told), LNL_EVENT_STATE tells
+ * "up", LNL_EVENT_CLOSED its end.
+ */
+int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
+		    struct lnl_reason *why);
+
+/* A server's client, as known so far; texts are valid until the next turn. */
+struct lnl_peer_info {
+	const char *name;    /* what it is called in leases and logs: cn, or user name */
+	const char *cn;	     /* "" without a certificate */
+	const char *user;    /* "" without one */
+	const char *address; /* where it is: "192.0.2.7:41194" */
+	const char *proto;   /* "udp" or "tcp" */
+	const char *address4, *address6; /* inside; "" for none */
+	const char *peer_info;		 /* IV_ and UV_ lines */
+	const char *cipher;		 /* "" before keys */
+	const uint8_t *metadata;	 /* of its tls-crypt-v2 key: type and bytes */
+	size_t metadata_len;
+	bool up;
+	uint64_t connected_at; /* seconds since 1970; 0: not yet */
+};
+/* LNL_E_NOTFOUND. */
+int lnl_peer_info(struct lnl_engine *e, uint32_t server, uint32_t peer, struct lnl_peer_info *out);
+/* Counters as last told by the data plane. LNL_E_NOTFOUND. */
+int lnl_peer_stats(struct lnl_engine *e, uint32_t server, uint32_t peer, struct lnl_stats *out);
+/* The certificate at |i| of its chain, until authentication is answered; as lnl_tunnel_cert. */
+bool lnl_peer_cert(struct lnl_engine *e, uint32_t server, uint32_t peer, unsigned i,
+		   struct lnl_cert_info *out);
+/*
+ * Ends a connection, telling the client |text| first ("HALT,why", "RESTART"; NULL: nothing).
+ * LNL_E_NOTFOUND.
+ */
+int lnl_peer_kill(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *text);
+/* Sends a control text. LNL_E_NOTFOUND, LNL_E_STATE, LNL_E_INVAL. */
+int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *text);
+int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
+/* The next peer behind |peer| (LNL_NO_PEER: the first), or LNL_NO_PEER. */
+uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
 
 /*
  * ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes
