@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine_state.h"
+#include "engine_service.h"
 #include "io/privilege.h"
 
 /* ---- what the sans-IO rooms are given ---- */
@@ -129,6 +129,7 @@ static void free_queued(struct lnl_queued *q)
 void lnl_engine_free(struct lnl_engine *e)
 {
 	struct lnl_tunnel *t;
+	struct lnl_service *s;
 	struct lnl_queued *q;
 	size_t i;
 
@@ -138,6 +139,11 @@ void lnl_engine_free(struct lnl_engine *e)
 		e->tunnels = t->next;
 		lnl_tunnel_free(t);
 	}
+	while ((s = e->services)) {
+		e->services = s->next;
+		lnl_service_free(s);
+	}
+	lnl_arena_free(&e->answers);
 	lnl_ops_free(e);
 	while ((q = e->first_event)) {
 		e->first_event = q->next;
@@ -159,6 +165,20 @@ void lnl_engine_free(struct lnl_engine *e)
 }
 
 /* ---- turns ---- */
+
+static void reap_services(struct lnl_engine *e)
+{
+	struct lnl_service **p = &e->services, *s;
+
+	while ((s = *p)) {
+		if (!s->closed_told) {
+			p = &s->next;
+			continue;
+		}
+		*p = s->next;
+		lnl_service_free(s);
+	}
+}
 
 /* Tunnels that told their end are gone with the turn after it. */
 static void reap(struct lnl_engine *e)
@@ -185,7 +205,8 @@ int lnl_engine_turn(struct lnl_engine *e)
 	if (e->first_event)
 		return 1;
 	reap(e);
-	if (!e->tunnels && !e->ops)
+	reap_services(e);
+	if (!e->tunnels && !e->services && !e->ops)
 		return 0;
 	ev_run(e->loop, e->n_records ? EVRUN_NOWAIT : EVRUN_ONCE);
 	return 1;

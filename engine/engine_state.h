@@ -53,13 +53,21 @@ struct lnl_queued {
 };
 
 struct lnl_tunnel;
+struct lnl_service;
+
+/* Whom a question is about: a tunnel, or a server's peer. */
+struct lnl_asked {
+	struct lnl_tunnel *tunnel;   /* NULL: a server's */
+	struct lnl_service *service; /* NULL: a tunnel's */
+	uint32_t peer;
+};
 
 /* An open question. */
 struct lnl_ticket {
 	struct lnl_ticket *next;
 	uint64_t id;
 	enum lnl_event_kind kind;
-	struct lnl_tunnel *tunnel;
+	struct lnl_asked about;
 	bool sync; /* answered before the next turn, or defaulted */
 	ev_timer timer;
 	struct lnl_engine *engine;
@@ -89,6 +97,8 @@ struct lnl_engine {
 	struct lnl_ticket *tickets;
 	struct lnl_op *ops;
 	struct lnl_tunnel *tunnels;
+	struct lnl_service *services;
+	struct lnl_arena answers; /* texts of the last lnl_peer_info */
 	ev_signal *signals[65];
 	uint64_t next_id;
 };
@@ -96,18 +106,27 @@ struct lnl_engine {
 /* A new event of |kind| about |t| (may be NULL) at the queue's end; NULL when out of memory. */
 struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
 				 struct lnl_tunnel *t);
+/* The same about a server's peer. */
+struct lnl_queued *lnl_event_add_peer(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_service *s, uint32_t peer);
 /*
  * The same as a question: its ticket is open until a reply, |deadline| seconds (0: none), or,
- * with |sync|, the next turn. Then lnl_ticket_default is called for it.
+ * with |sync|, the next turn. Then the default answers it.
  */
 struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
 				 struct lnl_tunnel *t, double deadline, bool sync);
-/* Closes a ticket of |kind| and returns its tunnel, or NULL when it is dead. */
-struct lnl_tunnel *lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind);
+struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_service *s, uint32_t peer, double deadline,
+				      bool sync);
+/* Closes a ticket of |kind|: whom it is about in |out|, or false when it is dead. */
+bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
+		     struct lnl_asked *out);
 /* Defaults of the sync questions that nobody answered. */
 void lnl_tickets_settle(struct lnl_engine *e);
 /* Forgets the questions about |t|, without defaults; events in the queue lose their tickets. */
 void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t);
+/* The same about a server's peer. */
+void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t peer);
 
 /* ---- tunnels ---- */
 
@@ -278,6 +297,8 @@ void lnl_net_down(struct lnl_tunnel *t);
 struct lnl_tunnel *lnl_tunnel_find(struct lnl_engine *e, uint32_t id);
 void lnl_tunnel_free(struct lnl_tunnel *t);
 void lnl_tunnel_enter(struct lnl_tunnel *t, enum lnl_state state, const char *detail);
+/* A certificate's facts as a host gets them; texts are |c|'s. */
+void lnl_cert_describe(const struct lnl_cert *c, struct lnl_cert_info *out);
 /* The default answer to a question about |t|. */
 void lnl_tunnel_default(struct lnl_tunnel *t, enum lnl_event_kind kind);
 /* For good, with exit status |status|: takes everything back, then tells LNL_EVENT_CLOSED. */

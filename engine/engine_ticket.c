@@ -2,17 +2,21 @@
 /* The queue of events, and the questions that are open. */
 #include <stdlib.h>
 
-#include "engine_state.h"
+#include "engine_service.h"
 
-struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
-				 struct lnl_tunnel *t)
+static struct lnl_queued *add(struct lnl_engine *e, enum lnl_event_kind kind,
+			      const struct lnl_asked *about)
 {
 	struct lnl_queued *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return NULL;
 	q->event.kind = kind;
-	q->event.tunnel = t ? t->id : 0;
+	q->event.peer = about->service ? about->peer : LNL_NO_PEER;
+	if (about->service)
+		q->event.tunnel = about->service->id;
+	else if (about->tunnel)
+		q->event.tunnel = about->tunnel->id;
 	if (e->last_event)
 		e->last_event->next = q;
 	else
@@ -21,10 +25,37 @@ struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
 	return q;
 }
 
+struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,
+				 struct lnl_tunnel *t)
+{
+	return add(e, kind, &(struct lnl_asked){ .tunnel = t });
+}
+
+struct lnl_queued *lnl_event_add_peer(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_service *s, uint32_t peer)
+{
+	return add(e, kind, &(struct lnl_asked){ .service = s, .peer = peer });
+}
+
+/* ---- tickets ---- */
+
 static void release_ticket(struct lnl_ticket *k)
 {
 	ev_timer_stop(k->engine->loop, &k->timer);
 	free(k);
+}
+
+static void answer_default(const struct lnl_asked *about, enum lnl_event_kind kind)
+{
+	struct lnl_served *v;
+
+	if (about->tunnel) {
+		lnl_tunnel_default(about->tunnel, kind);
+		return;
+	}
+	v = lnl_served_find(about->service, about->peer);
+	if (v)
+		lnl_served_default(v, kind);
 }
 
 static void deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
@@ -33,22 +64,21 @@ static void deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
 	struct lnl_engine *e = k->engine;
 	uint64_t id = k->id;
 	enum lnl_event_kind kind = k->kind;
-	struct lnl_tunnel *t;
+	struct lnl_asked about;
 
 	(void)loop;
 	(void)revents;
-	t = lnl_ticket_take(e, id, kind);
-	if (!t)
+	if (!lnl_ticket_take(e, id, kind, &about))
 		return;
 	lnl_log(&e->log, LNL_LEVEL_WARN, "hook.deadline", LNL_F("ticket", (int64_t)id));
-	lnl_tunnel_default(t, kind);
+	answer_default(&about, kind);
 }
 
-struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
-				 struct lnl_tunnel *t, double deadline, bool sync)
+static struct lnl_queued *ask(struct lnl_engine *e, enum lnl_event_kind kind,
+			      const struct lnl_asked *about, double deadline, bool sync)
 {
 	struct lnl_ticket *k = calloc(1, sizeof(*k));
-	struct lnl_queued *q = k ? lnl_event_add(e, kind, t) : NULL;
+	struct lnl_queued *q = k ? add(e, kind, about) : NULL;
 
 	if (!q) {
 		free(k);
@@ -57,7 +87,7 @@ struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
 	k->engine = e;
 	k->id = ++e->next_id;
 	k->kind = kind;
-	k->tunnel = t;
+	k->about = *about;
 	k->sync = sync;
 	ev_timer_init(&k->timer, deadline_passed, deadline, 0);
 	k->timer.data = k;
@@ -70,32 +100,64 @@ struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
 	return q;
 }
 
-struct lnl_tunnel *lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind)
+struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
+				 struct lnl_tunnel *t, double deadline, bool sync)
+{
+	return ask(e, kind, &(struct lnl_asked){ .tunnel = t }, deadline, sync);
+}
+
+struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_service *s, uint32_t peer, double deadline,
+				      bool sync)
+{
+	return ask(e, kind, &(struct lnl_asked){ .service = s, .peer = peer }, deadline, sync);
+}
+
+bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
+		     struct lnl_asked *out)
 {
 	struct lnl_ticket **p, *k;
-	struct lnl_tunnel *t;
 
 	for (p = &e->tickets; (k = *p); p = &k->next) {
 		if (k->id != id || k->kind != kind)
 			continue;
 		*p = k->next;
-		t = k->tunnel;
+		*out = k->about;
 		release_ticket(k);
-		return t;
+		return true;
 	}
-	return NULL;
+	return false;
+}
+
+/* The same for a question that only tunnels are asked. */
+static struct lnl_tunnel *take_tunnel(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind)
+{
+	struct lnl_asked about;
+
+	return lnl_ticket_take(e, id, kind, &about) ? about.tunnel : NULL;
+}
+
+/* And for one that only servers' peers are; NULL, too, when the peer is gone. */
+static struct lnl_served *take_served(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind)
+{
+	struct lnl_asked about;
+
+	if (!lnl_ticket_take(e, id, kind, &about) || !about.service)
+		return NULL;
+	return lnl_served_find(about.service, about.peer);
 }
 
 void lnl_tickets_settle(struct lnl_engine *e)
 {
 	struct lnl_ticket *k = e->tickets;
+	struct lnl_asked about;
 
 	while (k) {
 		if (k->sync) {
 			enum lnl_event_kind kind = k->kind;
-			struct lnl_tunnel *t = lnl_ticket_take(e, k->id, kind);
 
-			lnl_tunnel_default(t, kind);
+			lnl_ticket_take(e, k->id, kind, &about);
+			answer_default(&about, kind);
 			k = e->tickets; /* the default may have changed the list */
 		} else {
 			k = k->next;
@@ -103,13 +165,14 @@ void lnl_tickets_settle(struct lnl_engine *e)
 	}
 }
 
-void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t)
+static void forget(struct lnl_engine *e, const struct lnl_asked *about)
 {
 	struct lnl_ticket **p = &e->tickets, *k;
 	struct lnl_queued *q;
 
 	while ((k = *p)) {
-		if (k->tunnel != t) {
+		if (k->about.tunnel != about->tunnel || k->about.service != about->service ||
+		    (about->service && k->about.peer != about->peer)) {
 			p = &k->next;
 			continue;
 		}
@@ -121,12 +184,22 @@ void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t)
 	}
 }
 
+void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t)
+{
+	forget(e, &(struct lnl_asked){ .tunnel = t });
+}
+
+void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t peer)
+{
+	forget(e, &(struct lnl_asked){ .service = s, .peer = peer });
+}
+
 /* ---- replies ---- */
 
 int lnl_reply_remote(struct lnl_engine *e, uint64_t ticket, const struct lnl_remote *remote,
 		     int index, double delay)
 {
-	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_SELECT_REMOTE);
+	struct lnl_tunnel *t = take_tunnel(e, ticket, LNL_EVENT_SELECT_REMOTE);
 
 	if (!t)
 		return LNL_E_NOTFOUND;
@@ -137,7 +210,7 @@ int lnl_reply_remote(struct lnl_engine *e, uint64_t ticket, const struct lnl_rem
 int lnl_reply_credentials(struct lnl_engine *e, uint64_t ticket, const char *username,
 			  const char *password, const char *reason)
 {
-	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_CREDENTIALS);
+	struct lnl_tunnel *t = take_tunnel(e, ticket, LNL_EVENT_CREDENTIALS);
 
 	if (!t)
 		return LNL_E_NOTFOUND;
@@ -147,7 +220,7 @@ int lnl_reply_credentials(struct lnl_engine *e, uint64_t ticket, const char *use
 
 int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer, const char *reason)
 {
-	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_CHALLENGE);
+	struct lnl_tunnel *t = take_tunnel(e, ticket, LNL_EVENT_CHALLENGE);
 
 	if (!t)
 		return LNL_E_NOTFOUND;
@@ -158,14 +231,22 @@ int lnl_reply_answer(struct lnl_engine *e, uint64_t ticket, const char *answer, 
 int lnl_reply_verdict(struct lnl_engine *e, uint64_t ticket, bool ok, const char *reason)
 {
 	static const enum lnl_event_kind kinds[] = { LNL_EVENT_VERIFY_CERT, LNL_EVENT_UP,
-						     LNL_EVENT_DOWN, LNL_EVENT_CONTROL };
+						     LNL_EVENT_DOWN, LNL_EVENT_CONTROL,
+						     LNL_EVENT_LEARN };
+	struct lnl_asked about;
+	struct lnl_served *v;
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		struct lnl_tunnel *t = lnl_ticket_take(e, ticket, kinds[i]);
-
-		if (t)
-			return lnl_session_verdict(t, kinds[i], ok, reason);
+		if (!lnl_ticket_take(e, ticket, kinds[i], &about))
+			continue;
+		if (about.tunnel)
+			return lnl_session_verdict(about.tunnel, kinds[i], ok, reason);
+		v = lnl_served_find(about.service, about.peer);
+		if (!v)
+			return LNL_E_NOTFOUND;
+		lnl_served_verdict(v, kinds[i], ok, reason);
+		return 0;
 	}
 	return LNL_E_NOTFOUND;
 }
@@ -173,7 +254,7 @@ int lnl_reply_verdict(struct lnl_engine *e, uint64_t ticket, bool ok, const char
 int lnl_reply_options(struct lnl_engine *e, uint64_t ticket, const char *const *list, unsigned n,
 		      const char *reason)
 {
-	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_PULLED);
+	struct lnl_tunnel *t = take_tunnel(e, ticket, LNL_EVENT_PULLED);
 
 	if (!t)
 		return LNL_E_NOTFOUND;
@@ -187,7 +268,7 @@ int lnl_reply_options(struct lnl_engine *e, uint64_t ticket, const char *const *
 
 int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds, const char *reason)
 {
-	struct lnl_tunnel *t = lnl_ticket_take(e, ticket, LNL_EVENT_RECONNECT);
+	struct lnl_tunnel *t = take_tunnel(e, ticket, LNL_EVENT_RECONNECT);
 
 	if (!t)
 		return LNL_E_NOTFOUND;
@@ -195,16 +276,39 @@ int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds, c
 	return 0;
 }
 
+int lnl_reply_login(struct lnl_engine *e, uint64_t ticket, enum lnl_login_verdict verdict,
+		    const char *text)
+{
+	struct lnl_served *v = take_served(e, ticket, LNL_EVENT_AUTHENTICATE);
+
+	if (!v)
+		return LNL_E_NOTFOUND;
+	lnl_login_answer(v, verdict, text);
+	return 0;
+}
+
+int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,
+		    const char *text)
+{
+	struct lnl_served *v = take_served(e, ticket, LNL_EVENT_AUTHORIZE);
+
+	if (!v)
+		return LNL_E_NOTFOUND;
+	lnl_grant_answer(v, g, text);
+	return 0;
+}
+
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket)
 {
 	struct lnl_ticket *k;
+	struct lnl_asked about;
 
 	for (k = e->tickets; k; k = k->next) {
 		if (k->id == ticket) {
 			enum lnl_event_kind kind = k->kind;
-			struct lnl_tunnel *t = lnl_ticket_take(e, ticket, kind);
 
-			lnl_tunnel_default(t, kind);
+			lnl_ticket_take(e, ticket, kind, &about);
+			answer_default(&about, kind);
 			return 0;
 		}
 	}

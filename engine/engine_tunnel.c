@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine_state.h"
+#include "engine_service.h"
 
 #define COUNTERS_INTERVAL (5 * LNL_SECOND)
 
@@ -320,9 +320,12 @@ int lnl_tunnel_open(struct lnl_engine *e, const struct lnl_tunnel_options *o, ui
 int lnl_tunnel_stop(struct lnl_engine *e, uint32_t tunnel, const char *reason)
 {
 	struct lnl_tunnel *t = lnl_tunnel_find(e, tunnel);
+	struct lnl_service *s = t ? NULL : lnl_service_find(e, tunnel);
 
+	if (s)
+		lnl_service_stop(s, reason);
 	if (!t)
-		return LNL_E_NOTFOUND;
+		return s ? 0 : LNL_E_NOTFOUND;
 	if (t->stopping)
 		return 0;
 	t->stopping = true;
@@ -409,14 +412,10 @@ int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel)
 	return rc;
 }
 
-bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct lnl_cert_info *out)
+void lnl_cert_describe(const struct lnl_cert *c, struct lnl_cert_info *out)
 {
-	struct lnl_tunnel *t = lnl_tunnel_find(e, tunnel);
-	const struct lnl_cert *c = t && t->client ? lnl_client_chain(t->client, i) : NULL;
 	unsigned j;
 
-	if (!c)
-		return false;
 	memset(out, 0, sizeof(*out));
 	out->depth = c->depth;
 	out->subject = c->subject;
@@ -431,5 +430,14 @@ bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct l
 			 j + 1 < sizeof(c->sha256) ? ":" : "");
 	out->not_before = c->not_before;
 	out->not_after = c->not_after;
-	return true;
+}
+
+bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct lnl_cert_info *out)
+{
+	struct lnl_tunnel *t = lnl_tunnel_find(e, tunnel);
+	const struct lnl_cert *c = t && t->client ? lnl_client_chain(t->client, i) : NULL;
+
+	if (c)
+		lnl_cert_describe(c, out);
+	return c != NULL;
 }

@@ -245,12 +245,13 @@ struct lnl_server_options {
 	const char *const *push; /* to all, behind what topology asks for */
 	unsigned n_push;
 	bool client_to_client, duplicate_cn;
-	unsigned max_clients, max_routes_per_client;	  /* 1024, 256 */
-	unsigned connect_freq, connect_freq_sec;	  /* new clients; 0: any */
-	unsigned connect_freq_initial, connect_freq_init_sec; /* answers to strangers; 100 in 10 s */
-	bool v2_force_cookie;				  /* true */
-	int64_t v2_max_age;				  /* 0: any */
-	int64_t ping, ping_restart;			  /* our side's; 0: none */
+	unsigned max_clients, max_routes_per_client; /* 1024, 256 */
+	unsigned connect_freq, connect_freq_sec;     /* new clients; 0: any */
+	unsigned connect_freq_initial,
+		connect_freq_init_sec;			   /* answers to strangers; 100 in 10 s */
+	bool v2_force_cookie;				   /* true */
+	int64_t v2_max_age;				   /* 0: any */
+	int64_t ping, ping_restart;			   /* our side's; 0: none */
 	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
 	int explicit_exit_notify; /* 1: RESTART when we end, 2: with "another server" */
 
@@ -436,7 +437,8 @@ struct lnl_event {
 		} state;
 		struct {
 			const char *username; /* "" when none came */
-			const char *password; /* a secret; of a static challenge, without its answer */
+			const char
+				*password; /* a secret; of a static challenge, without its answer */
 			const char *response; /* to a challenge, a secret; NULL: none */
 			const char *state;    /* of the dynamic challenge that it answers; NULL */
 			bool again;	      /* of a renegotiation */

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A server's door: packets and connections that arrive, and the tables of who is where. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine_service.h"
+
+/* Half-open clients have a cap of their own, and so has each source. */
+#define HALF_OPEN_MIN	   100
+#define HALF_OPEN_A_SOURCE 8
+
+/* ---- tables ---- */
+
+static uint64_t mix(uint64_t h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		h = (h ^ p[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+/* |from| NULL: a TCP connection, which has a link of its own. */
+static struct lnl_served **address_bucket(const struct lnl_service *s, uint32_t link,
+					  const struct lnl_addr *from)
+{
+	uint64_t h = mix(s->seed, &link, sizeof(link));
+	struct lnl_ip ip;
+	uint16_t port;
+
+	if (from) {
+		ip = lnl_addr_ip(from);
+		port = lnl_addr_port(from);
+		h = mix(mix(h, ip.bytes, sizeof(ip.bytes)), &port, sizeof(port));
+	}
+	return &s->by_address[h & s->mask];
+}
+
+static struct lnl_served **bucket_of(const struct lnl_served *v)
+{
+	return address_bucket(v->service, v->link, v->tcp ? NULL : &v->from);
+}
+
+static struct lnl_served **name_bucket(const struct lnl_service *s, const char *name)
+{
+	return &s->by_name[mix(s->seed, name, strlen(name)) & s->mask];
+}
+
+static struct lnl_served *find(struct lnl_service *s, uint32_t link, const struct lnl_addr *from)
+{
+	struct lnl_served *v = *address_bucket(s, link, from);
+
+	while (v && (v->link != link || !lnl_addr_equal(&v->from, from)))
+		v = v->next_address;
+	return v;
+}
+
+static void leave_address(struct lnl_served *v)
+{
+	struct lnl_served **p = bucket_of(v);
+
+	if (!v->in_table)
+		return;
+	while (*p != v)
+		p = &(*p)->next_address;
+	*p = v->next_address;
+	v->in_table = false;
+}
+
+static void enter_address(struct lnl_served *v)
+{
+	struct lnl_served **p = bucket_of(v);
+
+	v->next_address = *p;
+	*p = v;
+	v->in_table = true;
+}
+
+void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address)
+{
+	struct lnl_served *there = find(v->service, link, address);
+	char text[LNL_ADDR_TEXT];
+
+	if (there == v)
+		return;
+	/* Who was there is somewhere else now, or gone: its own packets will tell. */
+	if (there)
+		leave_address(there);
+	leave_address(v);
+	v->link = link;
+	v->from = *address;
+	enter_address(v);
+	lnl_log(&v->service->engine->log, LNL_LEVEL_INFO, "peer.moved", LNL_F("peer", v->name),
+		LNL_F("address", lnl_addr_text(address, text)));
+}
+
+struct lnl_served *lnl_door_by_link(struct lnl_service *s, uint32_t link)
+{
+	struct lnl_served *v = *address_bucket(s, link, NULL);
+
+	while (v && (v->link != link || !v->tcp))
+		v = v->next_address;
+	return v;
+}
+
+struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id)
+{
+	return id < s->n_slots ? s->served[id] : NULL;
+}
+
+void lnl_door_name(struct lnl_served *v)
+{
+	struct lnl_served **p = name_bucket(v->service, v->name);
+
+	if (v->named || !v->name[0])
+		return;
+	v->next_name = *p;
+	*p = v;
+	v->named = true;
+}
+
+struct lnl_served *lnl_door_same_name(const struct lnl_served *v)
+{
+	struct lnl_served *o = *name_bucket(v->service, v->name);
+
+	while (o && (o == v || !o->up || o->closing || strcmp(o->name, v->name) != 0))
+		o = o->next_name;
+	return o;
+}
+
+static void leave_name(struct lnl_served *v)
+{
+	struct lnl_served **p = name_bucket(v->service, v->name);
+
+	if (!v->named)
+		return;
+	while (*p != v)
+		p = &(*p)->next_name;
+	*p = v->next_name;
+	v->named = false;
+}
+
+/* ---- coming and going ---- */
+
+static uint32_t half_open_max(const struct lnl_service *s)
+{
+	uint32_t tenth = s->conf.o.max_clients / 10;
+
+	return tenth > HALF_OPEN_MIN ? tenth : HALF_OPEN_MIN;
+}
+
+int lnl_door_init(struct lnl_service *s)
+{
+	uint32_t buckets = 64;
+
+	s->n_slots = s->conf.o.max_clients + half_open_max(s);
+	while (buckets < s->n_slots * 2)
+		buckets *= 2;
+	s->mask = buckets - 1;
+	s->served = calloc(s->n_slots, sizeof(struct lnl_served *));
+	s->by_address = calloc(buckets, sizeof(struct lnl_served *));
+	s->by_name = calloc(buckets, sizeof(struct lnl_served *));
+	if (!s->served || !s->by_address || !s->by_name)
+		return LNL_E_NOMEM;
+	return s->engine->env.random(NULL, (uint8_t *)&s->seed, sizeof(s->seed));
+}
+
+void lnl_door_deinit(struct lnl_service *s)
+{
+	free(s->served);
+	free(s->by_address);
+	free(s->by_name);
+}
+
+/* Ids are given out in turn, so that one that was just freed is not the next. */
+static uint32_t free_id(struct lnl_service *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->n_slots; i++) {
+		uint32_t id = s->next_id++ % s->n_slots;
+
+		if (!s->served[id])
+			return id;
+	}
+	return LNL_PEER_ID_NONE;
+}
+
+static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
+{
+	struct lnl_ip ip = lnl_addr_ip(from);
+	unsigned same = 0;
+	uint32_t i, seen = 0;
+
+	if (s->n_half_open >= half_open_max(s))
+		return true;
+	if (s->n_half_open < HALF_OPEN_A_SOURCE)
+		return false;
+	for (i = 0; i < s->n_slots && seen < s->n_half_open; i++) {
+		const struct lnl_served *v = s->served[i];
+		struct lnl_ip other;
+
+		if (!v || !v->half_open)
+			continue;
+		seen++;
+		other = lnl_addr_ip(&v->from);
+		same += lnl_ip_equal(&ip, &other);
+	}
+	return same >= HALF_OPEN_A_SOURCE;
+}
+
+/* connect-freq: a limit on who was admitted already. */
+static bool is_too_often(struct lnl_service *s, uint64_t now)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+
+	if (!o->connect_freq)
+		return false;
+	if (now >= s->freq.since + o->connect_freq_sec * LNL_SECOND) {
+		s->freq.since = now;
+		s->freq.n = 0;
+	}
+	return s->freq.n++ >= o->connect_freq;
+}
+
+static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct lnl_addr *from,
+			      bool tcp)
+{
+	struct lnl_served *v;
+	uint32_t id;
+
+	if (s->stopping || is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
+		return NULL;
+	id = free_id(s);
+	v = id != LNL_PEER_ID_NONE ? calloc(1, sizeof(*v)) : NULL;
+	if (!v)
+		return NULL;
+	v->service = s;
+	v->id = id;
+	v->link = link;
+	v->from = *from;
+	v->tcp = tcp;
+	v->half_open = true;
+	v->deadline = v->pending_at = LNL_NEVER;
+	v->replaces = LNL_PEER_ID_NONE;
+	ev_timer_init(&v->timer, lnl_served_timer, 0, 0);
+	v->timer.data = v;
+	s->served[id] = v;
+	s->n_served++;
+	s->n_half_open++;
+	enter_address(v);
+	return v;
+}
+
+void lnl_door_leave(struct lnl_served *v)
+{
+	struct lnl_service *s = v->service;
+
+	leave_address(v);
+	leave_name(v);
+	s->n_half_open -= v->half_open;
+	s->n_up -= v->up;
+	v->half_open = v->up = false;
+}
+
+void lnl_door_remove(struct lnl_served *v)
+{
+	struct lnl_service *s = v->service;
+	struct lnl_command cmd = { .id = v->link, .peer = v->id };
+
+	lnl_tickets_drop_peer(s->engine, s, v->id);
+	if (v->peer_added) {
+		cmd.kind = LNL_CMD_PEER_DEL;
+		lnl_service_command(s, &cmd);
+	}
+	if (v->tcp) {
+		cmd.kind = LNL_CMD_LINK_DEL;
+		lnl_service_command(s, &cmd);
+	}
+	lnl_grant_release(v);
+	lnl_door_leave(v);
+	s->served[v->id] = NULL;
+	s->n_served--;
+	ev_timer_stop(s->engine->loop, &v->timer);
+	lnl_server_free(v->control);
+	free(v->v2);
+	lnl_arena_free(&v->grant_arena);
+	lnl_secret_wipe(v, sizeof(*v));
+	free(v);
+}
+
+/* ---- packets ---- */
+
+static void drop(struct lnl_service *s, enum lnl_drop why)
+{
+	s->control_drops[why]++;
+	lnl_log(&s->engine->log, LNL_LEVEL_TRACE, "control.dropped",
+		LNL_F("reason", lnl_drop_name(why)));
+}
+
+/* Its first packet was admitted: from here on control has it. False: there is no room. */
+static bool begin(struct lnl_served *v, struct lnl_admitted *a)
+{
+	struct lnl_service *s = v->service;
+	struct lnl_server_start start = {
+		.admitted = a,
+		.peer = v->id,
+		.tcp = v->tcp,
+		.ipv6 = lnl_addr_ip(&v->from).family == 6,
+	};
+
+	if (lnl_server_new(&v->control, &s->conf.control, &start, lnl_clock_now()) < 0)
+		return false;
+	v->deadline = LNL_NEVER;
+	memcpy(v->client_sid, a->client_sid, sizeof(v->client_sid));
+	if (!a->has_v2)
+		return true;
+	v->v2 = malloc(sizeof(*v->v2));
+	if (!v->v2)
+		return false;
+	*v->v2 = a->v2;
+	lnl_secret_wipe(&v->v2->kc, sizeof(v->v2->kc));
+	return true;
+}
+
+static void input(struct lnl_served *v, const uint8_t *data, size_t len)
+{
+	unsigned op = lnl_op_of(data[0]);
+	enum lnl_drop why;
+
+	if (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1)
+		len = lnl_admission_without_wkc(data, len);
+	why = len ? lnl_server_input(v->control, data, len, lnl_clock_now()) : LNL_DROP_FORMAT;
+	if (why != LNL_DROP_NONE)
+		drop(v->service, why);
+	lnl_served_run(v);
+}
+
+static void answer(struct lnl_service *s, const struct lnl_ntf *n, struct lnl_command *reply,
+		   size_t len)
+{
+	reply->kind = LNL_CMD_LINK_SEND;
+	reply->id = n->id;
+	reply->u.datagram.to = n->u.datagram.from;
+	reply->u.datagram.len = (uint16_t)len;
+	lnl_service_command(s, reply);
+}
+
+/* A datagram of which no client is known, or that its client's session did not take. */
+static void knock(struct lnl_service *s, const struct lnl_ntf *n, struct lnl_served *before)
+{
+	const struct lnl_addr *from = &n->u.datagram.from;
+	struct lnl_ip ip = lnl_addr_ip(from);
+	struct lnl_command reply;
+	struct lnl_admitted a;
+	struct lnl_served *v;
+
+	lnl_admission_datagram(s->admission, &ip, lnl_addr_port(from), n->u.datagram.bytes,
+			       n->u.datagram.len, reply.u.datagram.bytes,
+			       sizeof(reply.u.datagram.bytes), lnl_clock_now(), &a);
+	if (a.verdict == LNL_ADMISSION_DROP)
+		drop(s, a.drop);
+	if (a.verdict == LNL_ADMISSION_REPLY)
+		answer(s, n, &reply, a.reply_len);
+	if (a.verdict != LNL_ADMISSION_ADMIT)
+		return;
+	/* A new session from the same place: the old one goes once the new one has proven itself. */
+	if (before)
+		leave_address(before);
+	v = add(s, n->id, from, false);
+	if (v && begin(v, &a)) {
+		v->replaces = before ? before->id : LNL_PEER_ID_NONE;
+		lnl_secret_wipe(&a.v2.kc, sizeof(a.v2.kc));
+		input(v, n->u.datagram.bytes, a.len);
+		return;
+	}
+	lnl_secret_wipe(&a.v2.kc, sizeof(a.v2.kc));
+	if (v)
+		lnl_door_remove(v);
+	if (before)
+		enter_address(before);
+	drop(s, LNL_DROP_RATE);
+}
+
+/*
+ * Whether a packet is of this client's session: its id stands in front, whatever the wrapping. A
+ * client that has started anew has another one.
+ */
+static bool is_of(const struct lnl_served *v, const struct lnl_ntf *n)
+{
+	return n->u.datagram.len > LNL_SID_LEN &&
+	       memcmp(n->u.datagram.bytes + 1, v->client_sid, LNL_SID_LEN) == 0;
+}
+
+static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
+{
+	struct lnl_served *v = find(s, n->id, &n->u.datagram.from);
+
+	if (v && is_of(v, n))
+		input(v, n->u.datagram.bytes, n->u.datagram.len);
+	else
+		knock(s, n, v);
+}
+
+static void stream(struct lnl_served *v, const struct lnl_ntf *n)
+{
+	struct lnl_admitted a;
+
+	if (n->u.datagram.len == 0)
+		return;
+	if (v->control) {
+		input(v, n->u.datagram.bytes, n->u.datagram.len);
+		return;
+	}
+	lnl_admission_stream(v->service->admission, n->u.datagram.bytes, n->u.datagram.len,
+			     lnl_clock_now(), &a);
+	if (a.verdict != LNL_ADMISSION_ADMIT)
+		drop(v->service, a.drop);
+	if (a.verdict == LNL_ADMISSION_ADMIT && begin(v, &a))
+		input(v, n->u.datagram.bytes, a.len);
+	else
+		lnl_door_remove(v);
+	lnl_secret_wipe(&a.v2.kc, sizeof(a.v2.kc));
+}
+
+void lnl_door_packet(struct lnl_service *s, const struct lnl_ntf *n)
+{
+	struct lnl_served *v;
+
+	if (n->u.datagram.from.len) {
+		datagram(s, n);
+		return;
+	}
+	v = lnl_door_by_link(s, n->id);
+	if (v)
+		stream(v, n);
+}
+
+void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
+	struct lnl_served *v = add(s, ++s->next_link, from, true);
+
+	if (!v) {
+		close(fd);
+		drop(s, LNL_DROP_RATE);
+		return;
+	}
+	v->deadline = lnl_clock_now() + s->conf.control.session.hand_window;
+	cmd.u.link.id = v->link;
+	cmd.u.link.fd = fd;
+	cmd.u.link.kind = LNL_LINK_TCP;
+	cmd.u.link.peer = LNL_PEER_ID_NONE;
+	lnl_service_command(s, &cmd);
+	lnl_served_run(v);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a server's client gets: addresses, options, routes behind it, an end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine_service.h"
+
+#define ASK_SECONDS   10.0
+#define PENDING_AFTER LNL_SECOND
+#define OPTIONS_MAX   1024
+
+static void deny(struct lnl_served *v, const char *why, const char *text)
+{
+	v->waits = LNL_WAIT_NOTHING;
+	lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "grant.denied", LNL_F("peer", v->name),
+		LNL_F("reason", why));
+	lnl_grant_release(v);
+	lnl_server_deny(v->control, text ? text : "", lnl_clock_now());
+	lnl_served_run(v);
+}
+
+/* ---- addresses ---- */
+
+static int take_fixed(struct lnl_served *v, const char *text, int family, struct lnl_ip *out,
+		      struct lnl_pool **from)
+{
+	struct lnl_service *s = v->service;
+	int rc = lnl_ip_parse(out, text);
+	unsigned i;
+
+	if (rc == 0 && out->family != family)
+		rc = LNL_E_FORMAT;
+	for (i = 0; rc == 0 && i < s->n_pools; i++) {
+		if (s->pools[i].family != family)
+			continue;
+		rc = lnl_pool_reserve(s->pools[i].pool, out);
+		if (rc == 0)
+			*from = s->pools[i].pool;
+		if (rc != LNL_E_NOTFOUND)
+			break;
+		rc = 0; /* of no pool, or of another */
+	}
+	if (rc < 0)
+		out->family = 0;
+	return rc;
+}
+
+static int take_one(struct lnl_served *v, const char *pool, const char *fixed, int family,
+		    struct lnl_ip *out, struct lnl_pool **from)
+{
+	struct lnl_pool *p;
+	int rc;
+
+	if (fixed)
+		return take_fixed(v, fixed, family, out, from);
+	p = lnl_pools_find(v->service, pool, family);
+	if (!p)
+		return 0; /* whether there is one at all is looked at later */
+	rc = lnl_pool_take(p, v->service->conf.o.duplicate_cn ? "" : v->name, out);
+	if (rc == 0)
+		*from = p;
+	return rc;
+}
+
+static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *g,
+			  struct lnl_reason *why)
+{
+	int rc = take_one(v, g->pool, g->address, 4, &v->address4, &v->pool4);
+
+	if (rc < 0)
+		return lnl_reason_set(why, rc, "no IPv4 address (%s): %s",
+				      g->address ? g->address : "pool", lnl_error_text(rc));
+	rc = take_one(v, g->pool, g->address6, 6, &v->address6, &v->pool6);
+	if (rc < 0)
+		return lnl_reason_set(why, rc, "no IPv6 address (%s): %s",
+				      g->address6 ? g->address6 : "pool", lnl_error_text(rc));
+	if (!v->address4.family && !v->address6.family)
+		return lnl_reason_set(why, LNL_E_NOTFOUND, "there is no pool '%s'",
+				      g->pool ? g->pool : "");
+	return 0;
+}
+
+void lnl_grant_release(struct lnl_served *v)
+{
+	if (v->pool4)
+		lnl_pool_release(v->pool4, &v->address4);
+	if (v->pool6)
+		lnl_pool_release(v->pool6, &v->address6);
+	v->pool4 = v->pool6 = NULL;
+}
+
+/* ---- routes ---- */
+
+static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
+		       struct lnl_reason *why)
+{
+	unsigned most = v->service->conf.o.max_routes_per_client, i;
+
+	v->n_routes = 0;
+	if (most > LNL_SERVED_ROUTES - 2)
+		most = LNL_SERVED_ROUTES - 2; /* its own addresses count, too */
+	if (g->n_routes > most)
+		return lnl_reason_set(why, LNL_E_LIMIT, "more than %u routes behind it", most);
+	for (i = 0; i < g->n_routes; i++) {
+		if (lnl_prefix_parse(&v->routes[i], g->routes[i]) < 0)
+			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
+		lnl_prefix_mask(&v->routes[i]);
+	}
+	v->n_routes = g->n_routes;
+	return 0;
+}
+
+static struct lnl_prefix host(const struct lnl_ip *ip)
+{
+	return (struct lnl_prefix){ *ip, ip->family == 6 ? 128 : 32 };
+}
+
+void lnl_grant_routes(struct lnl_served *v)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_ROUTE_ADD, .peer = v->id };
+	unsigned i;
+
+	if (v->address4.family) {
+		cmd.u.route = host(&v->address4);
+		lnl_service_command(v->service, &cmd);
+	}
+	if (v->address6.family) {
+		cmd.u.route = host(&v->address6);
+		lnl_service_command(v->service, &cmd);
+	}
+	for (i = 0; i < v->n_routes; i++) {
+		cmd.u.route = v->routes[i];
+		lnl_service_command(v->service, &cmd);
+	}
+}
+
+/* ---- options ---- */
+
+struct list {
+	struct lnl_arena *arena;
+	const char **item;
+	unsigned n;
+};
+
+static void add(struct list *l, const char *text)
+{
+	if (text && l->n < OPTIONS_MAX)
+		l->item[l->n++] = text;
+}
+
+static bool is_removed(const struct lnl_grant_options *g, const char *option)
+{
+	unsigned i;
+
+	for (i = 0; i < g->n_push_remove; i++)
+		if (strncmp(option, g->push_remove[i], strlen(g->push_remove[i])) == 0)
+			return true;
+	return false;
+}
+
+/* What the topology asks for; the same order as OpenVPN's (PROTOCOL 1.10). */
+static void add_topology(struct list *l, const struct lnl_service *s)
+{
+	static const char *const names[] = { "topology net30", "topology p2p", "topology subnet" };
+	const struct lnl_service_conf *c = &s->conf;
+	char own[LNL_IP_TEXT], net[LNL_IP_TEXT], mask[LNL_IP_TEXT];
+	struct lnl_ip bits = lnl_netmask(c->net4.bits);
+
+	if (!c->net4.ip.family)
+		return;
+	lnl_ip_text(&c->own4, own);
+	if (c->o.topology == LNL_SERVER_SUBNET)
+		add(l, lnl_arena_print(l->arena, "route-gateway %s", own));
+	else if (c->o.client_to_client)
+		add(l, lnl_arena_print(l->arena, "route %s %s", lnl_ip_text(&c->net4.ip, net),
+				       lnl_ip_text(&bits, mask)));
+	else
+		add(l, lnl_arena_print(l->arena, "route %s", own));
+	add(l, names[c->o.topology]);
+}
+
+static void add_addresses(struct list *l, const struct lnl_served *v)
+{
+	const struct lnl_service_conf *c = &v->service->conf;
+	char ip[LNL_IP_TEXT], other[LNL_IP_TEXT];
+	struct lnl_ip second = lnl_netmask(c->net4.bits);
+
+	if (v->address6.family)
+		add(l, lnl_arena_print(l->arena, "ifconfig-ipv6 %s/%u %s",
+				       lnl_ip_text(&v->address6, ip), c->net6.bits,
+				       lnl_ip_text(&c->own6, other)));
+	if (!v->address4.family)
+		return;
+	if (c->o.topology == LNL_SERVER_P2P)
+		second = c->own4;
+	if (c->o.topology == LNL_SERVER_NET30) {
+		second = v->address4;
+		second.bytes[3]--;
+	}
+	add(l, lnl_arena_print(l->arena, "ifconfig %s %s", lnl_ip_text(&v->address4, ip),
+			       lnl_ip_text(&second, other)));
+}
+
+static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
+{
+	const struct lnl_server_options *o = &v->service->conf.o;
+	struct list l = { &v->grant_arena, NULL, 0 };
+	unsigned i;
+
+	l.item = lnl_arena_alloc(l.arena, OPTIONS_MAX * sizeof(char *));
+	if (!l.item)
+		return LNL_E_NOMEM;
+	if (v->address6.family)
+		add(&l, "tun-ipv6");
+	add_topology(&l, v->service);
+	for (i = 0; i < o->n_push && !g->push_reset; i++)
+		if (!is_removed(g, o->push[i]))
+			add(&l, o->push[i]);
+	for (i = 0; i < g->n_push; i++)
+		add(&l, lnl_arena_str(l.arena, g->push[i]));
+	if (o->tcp_nodelay && v->tcp)
+		add(&l, "socket-flags TCP_NODELAY");
+	add_addresses(&l, v);
+	add(&l, lnl_login_token(v, l.arena));
+	v->grant.push = l.item;
+	v->grant.n_push = l.n;
+	return 0;
+}
+
+/* ---- learn ---- */
+
+static void ask_learn(struct lnl_served *v, const struct lnl_prefix *p)
+{
+	struct lnl_service *s = v->service;
+	struct lnl_queued *q = lnl_event_ask_peer(s->engine, LNL_EVENT_LEARN, s, v->id, 0, true);
+	char text[LNL_IP_TEXT];
+
+	if (!q) {
+		v->refused = true;
+		return;
+	}
+	q->event.u.learn.prefix = lnl_arena_str(&q->arena, lnl_prefix_text(p, text));
+	q->event.u.learn.op = "add";
+	v->learning++;
+}
+
+static void finish(struct lnl_served *v)
+{
+	int rc;
+
+	if (v->refused) {
+		deny(v, "learn refused one of its addresses", NULL);
+		return;
+	}
+	v->waits = LNL_WAIT_NOTHING;
+	rc = lnl_server_grant(v->control, &v->grant, lnl_clock_now());
+	lnl_arena_free(&v->grant_arena);
+	memset(&v->grant, 0, sizeof(v->grant));
+	if (rc < 0)
+		deny(v, rc == LNL_E_INVAL ? "an option cannot be pushed" : lnl_error_text(rc),
+		     NULL);
+	else
+		lnl_served_run(v);
+}
+
+void lnl_grant_learned(struct lnl_served *v, bool ok)
+{
+	if (v->waits != LNL_WAIT_LEARN || v->learning == 0)
+		return;
+	v->refused = v->refused || !ok;
+	if (--v->learning == 0)
+		finish(v);
+}
+
+static void learn(struct lnl_served *v)
+{
+	struct lnl_prefix own;
+	unsigned i;
+
+	v->waits = LNL_WAIT_LEARN;
+	v->learning = 0;
+	v->refused = false;
+	if (v->service->conf.o.asks & LNL_ASK_LEARN) {
+		own = host(&v->address4);
+		if (own.ip.family)
+			ask_learn(v, &own);
+		own = host(&v->address6);
+		if (own.ip.family)
+			ask_learn(v, &own);
+		for (i = 0; i < v->n_routes; i++)
+			ask_learn(v, &v->routes[i]);
+	}
+	if (v->learning == 0)
+		finish(v);
+}
+
+/* ---- question and answer ---- */
+
+/* The newest connection of a name counts: the ones before it end, and their addresses are free. */
+static void displace(struct lnl_served *v)
+{
+	struct lnl_served *other = lnl_served_find(v->service, v->replaces);
+
+	v->replaces = LNL_PEER_ID_NONE;
+	if (other && other != v)
+		lnl_served_end(other, LNL_CAUSE_RESTART, "its client has begun a new session");
+	while (!v->service->conf.o.duplicate_cn && (other = lnl_door_same_name(v)))
+		lnl_served_end(other, LNL_CAUSE_RESTART, "its user has begun another session");
+}
+
+void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text)
+{
+	struct lnl_reason why = { "" };
+	int rc;
+
+	if (v->ended || v->waits != LNL_WAIT_GRANT)
+		return;
+	v->pending_at = LNL_NEVER;
+	if (!g) {
+		deny(v, text ? text : "authorize gave no answer", text);
+		return;
+	}
+	displace(v);
+	rc = take_addresses(v, g, &why);
+	if (rc == 0)
+		rc = read_routes(v, g, &why);
+	if (rc == 0)
+		rc = build_push(v, g);
+	if (rc < 0) {
+		deny(v, why.text[0] ? why.text : lnl_error_text(rc), NULL);
+		return;
+	}
+	v->grant.ping = v->grant.ping_restart = -1;
+	v->grant.ends_at =
+		g->expires > 0 ? lnl_clock_now() + (uint64_t)(g->expires * 1e6) : LNL_NEVER;
+	learn(v);
+}
+
+void lnl_grant_ask(struct lnl_served *v)
+{
+	static const struct lnl_grant_options nothing_special;
+	struct lnl_service *s = v->service;
+
+	v->waits = LNL_WAIT_GRANT;
+	lnl_door_name(v);
+	if (s->n_up >= s->conf.o.max_clients && !lnl_door_same_name(v)) {
+		v->waits = LNL_WAIT_NOTHING;
+		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "server.full", LNL_F("peer", v->name),
+			LNL_F("clients", (int64_t)s->n_up));
+		lnl_server_deny(v->control, "TEMP[backoff 30]:the server is full", lnl_clock_now());
+		return;
+	}
+	if (!(s->conf.o.asks & LNL_ASK_AUTHORIZE)) {
+		lnl_grant_answer(v, &nothing_special, NULL);
+		return;
+	}
+	v->wait_seconds = ASK_SECONDS;
+	v->pending_at = lnl_clock_now() + PENDING_AFTER;
+	if (!lnl_event_ask_peer(s->engine, LNL_EVENT_AUTHORIZE, s, v->id, ASK_SECONDS, false))
+		lnl_grant_answer(v, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A server's pools of addresses, and the file that keeps who had which. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_service.h"
+
+#define FIRST6 0x1000 /* where OpenVPN's pools begin in an IPv6 network */
+
+/* ---- ranges ---- */
+
+static struct lnl_ip plus(const struct lnl_ip *ip, uint32_t n)
+{
+	unsigned len = ip->family == 6 ? 16 : 4;
+	struct lnl_ip out = *ip;
+	uint64_t carry = n;
+	unsigned i;
+
+	for (i = len; i > 0 && carry; i--) {
+		carry += out.bytes[i - 1];
+		out.bytes[i - 1] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	return out;
+}
+
+/* The last address of the prefix, or of the first 2^LNL_POOL_BITS behind |first|. */
+static struct lnl_ip last_of(const struct lnl_prefix *p, const struct lnl_ip *first)
+{
+	unsigned len = p->ip.family == 6 ? 16 : 4, bit;
+	struct lnl_ip out = p->ip;
+
+	if (len * 8 - p->bits > LNL_POOL_BITS)
+		return plus(first, (UINT32_C(1) << LNL_POOL_BITS) - 1);
+	for (bit = p->bits; bit < len * 8; bit++)
+		out.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return out;
+}
+
+static struct lnl_ip minus_one(const struct lnl_ip *ip)
+{
+	struct lnl_ip out = *ip;
+	unsigned i = ip->family == 6 ? 16 : 4;
+
+	while (i-- > 0 && out.bytes[i]-- == 0)
+		;
+	return out;
+}
+
+/* What of our own network clients get: not our addresses, not the broadcast. */
+static void own_range(const struct lnl_service_conf *c, const struct lnl_prefix *net,
+		      struct lnl_pool_conf *out)
+{
+	if (net->ip.family == 6) {
+		out->first = plus(&net->ip, net->bits <= 112 ? FIRST6 : 2);
+		out->last = last_of(net, &out->first);
+		return;
+	}
+	if (c->o.topology == LNL_SERVER_NET30) {
+		out->kind = LNL_POOL_NET30;
+		out->first = plus(&net->ip, 4);
+		out->last = last_of(net, &out->first);
+		return;
+	}
+	out->first = plus(&net->ip, 2);
+	out->last = last_of(net, &out->first);
+	out->last = minus_one(&out->last);
+}
+
+static int named_range(const struct lnl_service_conf *c, const struct lnl_pool_range *r,
+		       struct lnl_pool_conf *out)
+{
+	struct lnl_prefix p;
+
+	if (!r->first)
+		return LNL_E_INVAL;
+	if (r->last) {
+		if (lnl_ip_parse(&out->first, r->first) < 0)
+			return LNL_E_FORMAT;
+		return lnl_ip_parse(&out->last, r->last);
+	}
+	if (lnl_prefix_parse(&p, r->first) < 0)
+		return LNL_E_FORMAT;
+	lnl_prefix_mask(&p);
+	out->first = p.ip;
+	out->last = last_of(&p, &p.ip);
+	/* A pool that is our whole network, or begins as it does, leaves our own address out. */
+	if (lnl_ip_equal(&p.ip, &c->net4.ip) || lnl_ip_equal(&p.ip, &c->net6.ip))
+		own_range(c, &p, out);
+	return 0;
+}
+
+/* ---- making them ---- */
+
+static int add(struct lnl_service *s, const char *name, const struct lnl_pool_conf *conf,
+	       struct lnl_reason *why)
+{
+	struct lnl_named_pool *p = &s->pools[s->n_pools];
+	int rc = lnl_pool_new(&p->pool, &s->engine->env, conf);
+
+	if (rc < 0)
+		return lnl_reason_set(why, rc, "pool '%s': %s", name,
+				      rc == LNL_E_NOMEM ? lnl_error_text(rc)
+							: "it is no range of addresses");
+	p->name = name;
+	p->family = conf->first.family;
+	s->n_pools++;
+	return 0;
+}
+
+static int add_ranges(struct lnl_service *s, struct lnl_reason *why)
+{
+	const struct lnl_service_conf *c = &s->conf;
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < c->o.n_pools; i++) {
+		const struct lnl_pool_range *r = &c->o.pools[i];
+		struct lnl_pool_conf conf = { .kind = LNL_POOL_SINGLE };
+
+		if (named_range(c, r, &conf) < 0)
+			return lnl_reason_set(why, LNL_E_INVAL,
+					      "pool '%s': '%s' is no network or address", r->name,
+					      r->first ? r->first : "");
+		if (c->o.topology == LNL_SERVER_NET30 && conf.first.family == 4)
+			conf.kind = LNL_POOL_NET30;
+		rc = add(s, r->name, &conf, why);
+	}
+	return rc;
+}
+
+struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, int family)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n_pools; i++)
+		if (s->pools[i].family == family && strcmp(s->pools[i].name, name ? name : "") == 0)
+			return s->pools[i].pool;
+	return NULL;
+}
+
+int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
+{
+	const struct lnl_prefix *nets[] = { &s->conf.net4, &s->conf.net6 };
+	int rc = add_ranges(s, why);
+	unsigned i;
+
+	for (i = 0; rc == 0 && i < 2; i++) {
+		struct lnl_pool_conf conf = { .kind = LNL_POOL_SINGLE };
+
+		if (!nets[i]->ip.family || lnl_pools_find(s, "", nets[i]->ip.family))
+			continue;
+		own_range(&s->conf, nets[i], &conf);
+		rc = add(s, "", &conf, why);
+	}
+	if (rc == 0)
+		lnl_leases_load(s);
+	return rc;
+}
+
+void lnl_pools_deinit(struct lnl_service *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n_pools; i++)
+		lnl_pool_free(s->pools[i].pool);
+	s->n_pools = 0;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A server's life: open, the worker's notifications, the second's chores, the end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_service.h"
+
+#define CHORES	   1.0		     /* seconds */
+#define CRL_EVERY  (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
+#define GOODBYE_BY (5 * LNL_SECOND)
+
+void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
+{
+	if (lnl_worker_command(s->worker, cmd) < 0)
+		lnl_log(&s->engine->log, LNL_LEVEL_ERROR, "worker.command",
+			LNL_F("error", lnl_error_text(LNL_E_NOMEM)));
+}
+
+struct lnl_service *lnl_service_find(struct lnl_engine *e, uint32_t id)
+{
+	struct lnl_service *s;
+
+	for (s = e->services; s; s = s->next)
+		if (s->id == id && !s->closed_told)
+			return s;
+	return NULL;
+}
+
+/* ---- the worker's notifications ---- */
+
+static void tun_failed(struct lnl_service *s, int error)
+{
+	lnl_log(&s->engine->log, LNL_LEVEL_ERROR, "tun.failed", LNL_F("dev", s->ifname),
+		LNL_F("error", strerror(error)));
+	s->exit_status = 1;
+	lnl_service_stop(s, "the device failed");
+}
+
+static void link_closed(struct lnl_service *s, const struct lnl_ntf *n)
+{
+	struct lnl_served *v = lnl_door_by_link(s, n->id);
+
+	if (v)
+		lnl_served_end(v, n->error == EBADMSG ? LNL_CAUSE_DECRYPT : LNL_CAUSE_CLOSED,
+			       n->error ? strerror(n->error) : "the client closed the connection");
+}
+
+static void take(struct lnl_service *s, const struct lnl_ntf *n)
+{
+	struct lnl_served *v = lnl_served_find(s, n->peer);
+
+	switch (n->kind) {
+	case LNL_NTF_PACKET:
+		lnl_door_packet(s, n);
+		break;
+	case LNL_NTF_LINK_CLOSED:
+		link_closed(s, n);
+		break;
+	case LNL_NTF_TUN_ERROR:
+		tun_failed(s, n->error);
+		break;
+	case LNL_NTF_NOTICE:
+		v = lnl_served_find(s, n->u.notice.peer);
+		if (v)
+			lnl_served_notice(v, &n->u.notice);
+		break;
+	case LNL_NTF_COUNTERS:
+		if (v)
+			lnl_served_counters(v, &n->u.counters);
+		break;
+	case LNL_NTF_FLOAT:
+		if (v)
+			lnl_door_moved(v, n->id, &n->u.address);
+		break;
+	case LNL_NTF_FAILED:
+		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "worker.failed", LNL_F("command", n->id),
+			LNL_F("peer", n->peer), LNL_F("error", lnl_error_text(n->error)));
+		break;
+	case LNL_NTF_LINK_ERROR:
+	case LNL_NTF_STOPPED:
+		break;
+	}
+}
+
+static void woken(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct lnl_service *s = w->data;
+	struct lnl_ntf n;
+
+	(void)loop;
+	(void)revents;
+	while (lnl_worker_next(s->worker, &n))
+		take(s, &n);
+	lnl_service_settle(s);
+}
+
+/* Called from the worker's thread. */
+static void wake(void *ctx)
+{
+	struct lnl_service *s = ctx;
+
+	ev_async_send(s->engine->loop, &s->wake);
+}
+
+/* ---- chores ---- */
+
+static void ask_counters(struct lnl_service *s)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS };
+	unsigned i;
+
+	/* A few a second: all of 1,000 clients are asked within a minute, of 10 within five seconds. */
+	for (i = 0; i < 2 + s->n_served / 50 && s->n_served; i++) {
+		struct lnl_served *v = NULL;
+		uint32_t looked;
+
+		for (looked = 0; !v && looked < s->n_slots; looked++)
+			v = s->served[s->search++ % s->n_slots];
+		if (!v || !v->peer_added || v->counters_asked)
+			continue;
+		v->counters_asked++;
+		cmd.peer = v->id;
+		lnl_service_command(s, &cmd);
+	}
+}
+
+static void chores(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct lnl_service *s = w->data;
+	uint64_t now = lnl_clock_now();
+
+	(void)loop;
+	(void)revents;
+	ask_counters(s);
+	if (now >= s->crl_at) {
+		s->crl_at = now + CRL_EVERY;
+		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);
+	}
+	lnl_leases_save(s, false);
+	lnl_service_settle(s);
+}
+
+/* ---- opening ---- */
+
+static int make_admission(struct lnl_service *s)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+	const struct lnl_secured *k = &s->conf.secured;
+	struct lnl_admission_conf conf = {
+		.env = &s->engine->env,
+		.wrap = &k->wrap,
+		.v2_key = k->has_v2 ? k->v2_server : NULL,
+		.v2_only = k->has_v2 && !k->has_wrap,
+		.v2_force_cookie = o->v2_force_cookie,
+		.v2_max_age = (uint64_t)o->v2_max_age,
+		.hand_window = s->conf.control.session.hand_window,
+		.limits = { .source_rate = 20,
+			    .source_burst = 5,
+			    .total = o->connect_freq_initial,
+			    .period = o->connect_freq_init_sec * LNL_SECOND },
+	};
+
+	return lnl_admission_new(&s->admission, &conf, lnl_clock_now());
+}
+
+static int make_tokens(struct lnl_service *s, struct lnl_reason *why)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+	uint8_t key[64];
+	bool given = o->token_secret.data != NULL;
+	int rc = 0;
+
+	if (!o->gen_token)
+		return 0;
+	if (given && lnl_token_key(key, o->token_secret.data, o->token_secret.len) < 0)
+		rc = lnl_reason_set(why, LNL_E_KEY,
+				    "auth-gen-token-secret: no auth-token server key in it");
+	if (rc == 0)
+		rc = lnl_tokens_init(&s->tokens, &s->engine->env, given ? key : NULL,
+				     (uint64_t)o->token_lifetime, (uint64_t)o->token_renewal);
+	lnl_secret_wipe(key, sizeof(key));
+	if (given)
+		lnl_secret_wipe((void *)(uintptr_t)o->token_secret.data, o->token_secret.len);
+	return rc;
+}
+
+static int start(struct lnl_service *s, struct lnl_reason *why)
+{
+	struct lnl_command relay = { .kind = LNL_CMD_RELAY, .u.relay = s->conf.o.client_to_client };
+	int rc;
+
+	ev_async_init(&s->wake, woken);
+	s->wake.data = s;
+	ev_async_start(s->engine->loop, &s->wake);
+	ev_timer_init(&s->timer, chores, CHORES, CHORES);
+	s->timer.data = s;
+	ev_timer_start(s->engine->loop, &s->timer);
+	s->crl_at = lnl_clock_now() + CRL_EVERY;
+	rc = lnl_door_init(s);
+	if (rc == 0)
+		rc = make_admission(s);
+	if (rc == 0)
+		rc = make_tokens(s, why);
+	if (rc == 0)
+		rc = lnl_pools_init(s, why);
+	if (rc == 0)
+		rc = lnl_worker_new(&s->worker, &s->engine->env, s->n_slots, wake, s);
+	if (rc < 0)
+		return rc;
+	lnl_service_command(s, &relay);
+	rc = lnl_service_net_up(s, why);
+	return rc < 0 ? rc : lnl_service_listen(s, why);
+}
+
+static void tell_state(struct lnl_service *s, enum lnl_state state)
+{
+	struct lnl_queued *q = lnl_event_add(s->engine, LNL_EVENT_STATE, NULL);
+
+	if (!q)
+		return;
+	q->event.tunnel = s->id;
+	q->event.u.state.state = state;
+	q->event.u.state.detail = lnl_arena_str(&q->arena, s->ifname);
+	q->event.u.state.remote = -1;
+}
+
+int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
+		    struct lnl_reason *why)
+{
+	struct lnl_service *s = calloc(1, sizeof(*s));
+	int rc = s ? 0 : LNL_E_NOMEM;
+
+	why->text[0] = 0;
+	if (rc == 0) {
+		s->engine = e;
+		rc = lnl_service_conf_init(&s->conf, e, o, why);
+	}
+	if (rc < 0) {
+		free(s);
+		return why->text[0] ? rc : lnl_reason_set(why, rc, "%s", lnl_error_text(rc));
+	}
+	rc = start(s, why);
+	if (rc < 0) {
+		lnl_service_free(s);
+		return why->text[0] ? rc : lnl_reason_set(why, rc, "%s", lnl_error_text(rc));
+	}
+	if (o->sec.crl_file && lnl_process_allow(e->process, o->sec.crl_file) < 0)
+		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->sec.crl_file));
+	s->id = (uint32_t)++e->next_id;
+	s->next = e->services;
+	e->services = s;
+	*server = s->id;
+	tell_state(s, LNL_STATE_UP);
+	lnl_log(&e->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", s->ifname));
+	return 0;
+}
+
+/* ---- the end ---- */
+
+void lnl_service_free(struct lnl_service *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->n_listeners; i++)
+		lnl_listener_free(s->listeners[i]);
+	for (i = 0; i < s->n_slots; i++)
+		if (s->served[i])
+			lnl_door_remove(s->served[i]);
+	if (s->conf.o.leases && s->id)
+		lnl_leases_save(s, true);
+	if (s->worker)
+		lnl_service_net_down(s);
+	ev_timer_stop(s->engine->loop, &s->timer);
+	ev_async_stop(s->engine->loop, &s->wake);
+	lnl_worker_free(s->worker);
+	lnl_admission_free(s->admission);
+	lnl_tokens_deinit(&s->tokens);
+	lnl_pools_deinit(s);
+	lnl_door_deinit(s);
+	lnl_service_conf_deinit(&s->conf);
+	free(s);
+}
+
+void lnl_service_stop(struct lnl_service *s, const char *reason)
+{
+	static const char *const goodbyes[] = { NULL, "RESTART", "RESTART,[N]" };
+	int notify = s->conf.o.explicit_exit_notify;
+	uint32_t i;
+
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->stop_by = lnl_clock_now() + GOODBYE_BY;
+	lnl_log(&s->engine->log, LNL_LEVEL_INFO, "tunnel.stopping", LNL_F("reason", reason));
+	for (i = 0; i < s->n_listeners; i++)
+		lnl_listener_free(s->listeners[i]);
+	s->n_listeners = 0;
+	for (i = 0; i < s->n_slots; i++)
+		if (s->served[i])
+			lnl_served_close(s->served[i], LNL_CAUSE_USER,
+					 goodbyes[notify < 0 || notify > 2 ? 1 : notify]);
+	lnl_service_settle(s);
+}
+
+static void tell_closed(struct lnl_service *s)
+{
+	struct lnl_queued *q = lnl_event_add(s->engine, LNL_EVENT_CLOSED, NULL);
+
+	s->closed_told = true;
+	if (!q)
+		return;
+	q->event.tunnel = s->id;
+	q->event.u.end.cause = lnl_cause_name(LNL_CAUSE_USER);
+	q->event.u.end.phase = lnl_phase_name(LNL_PHASE_UP);
+	q->event.u.end.remote = -1;
+	q->event.u.end.exit_status = s->exit_status;
+}
+
+void lnl_service_settle(struct lnl_service *s)
+{
+	uint32_t i;
+
+	if (!s->stopping || s->closed_told)
+		return;
+	if (s->n_served && lnl_clock_now() < s->stop_by)
+		return;
+	for (i = 0; i < s->n_slots; i++)
+		if (s->served[i])
+			lnl_door_remove(s->served[i]);
+	lnl_service_net_down(s);
+	tell_closed(s);
+}

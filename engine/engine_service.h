@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside the engine proper: a server and the clients that it serves. A client is a `served` from its
+ * first packet that was admitted (over TCP: from accept) to its end.
+ */
+#ifndef LNL_ENGINE_SERVICE_H
+#define LNL_ENGINE_SERVICE_H
+
+#include "control/lease.h"
+#include "control/pool.h"
+#include "control/server.h"
+#include "control/token.h"
+#include "engine_state.h"
+#include "io/listen.h"
+
+#define LNL_SERVED_ROUTES LNL_ROUTES_PEER
+
+struct lnl_service;
+
+/* What a served client waits for of the host. */
+enum lnl_served_wait {
+	LNL_WAIT_NOTHING,
+	LNL_WAIT_VERIFY,
+	LNL_WAIT_LOGIN,
+	LNL_WAIT_RESPONSE, /* the client is asked by CR_TEXT */
+	LNL_WAIT_GRANT,
+	LNL_WAIT_LEARN,
+};
+
+struct lnl_served {
+	struct lnl_service *service;
+	uint32_t id; /* the peer's handle, peer-id on the wire, place in `served` */
+	struct lnl_served *next_address, *next_name; /* in their buckets */
+	uint32_t link;				     /* the socket's, or a TCP connection's own */
+	struct lnl_addr from;			     /* where it is */
+	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
+	struct lnl_server *control; /* NULL: TCP, before its first packet */
+	uint8_t client_sid[LNL_SID_LEN];
+	struct lnl_v2_facts *v2; /* metadata; the key in it is wiped */
+	ev_timer timer;
+	/* TCP: the first packet has to be there; once it has ended: it goes. Else LNL_NEVER. */
+	uint64_t deadline;
+
+	/* Who it is. */
+	char name[LNL_NAME_MAX]; /* common name or user name: of leases, for duplicates */
+	char user[LNL_NAME_MAX], cn[LNL_NAME_MAX];
+	bool again; /* the login that is judged is a renegotiation's */
+	struct lnl_token_facts token;
+	bool has_token;
+	enum lnl_served_wait waits;
+	uint64_t pending_at; /* tell the client that it takes longer; LNL_NEVER */
+	double wait_seconds; /* of the question that is open */
+
+	/* What it got. */
+	struct lnl_pool *pool4, *pool6; /* where addresses are given back; NULL: nowhere */
+	struct lnl_ip address4, address6;
+	struct lnl_prefix routes[LNL_SERVED_ROUTES];
+	unsigned n_routes, learning;  /* questions `learn` that are open */
+	bool refused;		      /* `learn` refused one of its addresses */
+	struct lnl_arena grant_arena; /* the push list until it is given to control */
+	struct lnl_grant grant;
+	uint32_t replaces; /* whose address in the table it took; LNL_PEER_ID_NONE */
+
+	/* What it did. */
+	uint64_t connected_at;
+	struct lnl_counters counters;
+	unsigned counters_asked;
+	uint64_t active_at, active_bytes;
+	bool told; /* ESTABLISHED was told: PEER_CLOSED is owed */
+	enum lnl_cause cause;
+	enum lnl_phase phase;
+	char why[256];
+};
+
+/* One or two families' addresses under a name. */
+struct lnl_named_pool {
+	const char *name;
+	struct lnl_pool *pool;
+	int family;
+};
+
+#define LNL_SERVICE_LISTEN 16
+#define LNL_SERVICE_POOLS  64
+
+struct lnl_service_conf {
+	struct lnl_arena arena;
+	struct lnl_server_options o; /* what it points to is in the arena */
+	struct lnl_secured secured;
+	struct lnl_server_conf control;
+	struct lnl_prefix net4, net6; /* family 0: none */
+	struct lnl_ip own4, own6, peer4;
+};
+
+struct lnl_service {
+	struct lnl_service *next;
+	struct lnl_engine *engine;
+	uint32_t id;
+	struct lnl_service_conf conf;
+	struct lnl_worker *worker;
+	ev_async wake;
+	ev_timer timer; /* seconds: limits, leases, CRL */
+	struct lnl_admission *admission;
+	struct lnl_tokens tokens;
+	struct lnl_listener *listeners[LNL_SERVICE_LISTEN]; /* TCP */
+	unsigned n_listeners;
+	uint32_t next_link;
+
+	struct lnl_served **served; /* by id */
+	uint32_t n_slots, n_served, n_half_open, n_up;
+	uint32_t next_id, search; /* where to go on looking */
+	struct lnl_served **by_address, **by_name;
+	uint32_t mask;
+	uint64_t seed;
+
+	struct lnl_named_pool pools[LNL_SERVICE_POOLS];
+	unsigned n_pools, leases_version;
+	uint64_t leases_at;
+	uint64_t crl_at;
+	struct {
+		uint64_t since;
+		unsigned n;
+	} freq; /* connect-freq */
+
+	struct lnl_netconf *net;
+	char ifname[32];
+	bool tun_open, stopping, finishing, closed_told;
+	uint64_t stop_by;
+	int exit_status;
+	uint64_t control_drops[LNL_DROP_COUNT];
+};
+
+/* ---- engine_service_conf.c ---- */
+
+/* Checks |o| and makes |c|. Errors and |why| as lnl_server_open. */
+int lnl_service_conf_init(struct lnl_service_conf *c, struct lnl_engine *e,
+			  const struct lnl_server_options *o, struct lnl_reason *why);
+void lnl_service_conf_deinit(struct lnl_service_conf *c);
+
+/* ---- engine_service.c ---- */
+
+struct lnl_service *lnl_service_find(struct lnl_engine *e, uint32_t id);
+void lnl_service_free(struct lnl_service *s);
+/* Begins to end: clients are told; when they are gone, LNL_EVENT_CLOSED. */
+void lnl_service_stop(struct lnl_service *s, const char *reason);
+/* A client is gone, or a second has passed: whether the service's own end has come. */
+void lnl_service_settle(struct lnl_service *s);
+void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd);
+
+/* ---- engine_service_net.c: device, addresses, routes, sockets ---- */
+
+int lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why);
+void lnl_service_net_down(struct lnl_service *s);
+int lnl_service_listen(struct lnl_service *s, struct lnl_reason *why);
+
+/* ---- engine_door.c: packets that arrive, tables of who is where ---- */
+
+int lnl_door_init(struct lnl_service *s);
+void lnl_door_deinit(struct lnl_service *s);
+/* A control packet of the worker's. */
+void lnl_door_packet(struct lnl_service *s, const struct lnl_ntf *n);
+/* A TCP connection. |fd| is ours. */
+void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from);
+/* The peer is at |address| now. */
+void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address);
+struct lnl_served *lnl_door_by_link(struct lnl_service *s, uint32_t link);
+struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id);
+/* Another one of that name that is up, or NULL. */
+struct lnl_served *lnl_door_same_name(const struct lnl_served *v);
+/* Enters its name, once it is known. */
+void lnl_door_name(struct lnl_served *v);
+/* Takes it out of the tables, so that others can come in its place. */
+void lnl_door_leave(struct lnl_served *v);
+/* The same, and releases it. */
+void lnl_door_remove(struct lnl_served *v);
+
+/* ---- engine_served.c: one client, between control, worker and host ---- */
+
+/* Handles what control has, sends what it wants sent, sets the timer. May end |v|. */
+void lnl_served_run(struct lnl_served *v);
+void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents);
+void lnl_served_notice(struct lnl_served *v, const struct lnl_notice *n);
+void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c);
+/* The end by |cause|: the data plane forgets it; |v| goes once its counters are there. */
+void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why);
+/* Tells the client |text| (may be NULL) and ends. */
+void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *text);
+void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out);
+/* The default answer to what it waits for. */
+void lnl_served_default(struct lnl_served *v, enum lnl_event_kind kind);
+/* The host's word on verify_cert, learn or control. */
+void lnl_served_verdict(struct lnl_served *v, enum lnl_event_kind kind, bool ok,
+			const char *reason);
+
+/* ---- engine_login.c: who it is ---- */
+
+/* Control asks to authenticate: token, or the host's question. */
+void lnl_login_ask(struct lnl_served *v, bool again);
+/* The client's answer to a challenge, a secret. */
+void lnl_login_response(struct lnl_served *v, const char *text);
+void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text);
+/* The token to push now, or NULL. In |arena|. */
+const char *lnl_login_token(struct lnl_served *v, struct lnl_arena *arena);
+
+/* ---- engine_grant.c: what it gets ---- */
+
+void lnl_grant_ask(struct lnl_served *v);
+/* |g| NULL: denied with |text|. */
+void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text);
+/* The answer to one `learn`. */
+void lnl_grant_learned(struct lnl_served *v, bool ok);
+/* Leads what the client has to it in the data plane. */
+void lnl_grant_routes(struct lnl_served *v);
+/* Gives addresses back. */
+void lnl_grant_release(struct lnl_served *v);
+
+/* ---- engine_pools.c ---- */
+
+/* Makes the pools of the options, and of the networks where those name none; reads leases. */
+int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why);
+void lnl_pools_deinit(struct lnl_service *s);
+/* The pool of that name (NULL: everybody's) and family, or NULL. */
+struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, int family);
+/* Writes leases to their file when they changed and it is time, or |now|. */
+void lnl_leases_save(struct lnl_service *s, bool now);
+
+#endif

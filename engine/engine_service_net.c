@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a server does to the machine: device, addresses, routes, sockets. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine_service.h"
+
+/* ---- what it wants ---- */
+
+static int add_option(struct lnl_pulled *p, const char *text, struct lnl_reason *why)
+{
+	struct lnl_option o;
+	struct lnl_why cause = { "" };
+	int rc = lnl_option_split(&o, text, strlen(text));
+
+	if (rc == 1)
+		rc = lnl_pulled_option(p, &o, LNL_FROM_PROFILE, &cause);
+	return rc < 0 ? lnl_reason_set(why, LNL_E_INVAL, "%s: %s", text, cause.text) : 0;
+}
+
+static int add_own4(const struct lnl_service_conf *c, struct lnl_pulled *p, struct lnl_reason *why)
+{
+	char own[LNL_IP_TEXT], other[LNL_IP_TEXT], mask[LNL_IP_TEXT], net[LNL_IP_TEXT];
+	struct lnl_ip bits = lnl_netmask(c->net4.bits);
+	char text[4 * LNL_IP_TEXT];
+	int rc;
+
+	lnl_ip_text(&c->own4, own);
+	lnl_ip_text(&c->peer4, other);
+	lnl_ip_text(&bits, mask);
+	lnl_ip_text(&c->net4.ip, net);
+	if (c->o.topology == LNL_SERVER_SUBNET) {
+		snprintf(text, sizeof(text), "ifconfig %s %s", own, mask);
+		return add_option(p, text, why);
+	}
+	snprintf(text, sizeof(text), "ifconfig %s %s", own, other);
+	rc = add_option(p, text, why);
+	snprintf(text, sizeof(text), "route %s %s", net, mask);
+	return rc < 0 ? rc : add_option(p, text, why);
+}
+
+static int plan(struct lnl_service *s, struct lnl_pulled *p, struct lnl_reason *why)
+{
+	static const char *const topologies[] = { "topology net30", "topology p2p",
+						  "topology subnet" };
+	const struct lnl_service_conf *c = &s->conf;
+	char own[LNL_IP_TEXT], other[LNL_IP_TEXT], text[3 * LNL_IP_TEXT];
+	struct lnl_why cause = { "" };
+	unsigned i;
+	int rc;
+
+	lnl_pulled_init(p, false);
+	p->tun_mtu = c->o.tun_mtu;
+	rc = add_option(p, topologies[c->o.topology], why);
+	if (rc == 0 && c->net4.ip.family)
+		rc = add_own4(c, p, why);
+	if (rc == 0 && c->net6.ip.family) {
+		snprintf(text, sizeof(text), "ifconfig-ipv6 %s/%u %s", lnl_ip_text(&c->own6, own),
+			 c->net6.bits, lnl_ip_text(&c->own6, other));
+		rc = add_option(p, text, why);
+	}
+	for (i = 0; rc == 0 && i < c->o.n_network; i++)
+		rc = add_option(p, c->o.network[i], why);
+	if (rc == 0 && lnl_pulled_finish(p, &cause) < 0)
+		rc = lnl_reason_set(why, LNL_E_INVAL, "%s", cause.text);
+	return rc;
+}
+
+/* What the configuration asked not to be done for it is left out. */
+static void leave_out(const struct lnl_server_options *o, struct lnl_net *net)
+{
+	if (o->ifconfig_noexec) {
+		net->addr4.ip.family = 0;
+		net->addr6.ip.family = 0;
+		net->peer4.family = 0;
+	}
+	if (o->route_noexec)
+		net->n_routes = 0;
+}
+
+/* ---- the device ---- */
+
+static void warned(void *ctx, const char *text)
+{
+	struct lnl_service *s = ctx;
+
+	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "net.warning", LNL_F("why", text));
+}
+
+static int open_tun(struct lnl_service *s, struct lnl_reason *why)
+{
+	struct lnl_tun_conf conf = {
+		.name = s->conf.o.dev,
+		.txqueuelen = s->conf.o.txqueuelen,
+		.node = lnl_process_open_tun(s->engine->process),
+	};
+	struct lnl_command cmd = { .kind = LNL_CMD_TUN_ADD };
+	struct lnl_tun tun;
+	int rc = lnl_tun_open(&tun, &conf, why);
+
+	if (rc < 0)
+		return rc;
+	rc = lnl_netconf_new(&s->net, tun.name, tun.index, why);
+	if (rc < 0) {
+		close(tun.fd);
+		return rc;
+	}
+	snprintf(s->ifname, sizeof(s->ifname), "%s", tun.name);
+	cmd.u.tun.fd = tun.fd;
+	cmd.u.tun.routed = true;
+	lnl_service_command(s, &cmd);
+	s->tun_open = true;
+	lnl_log(&s->engine->log, LNL_LEVEL_INFO, "tun.opened", LNL_F("dev", s->ifname));
+	return 0;
+}
+
+int lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why)
+{
+	static const struct lnl_addr nowhere;
+	struct lnl_pulled *p = calloc(1, sizeof(*p));
+	int rc = p ? plan(s, p, why) : LNL_E_NOMEM;
+
+	if (rc == 0)
+		rc = open_tun(s, why);
+	if (rc == 0) {
+		leave_out(&s->conf.o, &p->net);
+		rc = lnl_netconf_apply(s->net, &p->net, &nowhere, warned, s, why);
+	}
+	free(p);
+	return rc;
+}
+
+void lnl_service_net_down(struct lnl_service *s)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_TUN_DEL };
+
+	if (!s->tun_open)
+		return;
+	lnl_netconf_free(s->net);
+	s->net = NULL;
+	lnl_service_command(s, &cmd);
+	s->tun_open = false;
+	lnl_log(&s->engine->log, LNL_LEVEL_INFO, "tun.closed", LNL_F("dev", s->ifname));
+}
+
+/* ---- sockets ---- */
+
+static bool is_tcp(enum lnl_proto p)
+{
+	return p >= LNL_PROTO_TCP;
+}
+
+static int family_of(enum lnl_proto p)
+{
+	if (p == LNL_PROTO_UDP4 || p == LNL_PROTO_TCP4)
+		return 4;
+	return p == LNL_PROTO_UDP6 || p == LNL_PROTO_TCP6 ? 6 : 0;
+}
+
+/* Where to bind: without an address all of them, of IPv6 and IPv4 unless the proto says one. */
+static int bind_address(const struct lnl_listen *l, struct lnl_addr *out, bool *both,
+			struct lnl_reason *why)
+{
+	int family = family_of(l->proto);
+	struct lnl_ip ip = { 0 };
+
+	*both = false;
+	if (!l->address || !*l->address) {
+		ip.family = family == 4 ? 4 : 6;
+		*both = family == 0;
+	} else if (lnl_ip_parse(&ip, l->address) < 0) {
+		return lnl_reason_set(why, LNL_E_INVAL, "listen: '%s' is no address", l->address);
+	} else if (family && family != ip.family) {
+		return lnl_reason_set(why, LNL_E_INVAL, "listen: '%s' is no IPv%d address",
+				      l->address, family);
+	}
+	*out = lnl_addr_from(&ip, l->port);
+	return 0;
+}
+
+static void accepted(void *ctx, int fd, const struct lnl_addr *from)
+{
+	lnl_door_accept(ctx, fd, from);
+}
+
+static int listen_udp(struct lnl_service *s, const struct lnl_listen_conf *conf,
+		      struct lnl_reason *why)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
+	int fd = lnl_listen_udp(conf, s->engine->process, why);
+
+	if (fd < 0)
+		return fd;
+	cmd.u.link.id = ++s->next_link;
+	cmd.u.link.fd = fd;
+	cmd.u.link.kind = LNL_LINK_UDP;
+	cmd.u.link.peer = LNL_PEER_ID_NONE;
+	cmd.u.link.many = true;
+	lnl_service_command(s, &cmd);
+	return 0;
+}
+
+static int listen_one(struct lnl_service *s, const struct lnl_listen *l, struct lnl_reason *why)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+	struct lnl_listen_conf conf = {
+		.socket = { .bind_dev = o->bind_dev,
+			    .mark = o->mark,
+			    .sndbuf = o->sndbuf,
+			    .rcvbuf = o->rcvbuf,
+			    .mtu_disc = -1,
+			    .tcp_nodelay = o->tcp_nodelay },
+	};
+	char address[LNL_ADDR_TEXT];
+	int rc = bind_address(l, &conf.socket.local, &conf.both, why);
+
+	if (rc == 0 && is_tcp(l->proto)) {
+		rc = lnl_listen_tcp(&s->listeners[s->n_listeners], s->engine->loop, &conf,
+				    s->engine->process, accepted, s, why);
+		s->n_listeners += rc == 0;
+	} else if (rc == 0) {
+		rc = listen_udp(s, &conf, why);
+	}
+	if (rc == 0)
+		lnl_log(&s->engine->log, LNL_LEVEL_INFO, "server.listening",
+			LNL_F("address", lnl_addr_text(&conf.socket.local, address)),
+			LNL_F("proto", is_tcp(l->proto) ? "tcp" : "udp"));
+	return rc;
+}
+
+int lnl_service_listen(struct lnl_service *s, struct lnl_reason *why)
+{
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < s->conf.o.n_listen; i++)
+		rc = listen_one(s, &s->conf.o.listen[i], why);
+	return rc;
+}
