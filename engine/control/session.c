@@ -486,11 +486,12 @@ int lnl_session_verified(struct lnl_session *s, uint8_t key_id, const struct lnl
 	if (!n || n->step != LNL_NEG_VERIFY)
 		return LNL_E_STATE;
 	n->tell_verify = false;
-	lnl_tls_chain_drop(n->tls);
-	if (s->conf->server)
+	if (s->conf->server) {
 		n->step = LNL_NEG_RECORD;
-	else
+	} else {
+		lnl_tls_chain_drop(n->tls);
 		rc = lnl_negotiation_send_record(n, km2, now);
+	}
 	if (rc == 0)
 		advance(s, n, now);
 	return rc;
