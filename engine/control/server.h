@@ -67,11 +67,13 @@ enum lnl_server_event_kind {
 	LNL_SERVER_KEY_SWAP,
 	LNL_SERVER_KEY_EXPIRE, /* the secondary, at `when` */
 	LNL_SERVER_KEY_DEL,
-	LNL_SERVER_SPECIAL, /* OCC EXIT */
-	/* PUSH_REPLY is on its way: packets may flow. Once a connection. */
+	/*
+	 * Granted: packets may flow. PUSH_REPLY is on its way, or waits for a client that has to
+	 * ask first. Once a connection.
+	 */
 	LNL_SERVER_UP,
 	LNL_SERVER_RESPONSE, /* CR_RESPONSE: the decoded answer in `text`, a secret */
-	LNL_SERVER_TEXT,     /* a control text that nobody here understands */
+	LNL_SERVER_TEXT,     /* a control text of a granted client's that nobody here understands */
 	/* It is over: `cause`, a sentence in `text`. Nothing follows. */
 	LNL_SERVER_CLOSED,
 };
@@ -84,7 +86,6 @@ struct lnl_server_event {
 	const char *text; /* valid until the next call on the connection */
 	uint64_t when;
 	enum lnl_slot slot;
-	enum lnl_special special;
 	struct lnl_peer_conf peer;
 	struct lnl_key_conf key; /* wiped by the taker: lnl_server_event_wipe */
 };

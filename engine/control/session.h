@@ -110,7 +110,8 @@ struct lnl_tls *lnl_session_tls(struct lnl_session *s, uint8_t key_id);
 
 /*
  * The owner's word on the peer's certificate, after LNL_SESSION_VERIFY. A client gives its
- * record |km2| at once (copied into TLS); a server gives NULL, then reads the client's.
+ * record |km2| at once (copied into TLS), and the chain is dropped; a server gives NULL, then reads
+ * the client's, and drops the chain itself.
  * LNL_E_STATE when key_id does not wait for it, LNL_E_TLS.
  */
 int lnl_session_verified(struct lnl_session *s, uint8_t key_id, const struct lnl_km2 *km2,

@@ -28,40 +28,11 @@ static void take_record(void *ctx, const struct lnl_record *r)
 	}
 }
 
-static void deliver(struct sim_traffic *t, const uint8_t *data, size_t len)
-{
-	uint32_t number;
-	bool whole = len >= SIM_PACKET && data[0] == 0x45;
-
-	for (size_t i = 32; whole && i < len; i++)
-		whole = data[i] == (uint8_t)(i * 7 + data[31]);
-	if (!whole) {
-		t->damaged++;
-		return;
-	}
-	number = (uint32_t)data[28] << 24 | (uint32_t)data[29] << 16 | (uint32_t)data[30] << 8 |
-		 data[31];
-	if (number >= t->sent || number >= SIM_NUMBERS) {
-		t->damaged++;
-		return;
-	}
-	if (t->seen[number / 8] & 1U << number % 8) {
-		t->doubled++;
-		return;
-	}
-	t->seen[number / 8] |= (uint8_t)(1U << number % 8);
-	if (t->got > 0 && number < t->highest)
-		t->reordered++;
-	else
-		t->highest = number;
-	t->got++;
-}
-
 static void server_delivers(void *ctx, const uint8_t *data, size_t len)
 {
 	struct sim_world *w = ctx;
 
-	deliver(&w->traffic[SIM_CLIENT], data, len);
+	sim_traffic_take(&w->traffic[SIM_CLIENT], data, len);
 }
 
 /* ---- beginning and end ---- */
@@ -200,6 +171,16 @@ static int start_wrap(struct sim_world *w)
 	return wrap <= SIM_WRAP_AUTH_BOTH ? start_auth(w) : start_crypt(w);
 }
 
+static int start_server(struct sim_world *w)
+{
+	int rc = sim_server_init(&w->server, &w->server_conf, &w->net, w->now);
+
+	w->has_server = w->server.net != NULL;
+	w->server.deliver = server_delivers;
+	w->server.deliver_ctx = w;
+	return rc;
+}
+
 int sim_world_start(struct sim_world *w)
 {
 	unsigned long fail_at = w->env.fail_at;
@@ -214,10 +195,7 @@ int sim_world_start(struct sim_world *w)
 	if (rc == 0)
 		rc = start_wrap(w);
 	if (rc == 0)
-		rc = sim_server_init(&w->server, &w->server_conf, &w->net, w->now);
-	w->has_server = w->server.net != NULL;
-	w->server.deliver = server_delivers;
-	w->server.deliver_ctx = w;
+		rc = w->far.start ? w->far.start(w->far.ctx, w) : start_server(w);
 	if (rc == 0)
 		rc = lnl_data_new(&w->data, &w->env.env, 1);
 	if (rc == 0)
@@ -230,6 +208,8 @@ void sim_world_end(struct sim_world *w)
 {
 	lnl_client_free(w->client);
 	lnl_data_free(w->data);
+	if (w->far.end)
+		w->far.end(w->far.ctx);
 	if (w->has_server)
 		sim_server_deinit(&w->server);
 	for (unsigned i = 0; i < SIM_ENDS; i++) {
@@ -387,12 +367,15 @@ static void take_packet(struct sim_world *w, struct sim_packet *p)
 	if (p->to == SIM_SERVER) {
 		if (p->len > LNL_SID_LEN && lnl_op_is_control(lnl_op_of(p->bytes[0])))
 			memcpy(w->client_sid, p->bytes + 1, LNL_SID_LEN);
-		sim_server_input(&w->server, p->bytes, p->len, w->now);
+		if (w->far.input)
+			w->far.input(w->far.ctx, p->bytes, p->len);
+		else
+			sim_server_input(&w->server, p->bytes, p->len, w->now);
 	} else if (w->closed) {
 		return;
 	} else if (p->len > 0 && lnl_op_is_data(lnl_op_of(p->bytes[0]))) {
 		if (lnl_data_open(w->data, &pkt, 1, w->now) == 1)
-			deliver(&w->traffic[SIM_SERVER], pkt.p, pkt.len);
+			sim_traffic_take(&w->traffic[SIM_SERVER], pkt.p, pkt.len);
 		if (pkt.drop != LNL_DROP_NONE && pkt.drop != LNL_DROP_EMPTY)
 			w->data_drops[pkt.drop]++;
 	} else {
@@ -402,17 +385,25 @@ static void take_packet(struct sim_world *w, struct sim_packet *p)
 	}
 }
 
+static void run_server(struct sim_world *w)
+{
+	if (w->far.run)
+		w->far.run(w->far.ctx);
+	else
+		sim_server_run(&w->server, w->now);
+}
+
 void sim_world_turn(struct sim_world *w)
 {
 	struct sim_packet *p;
 
 	run_client(w);
-	sim_server_run(&w->server, w->now);
+	run_server(w);
 	while ((p = sim_net_next(&w->net, w->now))) {
 		take_packet(w, p);
 		sim_net_took(&w->net, p);
 		run_client(w);
-		sim_server_run(&w->server, w->now);
+		run_server(w);
 	}
 }
 
@@ -423,7 +414,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t next_due(const struct sim_world *w)
 {
-	uint64_t due = earlier(sim_net_due(&w->net), sim_server_due(&w->server));
+	uint64_t far = w->far.due ? w->far.due(w->far.ctx) : sim_server_due(&w->server);
+	uint64_t due = earlier(sim_net_due(&w->net), far);
 
 	if (w->closed)
 		return due;
@@ -454,7 +446,7 @@ static bool is_never(const struct sim_world *w)
 
 static bool is_connected(const struct sim_world *w)
 {
-	return w->up && w->server.pushed;
+	return w->up && (w->far.start || w->server.pushed);
 }
 
 static bool is_closed(const struct sim_world *w)
@@ -496,32 +488,16 @@ bool sim_world_closes(struct sim_world *w, uint64_t span)
 
 /* ---- packets through the tunnel ---- */
 
-/* An IPv4 packet whose payload tells its number. */
-static void fill(uint8_t *p, size_t len, uint32_t number)
-{
-	memset(p, 0, 32);
-	p[0] = 0x45;
-	p[2] = (uint8_t)(len >> 8);
-	p[3] = (uint8_t)len;
-	p[8] = 64;
-	p[9] = 17;
-	p[12] = p[16] = 10;
-	p[28] = (uint8_t)(number >> 24);
-	p[29] = (uint8_t)(number >> 16);
-	p[30] = (uint8_t)(number >> 8);
-	p[31] = (uint8_t)number;
-	for (size_t i = 32; i < len; i++)
-		p[i] = (uint8_t)(i * 7 + p[31]);
-}
-
 void sim_world_send(struct sim_world *w, unsigned end, size_t len)
 {
 	uint8_t buf[LNL_HEADROOM + SIM_PACKET_MAX + LNL_TAILROOM];
 	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len, SIM_OUR_PEER, LNL_DROP_NONE };
 
 	sim_require(len >= SIM_PACKET && len <= 1500, "an inner packet's length");
-	fill(p.p, len, w->traffic[end].sent++);
-	if (end == SIM_SERVER)
+	sim_traffic_fill(p.p, len, w->traffic[end].sent++);
+	if (end == SIM_SERVER && w->far.send)
+		w->far.send(w->far.ctx, p.p, p.len);
+	else if (end == SIM_SERVER)
 		sim_server_send(&w->server, p.p, len, w->now);
 	else if (lnl_data_seal(w->data, &p, 1, w->now) == 1)
 		sim_net_send(&w->net, SIM_CLIENT, p.p, p.len, w->now);

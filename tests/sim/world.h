@@ -9,10 +9,9 @@
 #include "control/client.h"
 #include "sim/env.h"
 #include "sim/server.h"
+#include "sim/traffic.h"
 
 #define SIM_OUR_PEER 1
-#define SIM_NUMBERS  (1U << 18) /* inner packets that are told apart, each way */
-#define SIM_PACKET   64		/* bytes of an inner packet unless the test says otherwise */
 
 enum sim_wrap {
 	SIM_WRAP_NONE,
@@ -36,12 +35,17 @@ struct sim_setup {
 	bool pulled_waits;	 /* so is LNL_CLIENT_PULLED */
 };
 
-/* Inner packets of one direction. */
-struct sim_traffic {
-	uint32_t sent;
-	unsigned long got, doubled, damaged, reordered;
-	uint32_t highest;
-	uint8_t seen[SIM_NUMBERS / 8];
+struct sim_world;
+
+/* Another server than sim/server.h's; all or nothing is set. */
+struct sim_far {
+	void *ctx;
+	int (*start)(void *ctx, struct sim_world *w);
+	void (*end)(void *ctx);
+	void (*input)(void *ctx, uint8_t *data, size_t len);
+	void (*run)(void *ctx);
+	uint64_t (*due)(void *ctx);
+	void (*send)(void *ctx, const uint8_t *data, size_t len); /* an inner packet */
 };
 
 struct sim_world {
@@ -63,6 +67,7 @@ struct sim_world {
 	bool has_peer;
 	struct sim_server server;
 	bool has_server;
+	struct sim_far far;
 	/* in the packets that came */
 	uint8_t server_sid[LNL_SID_LEN], client_sid[LNL_SID_LEN];
 
