@@ -26,8 +26,8 @@ static bool split_static(struct lnl_queued *q, const char *text)
 
 	if (!second)
 		return false;
-	n = lnl_base64_read(text, (size_t)(second - text), password, sizeof(password));
-	m = lnl_base64_read(second + 1, strlen(second + 1), answer, sizeof(answer));
+	n = lnl_base64_read(password, sizeof(password), text, (size_t)(second - text));
+	m = lnl_base64_read(answer, sizeof(answer), second + 1, strlen(second + 1));
 	if (n >= 0 && m >= 0) {
 		q->event.u.login.password = lnl_arena_copy(&q->arena, password, (size_t)n);
 		q->event.u.login.response = lnl_arena_copy(&q->arena, answer, (size_t)m);

@@ -140,6 +140,61 @@ struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, i
 	return NULL;
 }
 
+void lnl_pools_deinit(struct lnl_service *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n_pools; i++)
+		lnl_pool_free(s->pools[i].pool);
+	s->n_pools = 0;
+}
+
+/* ---- leases ---- */
+
+static void restore(void *ctx, const char *name, const struct lnl_ip *ip)
+{
+	struct lnl_service *s = ctx;
+	unsigned i;
+
+	/* Of a pool that is gone, or now has other addresses, nothing is left. */
+	for (i = 0; i < s->n_pools; i++)
+		if (s->pools[i].family == ip->family &&
+		    lnl_pool_lease(s->pools[i].pool, name, ip) == 0)
+			return;
+}
+
+static unsigned version(const struct lnl_service *s)
+{
+	unsigned v = 0, i;
+
+	for (i = 0; i < s->n_pools; i++)
+		v += lnl_pool_version(s->pools[i].pool);
+	return v;
+}
+
+static void load_leases(struct lnl_service *s)
+{
+	struct lnl_reason why = { "" };
+	char *text = NULL;
+	size_t len = 0;
+	unsigned bad = 0;
+	int rc;
+
+	if (!s->conf.o.leases)
+		return;
+	rc = lnl_store_read(s->conf.o.leases, &text, &len, &why);
+	if (rc == 0)
+		bad = lnl_lease_read(text, len, s, restore);
+	free(text);
+	if (rc < 0 && rc != LNL_E_NOTFOUND)
+		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "leases.unreadable",
+			LNL_F("why", why.text));
+	if (bad)
+		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "leases.bad_lines",
+			LNL_F("file", s->conf.o.leases), LNL_F("lines", (int64_t)bad));
+	s->leases_version = version(s);
+}
+
 int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
 {
 	const struct lnl_prefix *nets[] = { &s->conf.net4, &s->conf.net6 };
@@ -155,15 +210,48 @@ int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
 		rc = add(s, "", &conf, why);
 	}
 	if (rc == 0)
-		lnl_leases_load(s);
+		load_leases(s);
 	return rc;
 }
 
-void lnl_pools_deinit(struct lnl_service *s)
+static void put(void *ctx, const char *name, const struct lnl_ip *ip)
 {
-	unsigned i;
+	lnl_lease_write(ctx, name, ip);
+}
+
+static unsigned touched(const struct lnl_service *s)
+{
+	unsigned n = 0, i;
 
 	for (i = 0; i < s->n_pools; i++)
-		lnl_pool_free(s->pools[i].pool);
-	s->n_pools = 0;
+		n += lnl_pool_leases(s->pools[i].pool);
+	return n;
+}
+
+void lnl_leases_save(struct lnl_service *s, bool now)
+{
+	uint64_t interval = (uint64_t)s->conf.o.leases_interval * LNL_SECOND;
+	struct lnl_reason why = { "" };
+	struct lnl_writer w;
+	size_t cap;
+	char *text;
+	unsigned i;
+
+	if (!s->conf.o.leases || !interval || version(s) == s->leases_version ||
+	    (!now && lnl_clock_now() < s->leases_at))
+		return;
+	cap = (size_t)touched(s) * (LNL_LEASE_NAME + LNL_IP_TEXT) + 1;
+	text = malloc(cap);
+	if (!text)
+		return; /* the next time */
+	s->leases_at = lnl_clock_now() + interval;
+	lnl_writer_init(&w, text, cap);
+	for (i = 0; i < s->n_pools; i++)
+		lnl_pool_each(s->pools[i].pool, &w, put);
+	if (!w.error && lnl_store_write(s->conf.o.leases, text, lnl_writer_len(&w), &why) == 0)
+		s->leases_version = version(s);
+	else
+		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "leases.unwritten",
+			LNL_F("why", why.text));
+	free(text);
 }

@@ -141,13 +141,9 @@ static void pass_to_data(struct lnl_served *v, struct lnl_server_event *ev)
 		cmd.u.key.slot = ev->slot;
 		cmd.u.key.when = ev->when;
 		break;
-	case LNL_SERVER_KEY_DEL:
+	default:
 		cmd.kind = LNL_CMD_KEY_DEL;
 		cmd.u.key.slot = ev->slot;
-		break;
-	default:
-		cmd.kind = LNL_CMD_SPECIAL;
-		cmd.u.special = ev->special;
 		break;
 	}
 	command(v, &cmd);

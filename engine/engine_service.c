@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A server's life: open, the worker's notifications, the second's chores, the end. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -12,6 +12,7 @@
 #include "control/token.h"
 #include "engine_state.h"
 #include "io/listen.h"
+#include "io/store.h"
 
 #define LNL_SERVED_ROUTES LNL_ROUTES_PEER
 

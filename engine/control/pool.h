@@ -52,6 +52,8 @@ void lnl_pool_each(const struct lnl_pool *p, void *ctx,
 /* Addresses in use, and in all. */
 unsigned lnl_pool_used(const struct lnl_pool *p);
 unsigned lnl_pool_size(const struct lnl_pool *p);
+/* Addresses that somebody has or had: at most so many are told by lnl_pool_each. */
+unsigned lnl_pool_leases(const struct lnl_pool *p);
 /* Changes with every lease that is made or moved: whether the file has to be written. */
 unsigned lnl_pool_version(const struct lnl_pool *p);
 

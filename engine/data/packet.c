@@ -84,6 +84,8 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
+		if (pkt->drop != LNL_DROP_NONE)
+			continue; /* it has no route, and was counted */
 		p = find_next(d, p, pkt->peer);
 		if (p == NULL) {
 			pkt->drop = LNL_DROP_PEER;
@@ -223,6 +225,27 @@ static bool consume(struct lnl_data *d, struct lnl_peer *p, const struct lnl_pac
 	return true;
 }
 
+/* Whether a server's client may send this: the source must be its own, or behind it. */
+static bool has_right_source(const struct lnl_data *d, const struct lnl_peer *p,
+			     const struct lnl_packet *pkt)
+{
+	int family;
+	const uint8_t *source = lnl_inner_address(pkt->p, pkt->len, true, &family);
+
+	return source != NULL && lnl_routes_find(&d->routes, family, source) == p;
+}
+
+/* client-to-client: the other peer that a packet of |p| is for. */
+static uint32_t relay_of(const struct lnl_data *d, const struct lnl_peer *p,
+			 const struct lnl_packet *pkt)
+{
+	int family;
+	const uint8_t *to = lnl_inner_address(pkt->p, pkt->len, false, &family);
+	const struct lnl_peer *other = to ? lnl_routes_find(&d->routes, family, to) : NULL;
+
+	return other != NULL && other != p ? other->conf.id : LNL_PEER_ID_NONE;
+}
+
 /* Opens one datagram of |p|. True when it was counted already, as a message and not as a drop. */
 static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt,
 			  uint32_t header, uint64_t now)
@@ -244,6 +267,12 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 		pkt->drop = LNL_DROP_INNER;
 		return false;
 	}
+	if (p->conf.check_source && !p->conf.tap && !has_right_source(d, p, pkt)) {
+		pkt->drop = LNL_DROP_SOURCE;
+		return false;
+	}
+	if (d->relay)
+		pkt->relay = relay_of(d, p, pkt);
 	if (p->conf.mss != 0)
 		lnl_mss_clamp(pkt->p, pkt->len, p->conf.mss, p->conf.tap);
 	p->counters.rx_packets++;
@@ -262,6 +291,7 @@ unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 		uint32_t header = 0;
 		bool message = false;
 
+		pkt->relay = LNL_PEER_ID_NONE;
 		pkt->drop = find_peer(d, pkt, last, &p, &header);
 		if (p != NULL) {
 			pkt->peer = p->conf.id;

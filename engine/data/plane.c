@@ -14,9 +14,12 @@ int lnl_data_new(struct lnl_data **out, const struct lnl_env *env, uint32_t max_
 	d->env = env;
 	d->max_peers = max_peers;
 	lnl_ivs_init(&d->ivs, env);
-	if (lnl_table_init(&d->peers, env) != 0) {
+	int rc = lnl_routes_init(&d->routes, env);
+	if (rc == 0)
+		rc = lnl_table_init(&d->peers, env);
+	if (rc != 0) {
 		lnl_release(env, d);
-		return LNL_E_NOMEM;
+		return rc;
 	}
 	*out = d;
 	return 0;
@@ -26,6 +29,7 @@ static void free_peer(struct lnl_data *d, struct lnl_peer *p)
 {
 	for (unsigned i = 0; i < LNL_SLOTS; i++)
 		lnl_keyslot_free(p->slots[i], d->env);
+	lnl_routes_forget(&d->routes, p);
 	lnl_release(d->env, p);
 }
 
@@ -37,6 +41,7 @@ void lnl_data_free(struct lnl_data *d)
 		free_peer(d, d->heap[i].peer);
 	lnl_release(d->env, d->heap);
 	lnl_table_deinit(&d->peers, d->env);
+	lnl_routes_deinit(&d->routes);
 	lnl_ivs_deinit(&d->ivs);
 	lnl_release(d->env, d);
 }
@@ -44,7 +49,7 @@ void lnl_data_free(struct lnl_data *d)
 unsigned lnl_data_caps(const struct lnl_data *d)
 {
 	(void)d;
-	return LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 | LNL_DATA_CAP_CBC;
+	return LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 | LNL_DATA_CAP_CBC | LNL_DATA_CAP_ROUTES;
 }
 
 static bool is_valid(const struct lnl_peer_conf *conf)

@@ -9,6 +9,7 @@
 #include "data/data.h"
 #include "data/ivs.h"
 #include "data/keyslot.h"
+#include "data/routes.h"
 
 #define LNL_SLOTS	 2
 #define LNL_NOTICE_KINDS (LNL_NOTICE_DECRYPT + 1)
@@ -24,6 +25,8 @@ struct lnl_peer {
 	uint32_t heap_at;
 	struct lnl_peer *next_noticed;
 	struct lnl_peer *prev_noticed;
+	struct lnl_data_route *routes;
+	uint32_t n_routes;
 	struct lnl_counters counters;
 };
 
@@ -55,6 +58,8 @@ struct lnl_data {
 	struct lnl_peer *last_noticed;
 	struct lnl_counters strays; /* packets of nobody */
 	struct lnl_ivs ivs;
+	struct lnl_routes routes;
+	bool relay; /* client-to-client */
 };
 
 /* ---- table.c ---- */

@@ -36,6 +36,7 @@ static void set_packet(struct lnl_batch *b, unsigned i, size_t len)
 		.len = (uint32_t)len,
 		.peer = LNL_PEER_ID_NONE,
 		.drop = LNL_DROP_NONE,
+		.relay = LNL_PEER_ID_NONE,
 	};
 }
 
@@ -156,6 +157,16 @@ int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
 		}
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+bool lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len, uint32_t peer)
+{
+	if (b->n == LNL_BATCH || len > LNL_PACKET_MAX)
+		return false;
+	set_packet(b, b->n, len);
+	memcpy(b->pkts[b->n].p, data, len);
+	b->pkts[b->n++].peer = peer;
+	return true;
 }
 
 void lnl_batch_compact(struct lnl_batch *b)

@@ -267,6 +267,40 @@ void lnl_process_cancel(struct lnl_exec *x)
 
 /* ---- opening ---- */
 
+/* Puts descriptor |fd| into |msg|, with room for it in |control|. */
+static void attach(struct msghdr *msg, char *control, size_t len, int fd)
+{
+	struct cmsghdr *c;
+
+	msg->msg_control = control;
+	msg->msg_controllen = len;
+	c = CMSG_FIRSTHDR(msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+}
+
+int lnl_process_bind(struct lnl_process *p, int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct lnl_helper_path m = { .op = LNL_HELPER_BIND, .len = len };
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &m, sizeof(m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int32_t answer = EIO;
+
+	if (!p)
+		return ENOSYS;
+	if (len > sizeof(m.path))
+		return EINVAL;
+	memcpy(m.path, address, len);
+	attach(&msg, control, sizeof(control), fd);
+	if (sendmsg(p->open_fd, &msg, MSG_NOSIGNAL) < 0 ||
+	    recv(p->open_fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
+		return EIO;
+	return answer;
+}
+
 /*
  * Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1
  * without a descriptor.

@@ -9,6 +9,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "lunel.h"
 
@@ -58,6 +59,12 @@ void lnl_process_cancel(struct lnl_exec *x);
  * /dev/net/tun, opened by the helper: a file descriptor, the caller's, or -1 (then try to open it).
  */
 int lnl_process_open_tun(struct lnl_process *p);
+
+/*
+ * Before the list below is sealed: has the helper bind our socket |fd| to an address of |len| bytes
+ * that this process may not bind (a low port). 0, or an errno.
+ */
+int lnl_process_bind(struct lnl_process *p, int fd, const struct sockaddr *address, socklen_t len);
 
 /*
  * Before privileges are dropped: |path| may be read through the helper later (a CRL). LNL_E_STATE

@@ -382,7 +382,20 @@ static void exec_asked(struct ev_loop *loop, ev_io *w, int revents)
 		run(&h, (char *)self->message + sizeof(h), (char *)self->message + n);
 }
 
-static int open_for(const struct lnl_helper_path *m, int *fd)
+static int bind_for(const struct lnl_helper_path *m, int fd)
+{
+	struct sockaddr_storage address = { 0 };
+
+	if (self->sealed)
+		return EPERM;
+	if (fd < 0 || m->len > sizeof(address))
+		return EINVAL;
+	memcpy(&address, m->path, m->len);
+	return bind(fd, (struct sockaddr *)&address, m->len) < 0 ? errno : 0;
+}
+
+/* |given| came with the request, -1: none. */
+static int open_for(const struct lnl_helper_path *m, int given, int *fd)
 {
 	unsigned i;
 
@@ -409,9 +422,32 @@ static int open_for(const struct lnl_helper_path *m, int *fd)
 			return *fd < 0 ? errno : 0;
 		}
 		return EACCES;
+	case LNL_HELPER_BIND:
+		return bind_for(m, given);
 	default:
 		return EINVAL;
 	}
+}
+
+/* Takes a request, and the descriptor that came with it (-1: none). False: there will be no more. */
+static bool take_request(int socket, struct lnl_helper_path *m, int *given)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+
+	*given = -1;
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != sizeof(*m))
+		return false;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(given, CMSG_DATA(c), sizeof(*given));
+	m->path[sizeof(m->path) - 1] = 0;
+	return true;
 }
 
 static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
@@ -422,14 +458,15 @@ static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 	struct iovec iov = { &answer, sizeof(answer) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
-	int fd;
+	int fd, given;
 
 	(void)loop;
 	(void)revents;
-	if (recv(w->fd, &m, sizeof(m), 0) != sizeof(m))
+	if (!take_request(w->fd, &m, &given))
 		end();
-	m.path[sizeof(m.path) - 1] = 0;
-	answer = open_for(&m, &fd);
+	answer = open_for(&m, given, &fd);
+	if (given >= 0)
+		close(given);
 	if (fd >= 0) {
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);

@@ -40,10 +40,17 @@ struct lnl_helper_exit {
  * On the open socket, asked and answered in turn: a code and a path; the answer is an errno and
  * perhaps a descriptor.
  */
-enum lnl_helper_open { LNL_HELPER_TUN = 1, LNL_HELPER_ALLOW, LNL_HELPER_SEAL, LNL_HELPER_READ };
+enum lnl_helper_open {
+	LNL_HELPER_TUN = 1,
+	LNL_HELPER_ALLOW,
+	LNL_HELPER_SEAL,
+	LNL_HELPER_READ,
+	LNL_HELPER_BIND, /* a socket comes along, its address in place of a path */
+};
 
 struct lnl_helper_path {
 	uint32_t op;
+	uint32_t len; /* of the address with BIND */
 	char path[LNL_HELPER_PATH];
 };
 

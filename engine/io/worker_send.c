@@ -14,6 +14,8 @@ static void set_congested(struct lnl_link *l, bool congested)
 	if (l->congested == congested)
 		return;
 	l->congested = congested;
+	if (l->worker->routed)
+		return; /* one slow client holds up nobody else */
 	if (congested)
 		l->worker->congested++;
 	else
@@ -112,6 +114,11 @@ static void send_stream(struct lnl_link *l, struct lnl_batch *b, unsigned at, un
 {
 	struct lnl_carrier *c = lnl_worker_counting(l->worker, b->pkts[at].peer);
 
+	/* TUN goes on for the others, so what is too much has to be dropped here. */
+	if (l->worker->routed && l->out.used >= LNL_BACKLOG_HIGH) {
+		c->drops_queue += count;
+		return;
+	}
 	for (unsigned i = at; i < at + count; i++) {
 		put_prefix(&b->pkts[i]);
 		b->iovs[i] = (struct iovec){ b->pkts[i].p, b->pkts[i].len };
@@ -127,20 +134,23 @@ static bool useless(int err)
 	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
 }
 
-/* NULL: the socket is connected. */
-static const struct lnl_addr *destination(const struct lnl_link *l)
+/* Where |c| is; NULL: the socket is connected. */
+static const struct lnl_addr *destination(const struct lnl_link *l, const struct lnl_carrier *c)
 {
+	if (l->conf.many)
+		return &c->address;
 	return l->conf.remote.len != 0 ? &l->conf.remote : NULL;
 }
 
-static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count)
+static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count,
+			  const struct lnl_addr *to)
 {
-	int n = lnl_batch_send(b, l->conf.fd, at, count, destination(l));
+	int n = lnl_batch_send(b, l->conf.fd, at, count, to);
 
 	/* The error of an earlier packet that came back by ICMP: ours has not been tried. */
 	if (n == -ECONNREFUSED || n == -EHOSTUNREACH || n == -ENETUNREACH) {
 		lnl_worker_link_error(l, -n);
-		n = lnl_batch_send(b, l->conf.fd, at, count, destination(l));
+		n = lnl_batch_send(b, l->conf.fd, at, count, to);
 	}
 	return n;
 }
@@ -148,9 +158,10 @@ static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, 
 /*
  * Sends a run; returns how many packets are dealt with, sent or dropped: 0 when the socket is full.
  */
-static unsigned send_run(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count)
+static unsigned send_run(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count,
+			 const struct lnl_addr *to)
 {
-	int n = send_datagrams(l, b, at, count);
+	int n = send_datagrams(l, b, at, count, to);
 
 	if (n > 0)
 		return (unsigned)n;
@@ -196,13 +207,36 @@ void lnl_worker_flush(struct lnl_worker *w)
 			w->tx_at += count;
 			send_stream(c->link, b, at, count);
 		} else {
-			w->tx_at += send_run(c->link, b, w->tx_at, count);
+			w->tx_at += send_run(c->link, b, w->tx_at, count, destination(c->link, c));
 		}
 	}
 	lnl_worker_tun_watch(w);
 }
 
-bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt)
+void lnl_worker_relay(struct lnl_worker *w)
+{
+	struct lnl_batch *b = &w->relay;
+	unsigned at = 0;
+
+	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
+	lnl_batch_compact(b);
+	while (at < b->n) {
+		struct lnl_carrier *c = lnl_worker_counting(w, b->pkts[at].peer);
+		unsigned count = run_of(b, at);
+		int sent = 0;
+
+		if (c->link != NULL && c->link->conf.kind == LNL_LINK_TCP)
+			send_stream(c->link, b, at, count);
+		else if (c->link != NULL)
+			sent = send_datagrams(c->link, b, at, count, destination(c->link, c));
+		if (c->link == NULL || sent < 0)
+			c->drops_send += count;
+		/* Of UDP a part may have gone; the rest has its own try. */
+		at += sent > 0 ? (unsigned)sent : count;
+	}
+}
+
+bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to)
 {
 	struct iovec iov;
 	ssize_t n;
@@ -212,11 +246,12 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt)
 		iov = (struct iovec){ pkt->p, pkt->len };
 		return send_frames(l, &iov, 1, true) == 0;
 	}
+	if (!l->conf.many)
+		to = &l->conf.remote;
 	/* The first try may bring the error of an earlier packet. */
 	for (unsigned i = 0; i < 2; i++) {
 		n = sendto(l->conf.fd, pkt->p, pkt->len, MSG_DONTWAIT | MSG_NOSIGNAL,
-			   l->conf.remote.len != 0 ? &l->conf.remote.u.sa : NULL,
-			   l->conf.remote.len);
+			   to->len != 0 ? &to->u.sa : NULL, to->len);
 		if (n >= 0)
 			return true;
 		if (errno == EAGAIN || errno == ENOBUFS)
@@ -236,7 +271,7 @@ int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special wha
 	struct lnl_carrier *c = lnl_worker_counting(w, peer);
 	int rc = lnl_data_special(w->data, peer, what, &pkt, lnl_clock_now());
 
-	if (rc == 0 && (c->link == NULL || !lnl_worker_send(c->link, &pkt)))
+	if (rc == 0 && (c->link == NULL || !lnl_worker_send(c->link, &pkt, &c->address)))
 		c->drops_send++;
 	return rc;
 }

@@ -15,7 +15,7 @@
 #include "io/worker.h"
 #include "wire/stream.h"
 
-#define LNL_WORKER_BUCKETS 256
+#define LNL_WORKER_BUCKETS 256		/* at least; more with more peers */
 #define LNL_WORKER_STREAM  (256 * 1024) /* read from a TCP socket at once */
 #define LNL_WORKER_TURNS   4		/* batches from one socket before others have their turn */
 #define LNL_WORKER_TUN	   (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
@@ -42,11 +42,18 @@ struct lnl_link {
  * sealing or opening.
  */
 struct lnl_carrier {
-	struct lnl_carrier *next;  /* in its bucket */
-	struct lnl_carrier *older; /* added before */
+	struct lnl_carrier *next;	   /* in its bucket */
+	struct lnl_carrier *older, *newer; /* in the order in which they were added */
 	uint32_t peer;
 	uint32_t link_id;
-	struct lnl_link *link; /* NULL: none */
+	struct lnl_link *link;	 /* NULL: none */
+	struct lnl_addr address; /* behind a link of many; else none */
+	struct lnl_carrier *next_address;
+	bool placed; /* in the table of addresses */
+	/* It moved, and the control thread is to be told: not before `float_at`. */
+	struct lnl_carrier *next_floated;
+	bool floated;
+	uint64_t float_at;
 	uint64_t drops_tun, drops_tun_bytes;
 	uint64_t drops_send, drops_queue;
 };
@@ -86,17 +93,23 @@ struct lnl_worker {
 	bool noted;	/* the control thread has to be woken */
 	bool stopping;
 	struct lnl_data *data;
-	struct lnl_link *links[LNL_WORKER_BUCKETS];
+	uint32_t mask; /* of the three tables' buckets */
+	uint64_t seed; /* so that nobody outside can aim at one bucket */
+	struct lnl_link **links;
 	struct lnl_link *ended;
-	struct lnl_carrier *carriers[LNL_WORKER_BUCKETS];
-	struct lnl_carrier *newest; /* TUN's packets are its */
-	struct lnl_carrier nobody;  /* counts what is no peer's */
-	struct lnl_notice notice;   /* one that found no room; kind NONE: there is none */
+	struct lnl_carrier **carriers;
+	struct lnl_carrier **addresses;
+	struct lnl_carrier *newest; /* a client's: TUN's packets are its */
+	struct lnl_carrier *floated;
+	struct lnl_carrier nobody;	      /* counts what is no peer's */
+	uint64_t stray_drops[LNL_DROP_COUNT]; /* before the data plane saw them */
+	struct lnl_notice notice;	      /* one that found no room; kind NONE: there is none */
 	bool decrypt_told;
 	uint64_t decrypt_at;
 
 	int tun_fd; /* -1: none */
 	bool tap;
+	bool routed;   /* a server's */
 	int tun_error; /* to be told; 0: nothing */
 	struct ev_io tun_readable;
 	unsigned congested;	  /* links that hold TUN back */
@@ -104,6 +117,7 @@ struct lnl_worker {
 	unsigned tx_at;		  /* packets of `tx` before it are gone */
 	struct lnl_batch rx;
 	struct lnl_batch tx;
+	struct lnl_batch relay; /* client-to-client; no memory: it is off */
 	uint8_t special[LNL_WORKER_SPECIAL];
 };
 
@@ -112,7 +126,8 @@ struct lnl_worker {
 /* Puts a notification into the ring, its first |len| bytes; false when there is no room. */
 bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len);
 /* A control packet for the control thread; one that finds no room is lost. */
-void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt);
+void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt,
+			    const struct lnl_addr *from);
 /* A short one: no union. Lost when there is no room. */
 void lnl_worker_note_error(struct lnl_worker *w, enum lnl_ntf_kind kind, uint32_t id, uint32_t peer,
 			   int error);
@@ -136,12 +151,23 @@ void lnl_worker_run(struct lnl_worker *w, struct lnl_command *cmd);
 struct lnl_carrier *lnl_worker_carrier(struct lnl_worker *w, uint32_t peer); /* NULL: none */
 /* The same, or the one that counts what is nobody's. */
 struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer);
-/* LNL_E_NOMEM. */
-int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id);
+/* |address|: where it is behind a link of many, or none. LNL_E_NOMEM. */
+int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id,
+			   const struct lnl_addr *address);
 void lnl_worker_carrier_del(struct lnl_worker *w, uint32_t peer);
 void lnl_worker_carriers_free(struct lnl_worker *w);
-/* Peers of link |id| now have |link| (NULL: none). */
-void lnl_worker_carriers_link(struct lnl_worker *w, uint32_t id, struct lnl_link *link);
+/* |link| has come (|there|), or goes: so does its peers' way out. */
+void lnl_worker_carriers_link(struct lnl_worker *w, struct lnl_link *link, bool there);
+/* Who is at |address| behind |link|, or NULL. */
+struct lnl_carrier *lnl_worker_at(const struct lnl_worker *w, const struct lnl_link *link,
+				  const struct lnl_addr *address);
+/* An authentic packet of |c| came from there: that is where it is, unless it is another's place. */
+void lnl_worker_float(struct lnl_worker *w, struct lnl_carrier *c, struct lnl_link *link,
+		      const struct lnl_addr *address, uint64_t now);
+/* Tells of those that moved, as far as it is time and there is room. */
+void lnl_worker_floats_tell(struct lnl_worker *w, uint64_t now);
+/* When that is next, or LNL_NEVER. */
+uint64_t lnl_worker_floats_due(const struct lnl_worker *w);
 /* The data plane's counters and ours. */
 void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *out);
 
@@ -162,8 +188,13 @@ void lnl_worker_links_free(struct lnl_worker *w);
 
 /* Sends the batch `tx` from `tx_at` on, as far as links take it. */
 void lnl_worker_flush(struct lnl_worker *w);
-/* Sends one packet with LNL_BATCH_ROOM before it: control, ping. False when it was dropped. */
-bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt);
+/*
+ * Sends one packet with LNL_BATCH_ROOM before it: control, ping. |to| where the link is one of many.
+ * False when it was dropped.
+ */
+bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to);
+/* Seals and sends the batch `relay`; what finds no room is lost. */
+void lnl_worker_relay(struct lnl_worker *w);
 /* Asks the data plane for a ping or a goodbye and sends it. LNL_E_* as lnl_data_special. */
 int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special what);
 /* Sends what is queued as far as it needs no waiting. Returns 0 or an errno that ends the link. */
@@ -173,7 +204,7 @@ void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents);
 
 /* ---- worker_tun.c ---- */
 
-void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap);
+void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap, bool routed);
 void lnl_worker_tun_del(struct lnl_worker *w);
 /* Reads TUN, or stops reading, as links have room. */
 void lnl_worker_tun_watch(struct lnl_worker *w);
