@@ -56,6 +56,8 @@ void lnl_negotiation_deinit(struct lnl_negotiation *n)
 	lnl_negotiation_took(n);
 	lnl_tls_free(n->tls);
 	n->tls = NULL;
+	lnl_release(n->conf->env, n->why);
+	n->why = NULL;
 	lnl_reliable_deinit(&n->rel);
 }
 
@@ -68,7 +70,9 @@ void lnl_negotiation_fail(struct lnl_negotiation *n, int error, const char *why)
 	n->tell_failed = true;
 	n->error = error;
 	n->deadline = LNL_NEVER;
-	lnl_text_clean(n->why, sizeof(n->why), why, strlen(why));
+	n->why = lnl_alloc(n->conf->env, strlen(why) + 1);
+	if (n->why)
+		lnl_text_clean(n->why, strlen(why) + 1, why, strlen(why));
 }
 
 /* The server's reset packet can carry TLVs; unknown ones are passed over. */

@@ -39,7 +39,7 @@ struct lnl_negotiation {
 	struct lnl_key_exchange *keys; /* both sides' randomness until the keys are derived */
 	uint8_t *plain;		       /* plaintext not taken yet, from env */
 	size_t plain_len, plain_at;
-	char why[256];
+	char *why; /* a sentence, from env, with `error`; NULL: there was no memory for it */
 };
 
 struct lnl_key_exchange {

@@ -54,8 +54,8 @@ struct lnl_server_note *lnl_server_emit(struct lnl_server *s, enum lnl_server_ev
 	}
 	s->n_events++;
 	memset(e, 0, sizeof(*e));
-	e->kind = kind;
-	e->phase = s->phase;
+	e->kind = (uint8_t)kind;
+	e->phase = (uint8_t)s->phase;
 	e->text = copy;
 	return e;
 }
@@ -79,8 +79,8 @@ void lnl_server_end_with(struct lnl_server *s, enum lnl_cause cause, const char 
 	s->verify_waits = s->authorize_waits = false;
 	s->phase = LNL_PHASE_CLOSED;
 	e = lnl_server_emit(s, LNL_SERVER_CLOSED, NULL);
-	e->cause = cause;
-	e->phase = phase;
+	e->cause = (uint8_t)cause;
+	e->phase = (uint8_t)phase;
 	e->text = s->why;
 	s->why = NULL;
 }
@@ -333,12 +333,12 @@ static void take_note(struct lnl_server *s, struct lnl_server_event *e, uint8_t 
 	struct lnl_server_note *n = &s->events[s->first_event];
 
 	memset(e, 0, sizeof(*e));
-	e->kind = n->kind;
+	e->kind = (enum lnl_server_event_kind)n->kind;
 	e->again = n->again;
-	e->cause = n->cause;
-	e->phase = n->phase;
+	e->cause = (enum lnl_cause)n->cause;
+	e->phase = (enum lnl_phase)n->phase;
 	e->when = n->when;
-	e->slot = n->slot;
+	e->slot = (enum lnl_slot)n->slot;
 	*key_id = n->key_id;
 	lnl_server_drop(s, &s->text);
 	s->text = n->text;

@@ -9,12 +9,12 @@
 
 /* An event that waits. What is long or secret is put together when it is taken. */
 struct lnl_server_note {
-	enum lnl_server_event_kind kind;
-	enum lnl_cause cause;
-	enum lnl_phase phase;
-	enum lnl_slot slot;
-	bool again;
+	uint8_t kind;  /* enum lnl_server_event_kind */
+	uint8_t cause; /* enum lnl_cause */
+	uint8_t phase; /* enum lnl_phase */
+	uint8_t slot;  /* enum lnl_slot */
 	uint8_t key_id;
+	bool again;
 	uint64_t when;
 	char *text; /* from env; wiped */
 };

@@ -10,17 +10,21 @@
 /* Between attempts to begin a renegotiation for which there is no memory. */
 #define RETRY_INTERVAL LNL_SECOND
 
+/* How key ids above 0 are wrapped once dyn-tls-crypt is agreed. */
+struct dyn_wrap {
+	struct lnl_wrap wrap;
+	struct lnl_wrap_key key;
+};
+
 struct lnl_session {
 	const struct lnl_session_conf *conf;
 	uint8_t sid[LNL_SID_LEN];
 	uint8_t peer_sid[LNL_SID_LEN];
 	bool has_peer;
-	bool has_dyn;
 	bool tell_renegotiating, by_peer;
 	uint64_t retry_at; /* a renegotiation that was due could not begin; 0: none */
 	struct lnl_wrap wrap;
-	struct lnl_wrap dyn; /* for key ids above 0, once dyn-tls-crypt is agreed */
-	struct lnl_wrap_key dyn_key;
+	struct dyn_wrap *dyn; /* NULL: not agreed */
 	struct lnl_negotiation *primary; /* the newest */
 	struct lnl_negotiation *lame;	 /* the one before, until its traffic has ended */
 	struct lnl_negotiation *took;	 /* whose plaintext the last event showed */
@@ -74,7 +78,6 @@ static struct lnl_session *create(const struct lnl_session_conf *conf, uint32_t 
 	if (!s)
 		return NULL;
 	s->conf = conf;
-	lnl_wrap_key_none(&s->dyn_key);
 	lnl_wrap_init(&s->wrap, conf->wrap, wrap_id,
 		      (uint32_t)conf->env->wallclock(conf->env->ctx));
 	return s;
@@ -125,6 +128,15 @@ int lnl_session_resume(struct lnl_session **out, const struct lnl_session_conf *
 	return 0;
 }
 
+static void free_dyn(struct lnl_session *s, struct dyn_wrap *d)
+{
+	if (!d)
+		return;
+	lnl_wrap_key_deinit(&d->key);
+	lnl_secret_wipe(d, sizeof(*d));
+	lnl_release(s->conf->env, d);
+}
+
 void lnl_session_free(struct lnl_session *s)
 {
 	const struct lnl_env *env;
@@ -134,7 +146,7 @@ void lnl_session_free(struct lnl_session *s)
 	env = s->conf->env;
 	free_negotiation(s, &s->primary);
 	free_negotiation(s, &s->lame);
-	lnl_wrap_key_deinit(&s->dyn_key);
+	free_dyn(s, s->dyn);
 	lnl_secret_wipe(s, sizeof(*s));
 	lnl_release(env, s);
 }
@@ -142,7 +154,7 @@ void lnl_session_free(struct lnl_session *s)
 /* Which wrapping packets of |key_id| have. */
 static struct lnl_wrap *wrap_of(struct lnl_session *s, uint8_t key_id)
 {
-	return s->has_dyn && key_id > 0 ? &s->dyn : &s->wrap;
+	return s->dyn && key_id > 0 ? &s->dyn->wrap : &s->wrap;
 }
 
 static struct lnl_negotiation *find(const struct lnl_session *s, uint8_t key_id)
@@ -439,8 +451,8 @@ static bool next_of(struct lnl_session *s, struct lnl_negotiation *n, struct lnl
 		n->tell_failed = false;
 		e->kind = LNL_SESSION_FAILED;
 		e->error = n->error;
-		e->text = n->why;
-		e->text_len = strlen(n->why);
+		e->text = n->why ? n->why : lnl_error_text(n->error);
+		e->text_len = strlen(e->text);
 		return true;
 	}
 	return next_text(s, n, e);
@@ -542,23 +554,29 @@ int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id)
 {
 	struct lnl_negotiation *n = find(s, key_id);
 	struct lnl_static_key key;
+	struct dyn_wrap *d;
 	size_t i;
 	int rc;
 
-	if (!n || n->step != LNL_NEG_DONE || s->has_dyn)
+	if (!n || n->step != LNL_NEG_DONE || s->dyn)
 		return LNL_E_STATE;
+	d = lnl_alloc(s->conf->env, sizeof(*d));
+	if (!d)
+		return LNL_E_NOMEM;
 	rc = lnl_tls_export(n->tls, LNL_LABEL_DYN_CRYPT, key.bytes, sizeof(key.bytes));
 	if (rc == 0) {
 		for (i = 0; s->conf->wrap_raw && i < sizeof(key.bytes); i++)
 			key.bytes[i] ^= s->conf->wrap_raw->bytes[i];
-		rc = lnl_wrap_key_crypt(&s->dyn_key, s->conf->env, &key, s->conf->server);
+		rc = lnl_wrap_key_crypt(&d->key, s->conf->env, &key, s->conf->server);
 	}
 	lnl_secret_wipe(&key, sizeof(key));
-	if (rc < 0)
+	if (rc < 0) {
+		free_dyn(s, d);
 		return rc;
-	lnl_wrap_init(&s->dyn, &s->dyn_key, 0,
+	}
+	lnl_wrap_init(&d->wrap, &d->key, 0,
 		      (uint32_t)s->conf->env->wallclock(s->conf->env->ctx));
-	s->has_dyn = true;
+	s->dyn = d;
 	return 0;
 }
 
