@@ -24,6 +24,11 @@ int lnl_negotiation_init(struct lnl_negotiation *n, const struct lnl_session_con
 				 !conf->server);
 	if (rc < 0)
 		return rc;
+	if (op == LNL_NEG_RESUMED) {
+		n->peer_reset = true;
+		lnl_reliable_resume(&n->rel);
+		return 0;
+	}
 	return lnl_reliable_send(&n->rel, op, NULL, 0);
 }
 

@@ -46,7 +46,12 @@ struct lnl_key_exchange {
 	struct lnl_key_source client, server;
 };
 
-/* Starts with reset packet |op| queued; |n| is zeroed memory. LNL_E_NOMEM, LNL_E_RANDOM. */
+#define LNL_NEG_RESUMED 0 /* no opcode: both resets are exchanged and acknowledged already */
+
+/*
+ * Starts with reset packet |op| queued, or none with LNL_NEG_RESUMED; |n| is zeroed memory.
+ * LNL_E_NOMEM, LNL_E_RANDOM.
+ */
 int lnl_negotiation_init(struct lnl_negotiation *n, const struct lnl_session_conf *conf,
 			 uint8_t key_id, uint8_t op, uint64_t now);
 /* Wipes and releases what it holds. */

@@ -66,18 +66,28 @@ static int start_negotiation(struct lnl_session *s, uint8_t key_id, uint8_t op, 
 	return 0;
 }
 
-int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *conf, uint64_t now)
+/* A session that sends its packets behind |wrap_id|; without a session id and a negotiation. */
+static struct lnl_session *create(const struct lnl_session_conf *conf, uint32_t wrap_id)
 {
 	struct lnl_session *s = lnl_alloc(conf->env, sizeof(*s));
-	uint32_t first = conf->wkc && !conf->server ? LNL_WRAP_EARLY_ID : 0;
+
+	if (!s)
+		return NULL;
+	s->conf = conf;
+	lnl_wrap_key_none(&s->dyn_key);
+	lnl_wrap_init(&s->wrap, conf->wrap, wrap_id,
+		      (uint32_t)conf->env->wallclock(conf->env->ctx));
+	return s;
+}
+
+int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *conf, uint64_t now)
+{
+	struct lnl_session *s = create(conf, conf->wkc && !conf->server ? LNL_WRAP_EARLY_ID : 0);
 	int rc = 0;
 
 	*out = NULL;
 	if (!s)
 		return LNL_E_NOMEM;
-	s->conf = conf;
-	lnl_wrap_key_none(&s->dyn_key);
-	lnl_wrap_init(&s->wrap, conf->wrap, first, (uint32_t)conf->env->wallclock(conf->env->ctx));
 	while (rc == 0 && all_zero(s->sid, sizeof(s->sid)))
 		rc = conf->env->random(conf->env->ctx, s->sid, sizeof(s->sid));
 	if (rc == 0 && !conf->server)
@@ -85,6 +95,28 @@ int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *con
 				       conf->wkc ? LNL_OP_HARD_RESET_CLIENT_V3
 						 : LNL_OP_HARD_RESET_CLIENT_V2,
 				       now);
+	if (rc < 0) {
+		lnl_session_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+int lnl_session_resume(struct lnl_session **out, const struct lnl_session_conf *conf,
+		       const uint8_t sid[LNL_SID_LEN], const uint8_t peer_sid[LNL_SID_LEN],
+		       uint32_t wrap_id, uint64_t now)
+{
+	struct lnl_session *s = create(conf, wrap_id);
+	int rc;
+
+	*out = NULL;
+	if (!s)
+		return LNL_E_NOMEM;
+	memcpy(s->sid, sid, LNL_SID_LEN);
+	memcpy(s->peer_sid, peer_sid, LNL_SID_LEN);
+	s->has_peer = true;
+	rc = start_negotiation(s, 0, LNL_NEG_RESUMED, now);
 	if (rc < 0) {
 		lnl_session_free(s);
 		return rc;

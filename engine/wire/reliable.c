@@ -19,6 +19,12 @@ void lnl_reliable_init(struct lnl_reliable *r, const struct lnl_env *env, uint64
 	r->timeout = timeout < LNL_RELIABLE_TIMEOUT_MAX ? timeout : LNL_RELIABLE_TIMEOUT_MAX;
 }
 
+void lnl_reliable_resume(struct lnl_reliable *r)
+{
+	r->next_send = 1;
+	r->next_recv = 1;
+}
+
 static void free_sent(struct lnl_reliable *r, struct lnl_reliable_sent *s)
 {
 	lnl_release(r->env, s->data);

@@ -56,6 +56,11 @@ struct lnl_reliable {
  * millisecond..LNL_RELIABLE_TIMEOUT_MAX. |env| must outlive it.
  */
 void lnl_reliable_init(struct lnl_reliable *r, const struct lnl_env *env, uint64_t timeout);
+/*
+ * After init: packet 0 has been exchanged and acknowledged both ways, elsewhere. So the next one to
+ * send and to expect is 1; a copy of the peer's is a duplicate that is acknowledged again.
+ */
+void lnl_reliable_resume(struct lnl_reliable *r);
 /* Releases what is held; |r| is unusable until init. Payload is TLS records and is not wiped. */
 void lnl_reliable_deinit(struct lnl_reliable *r);
 

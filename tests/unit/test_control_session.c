@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "test_control_pair.h"
 
+static const uint8_t cookie[LNL_SID_LEN] = { 0xc0, 0, 0, 0, 0, 0, 0, 1 };
 static const struct lnl_km2 km2 = { "V4", "", "", "" };
 
 static int crypto_up(void **state)
@@ -319,6 +320,88 @@ static void test_no_ack_before_the_wkc(void **state)
 	}
 }
 
+/* The answer that a server gives of which nothing is kept: the cookie is its session id. */
+static size_t write_answer(uint8_t *packet, size_t cap, const uint8_t *client_sid)
+{
+	struct lnl_control c = { .op = LNL_OP_HARD_RESET_SERVER_V2, .n_acks = 1 };
+	struct lnl_writer w;
+
+	memcpy(c.peer_sid, client_sid, LNL_SID_LEN);
+	lnl_writer_init(&w, packet, cap);
+	lnl_write_u8(&w, lnl_op_byte(LNL_OP_HARD_RESET_SERVER_V2, 0));
+	lnl_write_bytes(&w, cookie, LNL_SID_LEN);
+	assert_int_equal(lnl_control_write_body(&c, &w), 0);
+	return lnl_writer_len(&w);
+}
+
+static void test_resume(void **state)
+{
+	uint8_t reset[LNL_SESSION_PACKET_MAX], packet[LNL_SESSION_PACKET_MAX];
+	struct sessions p;
+	size_t reset_len, len;
+
+	(void)state;
+	sessions_init(&p);
+	assert_int_equal(lnl_session_new(&p.s[CLIENT], &p.conf[CLIENT], p.now), 0);
+	reset_len = lnl_session_output(p.s[CLIENT], reset, sizeof(reset), p.now);
+	len = write_answer(packet, sizeof(packet), reset + 1);
+	assert_int_equal(lnl_session_input(p.s[CLIENT], packet, len, p.now), LNL_DROP_NONE);
+	assert_int_equal(lnl_session_resume(&p.s[SERVER], &p.conf[SERVER], cookie, reset + 1, 1,
+					    p.now),
+			 0);
+	assert_true(lnl_session_has_peer(p.s[SERVER]));
+	assert_true(lnl_session_idle(p.s[SERVER]));
+	assert_int_equal(lnl_session_next_due(p.s[SERVER]), p.now + 60 * LNL_SECOND);
+	assert_int_equal(lnl_session_output(p.s[SERVER], packet, sizeof(packet), p.now), 0);
+	/* The client's reset once more: acknowledged, and nothing begins anew. */
+	assert_int_equal(lnl_session_input(p.s[SERVER], reset, reset_len, p.now), LNL_DROP_NONE);
+	len = lnl_session_output(p.s[SERVER], packet, sizeof(packet), p.now);
+	assert_int_equal(packet[0], lnl_op_byte(LNL_OP_ACK_V1, 0));
+	assert_int_equal(lnl_session_input(p.s[CLIENT], packet, len, p.now), LNL_DROP_NONE);
+	/* Another's packets are not its. */
+	reset[1] ^= 1;
+	assert_int_equal(lnl_session_input(p.s[SERVER], reset, reset_len, p.now), LNL_DROP_SESSION);
+	sessions_run(&p);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(p.events[i][LNL_SESSION_NEGOTIATED], 1);
+	derive_both(&p, 0, false); /* the PRF is over both ids */
+	lnl_session_renegotiate(p.s[SERVER], p.now);
+	sessions_run(&p);
+	assert_int_equal(p.events[CLIENT][LNL_SESSION_NEGOTIATED], 2);
+	sessions_deinit(&p);
+}
+
+static void test_resume_in_vain(void **state)
+{
+	struct sessions p;
+
+	(void)state;
+	sessions_init(&p);
+	for (unsigned k = 1; k < 4; k++) {
+		p.env.fail_at = p.env.allocations + k;
+		assert_int_equal(lnl_session_resume(&p.s[SERVER], &p.conf[SERVER], cookie,
+						    (const uint8_t *)"abcdefgh", 1, p.now),
+				 LNL_E_NOMEM);
+		assert_null(p.s[SERVER]);
+	}
+	p.env.fail_at = 0;
+	p.env.no_random = true;
+	assert_int_equal(lnl_session_resume(&p.s[SERVER], &p.conf[SERVER], cookie,
+					    (const uint8_t *)"abcdefgh", 1, p.now),
+			 LNL_E_RANDOM);
+	assert_null(p.s[SERVER]);
+	p.env.no_random = false;
+	/* Nobody goes on: it ends like any other negotiation. */
+	assert_int_equal(lnl_session_resume(&p.s[SERVER], &p.conf[SERVER], cookie,
+					    (const uint8_t *)"abcdefgh", 1, p.now),
+			 0);
+	p.now += 60 * LNL_SECOND;
+	lnl_session_tick(p.s[SERVER], p.now);
+	sessions_take(&p, SERVER);
+	assert_int_equal(p.error[SERVER], LNL_E_TIMEOUT);
+	sessions_deinit(&p);
+}
+
 static void test_no_memory(void **state)
 {
 	struct sessions p;
@@ -347,7 +430,8 @@ int main(void)
 		cmocka_unit_test(test_renegotiations), cmocka_unit_test(test_lame_negotiation),
 		cmocka_unit_test(test_dyn_crypt),      cmocka_unit_test(test_hand_window),
 		cmocka_unit_test(test_first_answer),   cmocka_unit_test(test_no_ack_before_the_wkc),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_resume_in_vain),
 	};
 
 	return cmocka_run_group_tests(tests, crypto_up, crypto_down);

@@ -116,6 +116,35 @@ static void packets_go_out_in_order_and_once(void **state)
 	assert_true(lnl_reliable_next_due(r) == 100 + 2 * LNL_SECOND);
 }
 
+/* Packet 0 is exchanged: a copy of it is a duplicate, an ack of it names nothing. */
+static void resumed_behind_packet_0(void **state)
+{
+	struct fixture *f = *state;
+	struct lnl_reliable *r = &f->r;
+	const struct lnl_reliable_sent *s;
+	uint32_t acks[LNL_ACKS_MAX];
+
+	lnl_reliable_resume(r);
+	assert_true(lnl_reliable_idle(r));
+	assert_false(lnl_reliable_has_acks(r));
+	assert_false(lnl_reliable_acked(r, 0, 0));
+	assert_int_equal(lnl_reliable_receive(r, LNL_OP_HARD_RESET_CLIENT_V2, 0, "", 0), 0);
+	assert_int_equal(f->heap.held, 0);
+	assert_int_equal(lnl_reliable_take_acks(r, acks, LNL_ACKS_MAX, false), 1);
+	assert_int_equal(acks[0], 0);
+	assert_null(lnl_reliable_next(r));
+	assert_int_equal(lnl_reliable_receive(r, OP, 1, "x", 1), 1);
+	assert_int_equal(lnl_reliable_next(r)->id, 1);
+	assert_int_equal(lnl_reliable_send(r, OP, "y", 1), 0);
+	s = lnl_reliable_due(r, 0);
+	assert_non_null(s);
+	assert_int_equal(s->id, 1);
+	assert_true(lnl_reliable_acked(r, 1, 0));
+	/* the window moves on as ever */
+	queue(r, LNL_RELIABLE_SEND);
+	assert_false(lnl_reliable_can_send(r));
+}
+
 static void six_packets_are_in_flight_at_most(void **state)
 {
 	struct lnl_reliable *r = &((struct fixture *)*state)->r;
@@ -667,6 +696,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(packets_go_out_in_order_and_once),
+		T(resumed_behind_packet_0),
 		T(six_packets_are_in_flight_at_most),
 		T(sizes_and_memory),
 		T(retransmission_backs_off),
