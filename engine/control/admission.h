@@ -15,13 +15,16 @@
 
 struct lnl_admission_conf {
 	const struct lnl_env *env;
-	/* none, tls-auth or tls-crypt, server's direction; clients without tls-crypt-v2 have this */
+	/*
+	 * None, tls-auth or tls-crypt, server's direction; clients without tls-crypt-v2 have this.
+	 * NULL only with v2_only.
+	 */
 	const struct lnl_wrap_key *wrap;
 	const uint8_t *v2_key; /* LNL_V2_SERVER_KEY_LEN bytes; NULL: no tls-crypt-v2 */
 	bool v2_only;	       /* there is nothing beside tls-crypt-v2: |wrap| opens no door */
 	bool v2_force_cookie;  /* refuse tls-crypt-v2 clients that cannot do the cookie */
-	uint64_t v2_max_age;   /* seconds since the time in the metadata; 0: any, also without */
-	uint64_t hand_window;  /* microseconds */
+	uint64_t v2_max_age;  /* seconds since the time in the metadata; 0: any, also without one */
+	uint64_t hand_window; /* microseconds */
 	struct lnl_limiter_conf limits;
 };
 
@@ -59,14 +62,17 @@ int lnl_admission_new(struct lnl_admission **out, const struct lnl_admission_con
 void lnl_admission_free(struct lnl_admission *a);
 
 /*
- * A datagram from |ip| and |port| that no session knows. Order of checks: length and opcode (a data
- * packet is dropped), wrapping, form, limits, cookie. A reset with id 0 gets the stateless answer,
- * written to |reply| (|cap| of at least LNL_SESSION_PACKET_MAX). An ACK_V1, CONTROL_V1 or
- * CONTROL_WKC_V1 of key id 0 whose ack names the cookie, and whose ids are at most 1, is admitted.
- * A tls-crypt-v2 client that announces it (wrap packet id from 0x0f000001 on) is asked for its WKc
- * again, and only a CONTROL_WKC_V1 admits it; one that does not is admitted by its reset, without
- * `resume`, unless v2_force_cookie. The answer is never longer than 1.9 times the packet plain, 1.3
- * times wrapped (TRUST S1).
+ * A datagram from |ip| and |port| that no session knows. Order of checks: length, opcode, key id
+ * (a data packet is dropped: PEER), WKc (AUTH; KEY_LIMIT when it is older than v2_max_age or tells
+ * no time), wrapping, form, limits (RATE), cookie (SESSION, WINDOW). Nothing is counted and no
+ * memory taken before the tags verified; what a tls-crypt-v2 key takes is released on return. A
+ * reset with id 0 gets the stateless answer, written to |reply| (|cap| of at least
+ * LNL_SESSION_PACKET_MAX). An ACK_V1, CONTROL_V1 or CONTROL_WKC_V1 of key id 0 that acknowledges
+ * our reset, names the cookie, and has no id above 1 is admitted. A tls-crypt-v2 client that
+ * announces it (wrap packet id from 0x0f000001 on) is asked for its WKc again, and only a
+ * CONTROL_WKC_V1 admits it; one that does not is admitted by its reset, without `resume`, unless
+ * v2_force_cookie (STATE). The answer is never longer than 1.9 times the packet plain, 1.3 times
+ * wrapped (TRUST S1).
  */
 void lnl_admission_datagram(struct lnl_admission *a, const struct lnl_ip *ip, uint16_t port,
 			    const uint8_t *data, size_t len, uint8_t *reply, size_t cap,

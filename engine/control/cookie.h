@@ -27,7 +27,7 @@ void lnl_cookie_deinit(struct lnl_cookie *c);
 /*
  * The session id for a client at |address| (|len| bytes that stand for address and port, at most
  * 64) with session id |client|; never all zero. The key is drawn anew from time to time; the one
- * before counts as long as its slots do. LNL_E_KEY, LNL_E_RANDOM, LNL_E_NOMEM.
+ * before counts as long as its slots do. LNL_E_KEY, LNL_E_RANDOM, LNL_E_NOMEM, LNL_E_INVAL (|len|).
  */
 int lnl_cookie_make(struct lnl_cookie *c, const void *address, size_t len,
 		    const uint8_t client[LNL_SID_LEN], uint64_t now, uint8_t out[LNL_SID_LEN]);

@@ -10,9 +10,9 @@
 #include "wire/ip.h"
 
 struct lnl_limiter_conf {
-	unsigned source_rate;  /* answers a second to one source; 0: no limit (20) */
-	unsigned source_burst; /* at once (5) */
-	unsigned total;	       /* answers in |period| to all sources; 0: no limit (100) */
+	unsigned source_rate;  /* at most in any second to one source; 0: no limit (20) */
+	unsigned source_burst; /* of those at once (5) */
+	unsigned total;	       /* at most in any |period| to all sources; 0: no limit (100) */
 	uint64_t period;       /* microseconds (10 s) */
 };
 
@@ -25,7 +25,10 @@ void lnl_limiter_free(struct lnl_limiter *l);
 
 enum lnl_limit { LNL_LIMIT_PASS, LNL_LIMIT_SOURCE, LNL_LIMIT_TOTAL };
 
-/* Whether a packet from |ip| may be answered; counts it when it may. */
+/*
+ * Whether a packet from |ip| may be answered; counts it when it may. Of |total| one source gets no
+ * more in a period than it leaves to the others, so that one that floods does not shut them out.
+ */
 enum lnl_limit lnl_limiter_take(struct lnl_limiter *l, const struct lnl_ip *ip, uint64_t now);
 
 #endif
