@@ -151,6 +151,22 @@ static void S3_key_is_rolled(void **state)
 	assert_int_equal(f->world.live, 1); /* and the one before is gone */
 }
 
+/* Hours apart: each time a key is due, and none is left over. */
+static void S3_seldom_used(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t hour = 1; hour < 100; hour++) {
+		uint64_t now = START + hour * 3600 * LNL_SECOND;
+
+		assert_int_equal(lnl_cookie_make(&f->c, place, sizeof(place), client, now,
+						 f->cookie),
+				 0);
+		assert_true(check(f, now));
+		assert_true(f->world.live <= 2);
+	}
+}
+
 static void allocates_nothing_on_the_way(void **state)
 {
 	struct fixture *f = *state;
@@ -203,9 +219,13 @@ static void when_it_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(W2_time_slots),    T(W2_every_bit_counts),
-		T(lengths),	     T(another_server_knows_it_not),
-		T(S3_key_is_rolled), T(allocates_nothing_on_the_way),
+		T(W2_time_slots),
+		T(W2_every_bit_counts),
+		T(lengths),
+		T(another_server_knows_it_not),
+		T(S3_key_is_rolled),
+		T(S3_seldom_used),
+		T(allocates_nothing_on_the_way),
 		T(when_it_fails),
 	};
 
