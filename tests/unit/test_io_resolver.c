@@ -294,8 +294,14 @@ static void names_are_asked_for(void **state)
 		assert_non_null(strstr(o.list, t[i].has));
 		if (o.error != 0)
 			assert_string_not_equal(o.why, "");
-		/* What the hosts file knows is not asked for. */
-		assert_int_equal(s.asked > before, strcmp(t[i].host, "listed.test") != 0);
+		/*
+		 * What the hosts file knows is not asked for; of what was asked before, newer c-ares
+		 * remember the answer.
+		 */
+		if (strcmp(t[i].host, "listed.test") == 0)
+			assert_int_equal(s.asked, before);
+		else if (i == 0 || strcmp(t[i].host, t[i - 1].host) != 0)
+			assert_true(s.asked > before);
 	}
 	lnl_resolver_free(r);
 	close_server(&s, loop);
