@@ -179,6 +179,7 @@ int lnl_server_new(struct lnl_server **out, const struct lnl_server_conf *conf,
 	s->ipv6 = start->ipv6;
 	s->deadline = now + conf->session.hand_window;
 	s->swap_at = s->ends_at = s->close_at = LNL_NEVER;
+	lnl_server_forget_login(s);
 	if (a->has_v2)
 		rc = make_wrap(s, &a->v2);
 	if (rc == 0)
