@@ -24,6 +24,11 @@ enum type {
 	KU,
 	FILTERS,
 	NAME_CHECK,
+	CLIENT_CERT,
+	TOPOLOGY,
+	LISTEN,
+	POOLS,
+	SECONDS, /* double */
 };
 
 struct option {
@@ -52,6 +57,12 @@ struct option {
 #define R(field, type)	   OPTION(lnl_remote, field, type)
 #define T(field, type)	   OPTION(lnl_tunnel_options, field, type)
 #define TN(field, n, type) COUNTED(lnl_tunnel_options, field, n, type)
+#define S(field, type)	   OPTION(lnl_server_options, field, type)
+#define SN(field, n, type) COUNTED(lnl_server_options, field, n, type)
+#define L(field, type)	   OPTION(lnl_listen, field, type)
+#define P(field, type)	   OPTION(lnl_pool_range, field, type)
+#define G(field, type)	   OPTION(lnl_grant_options, field, type)
+#define GN(field, n, type) COUNTED(lnl_grant_options, field, n, type)
 
 /* struct lnl_security, which is `sec` in struct |s|; in Lua its fields stand among the others. */
 #define SECURITY(s)                                                                                \
@@ -139,6 +150,86 @@ static const struct option tunnel_options[] = {
 	{ 0 },
 };
 
+static const struct option listen_options[] = {
+	L(address, TEXT),
+	L(port, U16),
+	L(proto, PROTO),
+	{ 0 },
+};
+
+static const struct option pool_options[] = {
+	P(name, TEXT),
+	P(first, TEXT),
+	P(last, TEXT),
+	{ 0 },
+};
+
+static const struct option server_options[] = {
+	S(verify_client_cert, CLIENT_CERT),
+	SN(listen, n_listen, LISTEN),
+	S(bind_dev, TEXT),
+	S(mark, U32),
+	S(sndbuf, INT),
+	S(rcvbuf, INT),
+	S(tcp_nodelay, BOOL),
+	S(dev, TEXT),
+	S(tun_mtu, INT),
+	S(mssfix, INT),
+	S(mssfix_mtu, BOOL),
+	S(mssfix_fixed, BOOL),
+	S(txqueuelen, INT),
+	S(ifconfig_noexec, BOOL),
+	S(route_noexec, BOOL),
+	S(network4, TEXT),
+	S(network6, TEXT),
+	S(topology, TOPOLOGY),
+	SN(network, n_network, LIST),
+	SN(pools, n_pools, POOLS),
+	S(leases, TEXT),
+	S(leases_interval, I64),
+	SN(push, n_push, LIST),
+	S(client_to_client, BOOL),
+	S(duplicate_cn, BOOL),
+	S(max_clients, UNSIGNED),
+	S(max_routes_per_client, UNSIGNED),
+	S(connect_freq, UNSIGNED),
+	S(connect_freq_sec, UNSIGNED),
+	S(connect_freq_initial, UNSIGNED),
+	S(connect_freq_init_sec, UNSIGNED),
+	S(v2_force_cookie, BOOL),
+	S(v2_max_age, I64),
+	S(ping, I64),
+	S(ping_restart, I64),
+	S(inactive, I64),
+	S(inactive_bytes, I64),
+	S(session_timeout, I64),
+	S(explicit_exit_notify, INT),
+	S(auth_user_pass, BOOL),
+	S(auth_user_pass_optional, BOOL),
+	S(username_as_common_name, BOOL),
+	S(gen_token, BOOL),
+	S(token_lifetime, I64),
+	S(token_renewal, I64),
+	S(token_secret, BYTES),
+	S(asks, UNSIGNED),
+	SECURITY(lnl_server_options),
+	{ 0 },
+};
+
+static const struct option grant_options[] = {
+	G(pool, TEXT),
+	G(address, TEXT),
+	G(address6, TEXT),
+	GN(routes, n_routes, LIST),
+	G(push_reset, BOOL),
+	GN(push, n_push, LIST),
+	GN(push_remove, n_push_remove, LIST),
+	G(expires, SECONDS),
+	{ 0 },
+};
+
+static void read_options(lua_State *L, int index, const struct option *list, char *base);
+
 static double number_in(lua_State *L, const char *name, double min, double max)
 {
 	double n = lua_tonumber(L, -1);
@@ -205,6 +296,22 @@ static const struct lnl_remote *remotes(lua_State *L, const char *name, unsigned
 		luaL_checktype(L, -1, LUA_TTABLE);
 		lnl_config_remote(L, lua_gettop(L), &a[i]);
 		lua_pop(L, 1); /* it lives on in the list */
+	}
+	return a;
+}
+
+/* A list of tables, each into |size| bytes by |list|. */
+static void *structs(lua_State *L, const char *name, const struct option *list, size_t size,
+		     unsigned *n)
+{
+	char *a = array(L, name, size, n);
+	int top = lua_gettop(L);
+
+	for (unsigned i = 0; i < *n; i++) {
+		lua_rawgeti(L, -1, (int)i + 1);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		read_options(L, lua_gettop(L), list, a + i * size);
+		lua_settop(L, top); /* its texts live on in the list */
 	}
 	return a;
 }
@@ -301,6 +408,14 @@ static void set_list(lua_State *L, const struct option *o, char *base)
 	case KU:
 		key_usages(L, o->name, at, n);
 		break;
+	case LISTEN:
+		*(const struct lnl_listen **)at =
+			structs(L, o->name, listen_options, sizeof(struct lnl_listen), n);
+		break;
+	case POOLS:
+		*(const struct lnl_pool_range **)at =
+			structs(L, o->name, pool_options, sizeof(struct lnl_pool_range), n);
+		break;
 	default:
 		pull_filters(L, o->name, (void *)base);
 	}
@@ -312,6 +427,8 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	static const char *const protos[] = { "udp", "udp4", "udp6", "tcp", "tcp4", "tcp6", NULL };
 	static const char *const retries[] = { "none", "nointeract", "interact", NULL };
 	static const char *const checks[] = { "none", "subject", "name", "name-prefix", NULL };
+	static const char *const certs[] = { "require", "optional", "none", NULL };
+	static const char *const topologies[] = { "net30", "p2p", "subnet", NULL };
 	struct lnl_bytes *bytes;
 	void *at = base + o->at;
 
@@ -341,7 +458,19 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	case FINGERPRINTS:
 	case KU:
 	case FILTERS:
+	case LISTEN:
+	case POOLS:
 		set_list(L, o, base);
+		break;
+	case CLIENT_CERT:
+		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);
+		break;
+	case TOPOLOGY:
+		*(enum lnl_server_topology *)at =
+			(enum lnl_server_topology)choice(L, o->name, topologies);
+		break;
+	case SECONDS:
+		*(double *)at = luaL_checknumber(L, -1);
 		break;
 	default:
 		set_number(L, o, at);
@@ -400,4 +529,16 @@ void lnl_config_tunnel(lua_State *L, int index, struct lnl_tunnel_options *o)
 {
 	lnl_tunnel_options_init(o);
 	read_options(L, index, tunnel_options, (char *)o);
+}
+
+void lnl_config_server(lua_State *L, int index, struct lnl_server_options *o)
+{
+	lnl_server_options_init(o);
+	read_options(L, index, server_options, (char *)o);
+}
+
+void lnl_config_grant(lua_State *L, int index, struct lnl_grant_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	read_options(L, index, grant_options, (char *)o);
 }

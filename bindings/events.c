@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bindings/host.h"
+#include "bindings/objects.h"
 
 static void set_text(lua_State *L, const char *name, const char *text)
 {
@@ -90,6 +91,16 @@ static const char *kind_name(enum lnl_event_kind kind)
 		return "closed";
 	case LNL_EVENT_OPEN_URL:
 		return "open_url";
+	case LNL_EVENT_AUTHENTICATE:
+		return "authenticate";
+	case LNL_EVENT_AUTHORIZE:
+		return "authorize";
+	case LNL_EVENT_LEARN:
+		return "learn";
+	case LNL_EVENT_ESTABLISHED:
+		return "established";
+	case LNL_EVENT_PEER_CLOSED:
+		return "peer_closed";
 	default:
 		return "other";
 	}
@@ -118,6 +129,26 @@ static void push_net(lua_State *L, const struct lnl_event *e)
 	set_bool(L, "restart", e->u.net.restart);
 }
 
+static void set_secret(lua_State *L, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	lnl_secret_push(L, text, strlen(text));
+	lua_setfield(L, -2, name);
+}
+
+static void push_login(lua_State *L, const struct lnl_event *e)
+{
+	static const char *const tokens[] = { NULL, "valid", "expired" };
+
+	set_text(L, "username", e->u.login.username);
+	set_secret(L, "password", e->u.login.password);
+	set_secret(L, "response", e->u.login.response);
+	set_text(L, "state", e->u.login.state);
+	set_text(L, "token_state", tokens[e->u.login.token]);
+	set_bool(L, "again", e->u.login.again);
+}
+
 static void push_fields(lua_State *L, const struct lnl_event *e)
 {
 	switch (e->kind) {
@@ -143,8 +174,16 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 	case LNL_EVENT_DOWN:
 		push_net(L, e);
 		break;
+	case LNL_EVENT_AUTHENTICATE:
+		push_login(L, e);
+		break;
+	case LNL_EVENT_LEARN:
+		set_text(L, "prefix", e->u.learn.prefix);
+		set_text(L, "op", e->u.learn.op);
+		break;
 	case LNL_EVENT_RECONNECT:
 	case LNL_EVENT_CLOSED:
+	case LNL_EVENT_PEER_CLOSED:
 		push_end(L, e);
 		break;
 	case LNL_EVENT_STATE:
@@ -172,6 +211,8 @@ static int deliver(lua_State *L)
 	lua_createtable(L, 0, 12);
 	set_text(L, "kind", kind_name(e->kind));
 	set_number(L, "tunnel", e->tunnel);
+	if (e->peer != LNL_NO_PEER)
+		set_number(L, "peer", e->peer);
 	if (e->ticket) {
 		snprintf(ticket, sizeof(ticket), "%" PRIx64, e->ticket);
 		set_text(L, "ticket", ticket);

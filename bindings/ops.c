@@ -22,7 +22,7 @@ static struct lnl_host *host_of(lua_State *L)
 	return h;
 }
 
-static struct lnl_engine *engine_of(lua_State *L)
+struct lnl_engine *lnl_ops_engine(lua_State *L)
 {
 	struct lnl_engine *e = host_of(L)->engine;
 
@@ -31,8 +31,7 @@ static struct lnl_engine *engine_of(lua_State *L)
 	return e;
 }
 
-/* 0: true. An error: nil, its text. */
-static int answer(lua_State *L, int rc)
+int lnl_ops_answer(lua_State *L, int rc)
 {
 	if (rc >= 0) {
 		lua_pushboolean(L, 1);
@@ -151,7 +150,7 @@ static int op_sleep(lua_State *L)
 
 	lnl_task_check(L, "vpn.sleep");
 	luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 1, "seconds from 0 to 10^9 expected");
-	return lnl_task_wait(L, lnl_op_timer(engine_of(L), seconds));
+	return lnl_task_wait(L, lnl_op_timer(lnl_ops_engine(L), seconds));
 }
 
 static int op_resolve(lua_State *L)
@@ -161,7 +160,7 @@ static int op_resolve(lua_State *L)
 
 	lnl_task_check(L, "vpn.resolve");
 	luaL_argcheck(L, family == 0 || family == 4 || family == 6, 2, "4 or 6 expected");
-	return lnl_task_wait(L, lnl_op_resolve(engine_of(L), name, family));
+	return lnl_task_wait(L, lnl_op_resolve(lnl_ops_engine(L), name, family));
 }
 
 /* A list of texts at |index|, NULL at its end; in a userdata that stays on the stack. */
@@ -202,7 +201,7 @@ static int op_exec(lua_State *L)
 		input.data = lnl_secret_text(L, 3, &input.len);
 		luaL_argcheck(L, input.data, 3, "a text expected");
 	}
-	return lnl_task_wait(L, lnl_op_exec(engine_of(L), argv, env, input, timeout));
+	return lnl_task_wait(L, lnl_op_exec(lnl_ops_engine(L), argv, env, input, timeout));
 }
 
 /* ---- replies: true, or nil and why ("not found": too late) ---- */
@@ -214,8 +213,8 @@ static int op_reply_remote(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lnl_config_remote(L, 2, &r);
-	return answer(L,
-		      lnl_reply_remote(engine_of(L), lnl_event_ticket(L, 1), &r,
+	return lnl_ops_answer(L,
+		      lnl_reply_remote(lnl_ops_engine(L), lnl_event_ticket(L, 1), &r,
 				       (int)luaL_optinteger(L, 3, 0) - 1, luaL_optnumber(L, 4, 0)));
 }
 
@@ -233,7 +232,7 @@ static const char *optional_text(lua_State *L, int index)
 /* reply_credentials(ticket, username or nil, password, reason) */
 static int op_reply_credentials(lua_State *L)
 {
-	return answer(L, lnl_reply_credentials(engine_of(L), lnl_event_ticket(L, 1),
+	return lnl_ops_answer(L, lnl_reply_credentials(lnl_ops_engine(L), lnl_event_ticket(L, 1),
 					       optional_text(L, 2), optional_text(L, 3),
 					       optional_text(L, 4)));
 }
@@ -241,14 +240,14 @@ static int op_reply_credentials(lua_State *L)
 /* reply_answer(ticket, answer or nil, reason) */
 static int op_reply_answer(lua_State *L)
 {
-	return answer(L, lnl_reply_answer(engine_of(L), lnl_event_ticket(L, 1), optional_text(L, 2),
+	return lnl_ops_answer(L, lnl_reply_answer(lnl_ops_engine(L), lnl_event_ticket(L, 1), optional_text(L, 2),
 					  optional_text(L, 3)));
 }
 
 /* reply_verdict(ticket, ok, reason) */
 static int op_reply_verdict(lua_State *L)
 {
-	return answer(L, lnl_reply_verdict(engine_of(L), lnl_event_ticket(L, 1),
+	return lnl_ops_answer(L, lnl_reply_verdict(lnl_ops_engine(L), lnl_event_ticket(L, 1),
 					   lua_toboolean(L, 2), optional_text(L, 3)));
 }
 
@@ -264,20 +263,20 @@ static int op_reply_options(lua_State *L)
 		list = text_list(L, 2);
 		n = (unsigned)lua_objlen(L, 2);
 	}
-	return answer(L, lnl_reply_options(engine_of(L), lnl_event_ticket(L, 1), list, n,
+	return lnl_ops_answer(L, lnl_reply_options(lnl_ops_engine(L), lnl_event_ticket(L, 1), list, n,
 					   optional_text(L, 3)));
 }
 
 /* reply_reconnect(ticket, seconds, reason) */
 static int op_reply_reconnect(lua_State *L)
 {
-	return answer(L, lnl_reply_reconnect(engine_of(L), lnl_event_ticket(L, 1),
+	return lnl_ops_answer(L, lnl_reply_reconnect(lnl_ops_engine(L), lnl_event_ticket(L, 1),
 					     luaL_checknumber(L, 2), optional_text(L, 3)));
 }
 
 static int op_reply_default(lua_State *L)
 {
-	return answer(L, lnl_reply_default(engine_of(L), lnl_event_ticket(L, 1)));
+	return lnl_ops_answer(L, lnl_reply_default(lnl_ops_engine(L), lnl_event_ticket(L, 1)));
 }
 
 /* ---- tunnels ---- */
@@ -292,7 +291,7 @@ static int op_tunnel_open(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lnl_config_tunnel(L, 1, &o);
-	rc = lnl_tunnel_open(engine_of(L), &o, &handle, &why);
+	rc = lnl_tunnel_open(lnl_ops_engine(L), &o, &handle, &why);
 	if (rc == 0) {
 		lua_pushnumber(L, handle);
 		return 1;
@@ -305,7 +304,7 @@ static int op_tunnel_open(lua_State *L)
 
 static int op_tunnel_stop(lua_State *L)
 {
-	return answer(L, lnl_tunnel_stop(engine_of(L), tunnel_at(L, 1),
+	return lnl_ops_answer(L, lnl_tunnel_stop(lnl_ops_engine(L), tunnel_at(L, 1),
 					 luaL_optstring(L, 2, "stopped")));
 }
 
@@ -319,7 +318,7 @@ static int op_tunnel_reconnect(lua_State *L)
 		luaL_checktype(L, 3, LUA_TTABLE);
 		lnl_config_remote(L, 3, &r);
 	}
-	return answer(L, lnl_tunnel_reconnect(engine_of(L), tunnel_at(L, 1), lua_toboolean(L, 2),
+	return lnl_ops_answer(L, lnl_tunnel_reconnect(lnl_ops_engine(L), tunnel_at(L, 1), lua_toboolean(L, 2),
 					      given ? &r : NULL, (int)luaL_optinteger(L, 4, 0) - 1,
 					      luaL_optstring(L, 5, "asked for")));
 }
@@ -327,26 +326,26 @@ static int op_tunnel_reconnect(lua_State *L)
 static int op_tunnel_stats(lua_State *L)
 {
 	struct lnl_stats s;
-	int rc = lnl_tunnel_stats(engine_of(L), tunnel_at(L, 1), &s);
+	int rc = lnl_tunnel_stats(lnl_ops_engine(L), tunnel_at(L, 1), &s);
 
 	if (rc < 0)
-		return answer(L, rc);
+		return lnl_ops_answer(L, rc);
 	lnl_event_push_stats(L, &s);
 	return 1;
 }
 
 static int op_tunnel_state(lua_State *L)
 {
-	lua_pushstring(L, lnl_state_name(lnl_tunnel_state(engine_of(L), tunnel_at(L, 1))));
+	lua_pushstring(L, lnl_state_name(lnl_tunnel_state(lnl_ops_engine(L), tunnel_at(L, 1))));
 	return 1;
 }
 
 static int op_tunnel_text(lua_State *L)
 {
-	return answer(L, lnl_tunnel_text(engine_of(L), tunnel_at(L, 1), luaL_checkstring(L, 2)));
+	return lnl_ops_answer(L, lnl_tunnel_text(lnl_ops_engine(L), tunnel_at(L, 1), luaL_checkstring(L, 2)));
 }
 
-static void push_cert(lua_State *L, const struct lnl_cert_info *c)
+void lnl_ops_push_cert(lua_State *L, const struct lnl_cert_info *c)
 {
 	const struct {
 		const char *name, *text;
@@ -380,8 +379,8 @@ static int op_tunnel_chain(lua_State *L)
 	struct lnl_cert_info c;
 
 	lua_newtable(L);
-	for (unsigned i = 0; lnl_tunnel_cert(engine_of(L), tunnel_at(L, 1), i, &c); i++) {
-		push_cert(L, &c);
+	for (unsigned i = 0; lnl_tunnel_cert(lnl_ops_engine(L), tunnel_at(L, 1), i, &c); i++) {
+		lnl_ops_push_cert(L, &c);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return 1;
@@ -402,9 +401,12 @@ static void push_asks(lua_State *L)
 		{ "down", LNL_ASK_DOWN },
 		{ "reconnect", LNL_ASK_RECONNECT },
 		{ "control", LNL_ASK_CONTROL },
+		{ "authenticate", LNL_ASK_AUTHENTICATE },
+		{ "authorize", LNL_ASK_AUTHORIZE },
+		{ "learn", LNL_ASK_LEARN },
 	};
 
-	lua_createtable(L, 0, 9);
+	lua_createtable(L, 0, 12);
 	for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
 		lua_pushinteger(L, (lua_Integer)asks[i].bit);
 		lua_setfield(L, -2, asks[i].name);
@@ -415,7 +417,7 @@ static void push_asks(lua_State *L)
 /* allow_read(path): it may be read after root's powers are gone, by read_again */
 static int op_allow_read(lua_State *L)
 {
-	return answer(L, lnl_engine_allow(engine_of(L), luaL_checkstring(L, 1)));
+	return lnl_ops_answer(L, lnl_engine_allow(lnl_ops_engine(L), luaL_checkstring(L, 1)));
 }
 
 /* read_again(path): the text, or nil and why not */
@@ -423,10 +425,10 @@ static int op_read_again(lua_State *L)
 {
 	char *text;
 	size_t len;
-	int rc = lnl_engine_read(engine_of(L), luaL_checkstring(L, 1), &text, &len);
+	int rc = lnl_engine_read(lnl_ops_engine(L), luaL_checkstring(L, 1), &text, &len);
 
 	if (rc < 0)
-		return answer(L, rc);
+		return lnl_ops_answer(L, rc);
 	lua_pushlstring(L, text, len);
 	explicit_bzero(text, len);
 	free(text);
@@ -476,8 +478,9 @@ int lnl_ops_open(lua_State *L)
 	};
 
 	lua_register(L, "print", print);
-	lua_createtable(L, 0, 40);
+	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
+	lnl_ops_server(L);
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

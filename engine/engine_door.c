@@ -96,7 +96,7 @@ void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *
 	v->from = *address;
 	enter_address(v);
 	lnl_log(&v->service->engine->log, LNL_LEVEL_INFO, "peer.moved", LNL_F("peer", v->name),
-		LNL_F("address", lnl_addr_text(address, text)));
+		LNL_F("address", lnl_served_address(v, text)));
 }
 
 struct lnl_served *lnl_door_by_link(struct lnl_service *s, uint32_t link)
@@ -333,7 +333,7 @@ static void input(struct lnl_served *v, const uint8_t *data, size_t len)
 	unsigned op = lnl_op_of(data[0]);
 	enum lnl_drop why;
 
-	if (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1)
+	if (v->v2 && (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1))
 		len = lnl_admission_without_wkc(data, len);
 	why = len ? lnl_server_input(v->control, data, len, lnl_clock_now()) : LNL_DROP_FORMAT;
 	if (why != LNL_DROP_NONE)

@@ -19,6 +19,13 @@ static void command(struct lnl_served *v, struct lnl_command *cmd)
 	lnl_service_command(v->service, cmd);
 }
 
+const char *lnl_served_address(const struct lnl_served *v, char out[LNL_ADDR_TEXT])
+{
+	struct lnl_addr plain = lnl_addr_plain(&v->from);
+
+	return lnl_addr_text(&plain, out);
+}
+
 /* ---- time ---- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -160,7 +167,7 @@ static void established(struct lnl_served *v)
 	v->connected_at = s->engine->env.wallclock(NULL);
 	v->active_at = lnl_clock_now();
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.up", LNL_F("peer", v->name),
-		LNL_F("address", lnl_addr_text(&v->from, address)),
+		LNL_F("address", lnl_served_address(v, address)),
 		LNL_F("ipv4", lnl_ip_text(&v->address4, ip4)),
 		LNL_F("ipv6", lnl_ip_text(&v->address6, ip6)),
 		LNL_F("cipher", lnl_cipher_name(lnl_server_cipher(v->control))));
@@ -313,7 +320,7 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	snprintf(v->why, sizeof(v->why), "%s", why ? why : "");
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
-		LNL_F("address", lnl_addr_text(&v->from, address)),
+		LNL_F("address", lnl_served_address(v, address)),
 		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();

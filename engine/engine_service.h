@@ -185,6 +185,8 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c);
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why);
 /* Tells the client |text| (may be NULL) and ends. */
 void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *text);
+/* Where it is, as people write it. */
+const char *lnl_served_address(const struct lnl_served *v, char out[LNL_ADDR_TEXT]);
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out);
 /* The default answer to what it waits for. */
 void lnl_served_default(struct lnl_served *v, enum lnl_event_kind kind);

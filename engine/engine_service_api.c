@@ -32,7 +32,7 @@ int lnl_peer_info(struct lnl_engine *e, uint32_t server, uint32_t peer, struct l
 	out->name = v->name;
 	out->cn = v->cn;
 	out->user = v->user;
-	out->address = lnl_arena_str(&e->answers, lnl_addr_text(&v->from, address));
+	out->address = lnl_arena_str(&e->answers, lnl_served_address(v, address));
 	out->proto = v->tcp ? "tcp" : "udp";
 	out->address4 = keep_ip(e, &v->address4);
 	out->address6 = keep_ip(e, &v->address6);

@@ -114,6 +114,7 @@ static void fill_control(struct lnl_service_conf *c, struct lnl_engine *e)
 	struct lnl_server_conf *k = &c->control;
 
 	lnl_secured_session(&c->secured, &o->sec, &role, e, &k->session);
+	k->caps = LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 | LNL_DATA_CAP_CBC;
 	memcpy(k->ciphers, c->secured.ciphers, sizeof(k->ciphers));
 	k->n_ciphers = c->secured.n_ciphers;
 	k->fallback = c->secured.fallback;

@@ -75,6 +75,13 @@ void lnl_addr_set_port(struct lnl_addr *a, uint16_t port)
 		a->u.in6.sin6_port = htons(port);
 }
 
+struct lnl_addr lnl_addr_plain(const struct lnl_addr *a)
+{
+	struct lnl_ip ip = lnl_addr_ip(a);
+
+	return ip.family == 4 ? lnl_addr_from(&ip, lnl_addr_port(a)) : *a;
+}
+
 bool lnl_addr_equal(const struct lnl_addr *a, const struct lnl_addr *b)
 {
 	if (a->len == 0 || b->len == 0)

@@ -32,6 +32,8 @@ uint16_t lnl_addr_port(const struct lnl_addr *a);
 void lnl_addr_set_port(struct lnl_addr *a, uint16_t port);
 /* Family, address, port and scope. An IPv4 address mapped into IPv6 is not the IPv4 address. */
 bool lnl_addr_equal(const struct lnl_addr *a, const struct lnl_addr *b);
+/* As people write it: an IPv4 address that is mapped into IPv6 becomes the IPv4 address. */
+struct lnl_addr lnl_addr_plain(const struct lnl_addr *a);
 /*
  * "192.0.2.1:1194", "[2001:db8::1]:1194", with "%scope" for a link-local address that has one; ""
  * for none. Terminated, to |out| of LNL_ADDR_TEXT bytes; returns |out|.

@@ -2,6 +2,7 @@
 --- Hooks: the engine's questions, asked of the script or of the default policy, and their answers.
 -- Each is answered by its ticket. An error in a hook is logged with file and line, and the default
 -- applies.
+local asking = require "lunel.ask"
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local policy = require "lunel.policy"
@@ -9,9 +10,13 @@ local schema_engine = require "lunel.schema_engine"
 
 local M = {}
 
+local ask, ask_now, title, bad_result = asking.task, asking.now, asking.title, asking.bad_result
 local instance -- set by M.bind
 
-function M.bind(m) instance = m end
+function M.bind(m)
+  instance = m
+  asking.bind(function(what, err) instance.report(what, err) end)
+end
 
 --- The questions that |t| wants asked, as the engine's bits.
 function M.asks(t)
@@ -23,48 +28,6 @@ function M.asks(t)
     if t.on[name] then sum = sum + bits[name] end
   end
   return sum
-end
-
-local function title(name) return "hook '" .. name .. "'" end
-
--- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the
--- default.
-local function answer(name, ticket, reply, ...)
-  local ok, err = core.try(title(name), reply, ...)
-  if ok then return end
-  instance.report(title(name), err)
-  core.reply_default(ticket)
-end
-
--- Asks a hook that may wait. |owner| ends it when it is gone.
-local function ask(name, ev, owner, fn, reply, ...)
-  core.spawn(owner, title(name), ev.deadline, function(ok, ...)
-    if ok then
-      answer(name, ev.ticket, reply, ...)
-    else
-      instance.report(title(name), (...))
-      core.reply_default(ev.ticket)
-    end
-  end, fn, ...)
-end
-
--- Asks a hook that must answer now.
-local function ask_now(name, ev, owner, fn, reply, ...)
-  local before = core.as_owner(owner)
-  local function finish(ok, ...)
-    core.as_owner(before)
-    if ok then
-      answer(name, ev.ticket, reply, ...)
-    else
-      instance.report(title(name), (...))
-      core.reply_default(ev.ticket)
-    end
-  end
-  finish(core.try(title(name), fn, ...))
-end
-
-local function bad_result(name, value, wanted)
-  error(("%s returned a %s; %s expected"):format(title(name), type(value), wanted), 0)
 end
 
 -- ---- the questions ----

@@ -16,6 +16,7 @@ if not core.policy then
   }, "lunel")
 end
 
+local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
@@ -36,6 +37,27 @@ end
 function vpn.client(conf)
   expect(conf, "table", "vpn.client")
   instance.add_client(conf, core.where(2))
+end
+
+--- Declares a server.
+function vpn.server(conf)
+  expect(conf, "table", "vpn.server")
+  instance.add_server(conf, core.where(2))
+end
+
+--- What `authorize` returns to let a client in: { pool = or address =, routes =, push =, ... }.
+function vpn.grant(o)
+  if o ~= nil then expect(o, "table", "vpn.grant") end
+  return hooks_server.grant(o)
+end
+
+--- What `authenticate` and `authorize` return to refuse; the client is told |text|.
+vpn.deny = hooks_server.deny
+
+--- What `authenticate` returns to ask the client a question.
+function vpn.challenge(o)
+  expect(o, "table", "vpn.challenge")
+  return hooks_server.challenge(o)
 end
 
 --- A remote: { host, port, proto, ... }; other fields are the script's own.

@@ -4,17 +4,19 @@
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
+local hooks_server = require "lunel.hooks_server"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
 local schema_engine = require "lunel.schema_engine"
+local schema_engine_server = require "lunel.schema_engine_server"
 local sessions = require "lunel.session"
 local status_file = require "lunel.status"
 local strict = require "lunel.strict"
 
 local M = {}
 
-local clients = {}    -- what vpn.client was given: { conf, origin }
+local given = {}      -- what vpn.client and vpn.server were given: { conf, origin, server }
 local tunnels = {}    -- prepared, in order
 local by_handle = {}  -- those that are open
 local notes = {}
@@ -23,7 +25,7 @@ local status = 0
 local open_tunnels = 0
 local closing = 0     -- hooks `closed` that have not ended
 
-local function new_owner()
+function M.new_owner()
   owners = owners + 1
   return owners
 end
@@ -31,7 +33,11 @@ end
 -- ---- for init.lua ----
 
 function M.add_client(conf, origin)
-  clients[#clients + 1] = { conf = conf, origin = origin }
+  given[#given + 1] = { conf = conf, origin = origin }
+end
+
+function M.add_server(conf, origin)
+  given[#given + 1] = { conf = conf, origin = origin, server = true }
 end
 
 function M.add_notes(list)
@@ -95,7 +101,7 @@ local function read_profile(spec)
   end
   if not conf then return nil, list end
   M.add_notes(list)
-  M.add_client(conf)
+  if conf.is_server then M.add_server(conf) else M.add_client(conf) end
   return true
 end
 
@@ -109,18 +115,23 @@ function tunnel:index_of(remote)
   end
 end
 
-local function new_tunnel(conf, origin)
+local function new_tunnel(conf, origin, server)
   return setmetatable({
-    conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, owner = new_owner(),
+    conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, server = server,
+    peers = server and {} or nil, owner = M.new_owner(),
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
 end
 
 local function summarize()
-  if #tunnels == 0 then return "no vpn.client in it; as a module it is well formed" end
+  if #tunnels == 0 then
+    return "no vpn.client or vpn.server in it; as a module it is well formed"
+  end
   local parts = {}
   for _, t in ipairs(tunnels) do
-    parts[#parts + 1] = ("client, %d remote%s"):format(#t.remotes, #t.remotes == 1 and "" or "s")
+    local n = t.server and #t.conf.listen
+    parts[#parts + 1] = n and ("server, %d socket%s"):format(n, n == 1 and "" or "s")
+      or ("client, %d remote%s"):format(#t.remotes, #t.remotes == 1 and "" or "s")
   end
   return "ok: " .. table.concat(parts, "; ")
 end
@@ -150,15 +161,17 @@ function M.load(spec)
   else ok, errors = read_profile(spec) end
   if not ok then return nil, errors end
   local all = {}
-  local given = clients
-  clients = {}
-  for _, c in ipairs(given) do
-    local conf, problems = schema.check(c.conf, c.conf.origin or c.origin)
-    if conf then tunnels[#tunnels + 1] = new_tunnel(conf, c.conf.origin or c.origin) end
+  local declared = given
+  given = {}
+  for _, c in ipairs(declared) do
+    local origin = c.conf.origin or c.origin
+    local check = c.server and schema.check_server or schema.check
+    local conf, problems = check(c.conf, origin)
+    if conf then tunnels[#tunnels + 1] = new_tunnel(conf, origin, c.server) end
     for _, e in ipairs(problems or {}) do all[#all + 1] = e end
   end
   if #all == 0 and #tunnels == 0 and not spec.check then
-    all[1] = ("%s: there is no vpn.client{...} in it"):format(spec.file)
+    all[1] = ("%s: there is no vpn.client{...} or vpn.server{...} in it"):format(spec.file)
   end
   if #all > 0 then return nil, all end
   return { tunnels = #tunnels, options = process_options(), notes = notes, summary = summarize() }
@@ -172,7 +185,8 @@ end
 function M.prepare(o)
   local all, absent = {}, {}
   for _, t in ipairs(tunnels) do
-    local options, used = schema_engine.options(t.conf, core.read_file, t.origin)
+    local from = t.server and schema_engine_server or schema_engine
+    local options, used = from.options(t.conf, core.read_file, t.origin)
     if options then
       t.options, t.remotes = options, used
     else
@@ -185,8 +199,8 @@ function M.prepare(o)
   if #all > 0 then return nil, all end
   if #absent > 0 then return true, absent end
   for _, t in ipairs(tunnels) do
-    t.options.asks = hooks.asks(t)
-    if o.ask then
+    t.options.asks = (t.server and hooks_server or hooks).asks(t)
+    if o.ask and not t.server then
       local ok, err = credentials.prepare(t)
       if not ok then return nil, { err } end
     end
@@ -210,7 +224,8 @@ local function open_one(t)
   local given = t.options.key_password
   local handle, err, passphrase
   for _ = 1, 3 do
-    handle, err, passphrase = core.tunnel_open(t.options)
+    local open = t.server and core.server_open or core.tunnel_open
+    handle, err, passphrase = open(t.options)
     if handle or not passphrase or given then break end
     local text, why = credentials.passphrase(t)
     if not text then
@@ -224,7 +239,7 @@ local function open_one(t)
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1
-  if t.conf.status then
+  if t.conf.status and not t.server then
     core.spawn(t.owner, "the status file", nil, function(ok, fault)
       if not ok then M.report("the status file", fault) end
     end, status_file.keep, t)
@@ -262,7 +277,9 @@ end
 
 --- Connects all tunnels anew; |hard|: closing the device too.
 function M.reconnect(hard, reason)
-  for handle in pairs(by_handle) do core.tunnel_reconnect(handle, hard, nil, nil, reason) end
+  for handle, t in pairs(by_handle) do
+    if not t.server then core.tunnel_reconnect(handle, hard, nil, nil, reason) end
+  end
   return true
 end
 
@@ -278,12 +295,25 @@ local function report_counters(handle, t)
   })
 end
 
+local function report_clients(handle)
+  local list = core.peers(handle)
+  core.log("info", "status", "clients", { clients = #list })
+  for _, id in ipairs(list) do
+    local p, s = core.peer_info(handle, id), core.peer_stats(handle, id)
+    if p and s then
+      core.log("info", "status", "client", { name = p.name, address = p.address, ipv4 = p.ipv4,
+                                             ipv6 = p.ipv6, rx = s.rx, tx = s.tx })
+    end
+  end
+end
+
 --- Logs the counters (SIGUSR2).
 function M.report_status()
   for handle, t in pairs(by_handle) do
+    local report = t.server and report_clients or report_counters
     core.spawn(t.owner, "the counters", nil, function(ok, err)
       if not ok then M.report("the counters", err) end
-    end, report_counters, handle, t)
+    end, report, handle, t)
   end
   return true
 end
@@ -305,7 +335,7 @@ local ENDS = { wait = true, closing = true }
 
 function M.begin_session(t)
   if t.session and not t.session.ended then return t.session end
-  t.session = sessions.new(t, new_owner())
+  t.session = sessions.new(t, M.new_owner())
   return t.session
 end
 
@@ -333,13 +363,14 @@ local function state_changed(t, ev)
 end
 
 local function closed(t, ev)
-  M.end_session(t)
+  if t.session then M.end_session(t) end
   core.cancel_owner(t.owner)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
   closing = closing + 1
-  hooks.closed(t, ev, function()
+  local tell = t.server and function(_, _, after) after() end or hooks.closed
+  tell(t, ev, function()
     closing = closing - 1
     -- What the instance itself waits for must not keep the process.
     if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
@@ -353,13 +384,16 @@ function M.event(ev)
     if ev.ticket then core.reply_default(ev.ticket) end
     return
   end
-  if ev.kind == "state" then state_changed(t, ev)
-  elseif ev.kind == "closed" then closed(t, ev)
+  if ev.kind == "closed" then closed(t, ev)
+  elseif t.server and ev.kind == "state" then t.state = ev.state
+  elseif t.server then hooks_server.event(t, ev)
+  elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end
 end
 
 -- hooks.lua needs this module's sessions, and this module its hooks.
 hooks.bind(M)
+hooks_server.bind(M)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 strict.enable(_G)

@@ -7,6 +7,7 @@
 -- host, port and proto as fields. M.engine_options reads the files and makes of that what the
 -- engine takes: the fields of struct lnl_tunnel_options.
 local client = require "lunel.schema_client"
+local server = require "lunel.schema_server"
 local origins = require "lunel.origin"
 local types = require "lunel.schema_types"
 local suggest = require "lunel.suggest"
@@ -40,6 +41,7 @@ local function new_report(origin)
 end
 
 local root = types.record(client.keys, { text = "a table of settings", moved = client.moved })
+local server_root = types.record(server.keys, { text = "a table of settings", moved = server.moved })
 
 local function given(...)
   local n = 0
@@ -155,6 +157,74 @@ local function apply_cd(out)
   if out.status then out.status.file = join(out.status.file) end
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
+end
+
+-- ---- a server's ----
+
+local function check_server_tls(tls, at, out)
+  if tls.auth and tls.crypt then
+    at:fail("auth and crypt exclude each other: clients can have only one")
+  end
+  if given(tls.ca, tls.pkcs12, tls.peer_fingerprint) == 0 and out.verify_client_cert ~= "none" then
+    at:fail("'ca' is missing (or pkcs12, or peer_fingerprint): nobody's certificate could be trusted")
+  end
+  if given(tls.cert, tls.pkcs12) == 0 then
+    at:fail("'cert' and 'key' are missing (or pkcs12): clients could not tell that it is us")
+  elseif given(tls.cert, tls.key) == 1 then
+    at:fail(tls.cert and "'cert' needs its private key in 'key'"
+      or "'key' needs its certificate in 'cert'")
+  end
+  if tls.remote_cert == nil and not tls.remote_cert_eku and not tls.peer_fingerprint
+    and out.verify_client_cert ~= "none" then
+    tls.remote_cert = "client"
+  end
+end
+
+local function finish_server(out, at)
+  local on = out.on or {}
+  if out.auth_user_pass == nil then
+    out.auth_user_pass = on.authenticate ~= nil and out.verify_client_cert ~= "require"
+      or on.authenticate ~= nil
+  end
+  if out.auth_user_pass and not on.authenticate and not out.auth_user_pass_verify then
+    at:child("auth_user_pass"):fail("nobody judges user names: an authenticate hook is missing")
+  end
+  if out.verify_client_cert ~= "require" and not out.auth_user_pass then
+    at:child("verify_client_cert"):fail("without certificates there has to be an authenticate hook")
+  end
+  if not out.server and not out.server_ipv6 then out.server = server.cover(out.pools or {}) end
+  if not out.server and not out.server_ipv6 then
+    at:fail("'server' is missing (or server_ipv6, or pools): clients would get no address")
+  end
+  local keepalive = out.keepalive
+  if keepalive and keepalive.interval and keepalive.timeout then
+    out.push = out.push or {}
+    table.insert(out.push, 1, ("ping %d"):format(keepalive.interval))
+    table.insert(out.push, 2, ("ping-restart %d"):format(keepalive.timeout))
+    out.ping = out.ping or keepalive.interval
+    out.ping_restart = out.ping_restart or 2 * keepalive.timeout
+  end
+end
+
+--- The same as check for the table of a server.
+function M.check_server(conf, origin)
+  if type(conf) ~= "table" then return nil, { "the configuration is not a table" } end
+  local rep = new_report(origin or conf.origin)
+  local at = setmetatable({ path = "", report = rep }, place)
+  local plain = {}
+  for k, v in pairs(conf) do
+    if k ~= "origin" then plain[k] = v end
+  end
+  local out = server_root.check(plain, at)
+  if not rep.roots.tls then check_server_tls(out.tls, at:child("tls"), out) end
+  if #rep.errors == 0 then finish_server(out, at) end
+  finish_device(out, at)
+  if out.dev_type == "tap" then
+    at:child("dev"):fail("a server has a tun device; bridging is not supported")
+  end
+  if #rep.errors > 0 then return nil, rep.errors end
+  apply_cd(out)
+  return out
 end
 
 --- Checks |conf|, the table of a client. |origin| says where things were set: a text

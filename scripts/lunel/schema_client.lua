@@ -431,6 +431,12 @@ M.groups = {
   } },
 }
 
+--- Types that a server's keys have, too.
+M.types = {
+  port = port, bind_address = bind_address, keepalive = keepalive, callable = callable,
+  lines = lines, mtu = mtu,
+}
+
 --- All keys in one list.
 M.keys = {}
 for _, group in ipairs(M.groups) do

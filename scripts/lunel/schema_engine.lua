@@ -25,6 +25,8 @@ local function from_base64(text)
   return table.concat(out)
 end
 
+local FRAMING = { ["stub"] = 2, ["stub-v2"] = 3, migrate = 0 }
+
 -- Reads the files, collecting what cannot be read.
 local reading = {}
 reading.__index = reading
@@ -81,9 +83,14 @@ local function trust(out, tls)
   out.tls_cipher, out.tls_ciphersuites = tls.cipher, tls.ciphersuites
   out.tls_groups, out.tls_timeout = tls.groups, tls.timeout
   out.key_direction = tls.key_direction
-  out.remote_cert_tls = tls.remote_cert == "server"
+  -- The role that the other end's certificate is for: a client's server, a server's clients.
+  local usual = out.listen and "client" or "server"
+  out.remote_cert_tls = tls.remote_cert == usual
   out.ku = tls.remote_cert_ku
-  out.eku = tls.remote_cert_eku or tls.remote_cert == "client" and "clientAuth" or nil
+  out.eku = tls.remote_cert_eku
+  if not out.eku and tls.remote_cert and tls.remote_cert ~= usual then
+    out.eku = tls.remote_cert == "client" and "clientAuth" or "serverAuth"
+  end
   if tls.verify_x509_name then
     out.name, out.name_check = tls.verify_x509_name.name, tls.verify_x509_name.type
   end
@@ -95,6 +102,20 @@ local function trust(out, tls)
       end)
     end
   end
+end
+
+--- What reads the files of a configuration and collects what cannot be read (`errors`).
+function M.reading(reader, origin)
+  return setmetatable({ reader = reader, origin = origin, errors = {} }, reading)
+end
+
+--- What clients and servers share: keys, trust, ciphers, framing.
+function M.security(out, conf, files)
+  out.cipher = conf.data_ciphers_fallback or conf.cipher
+  out.replay_window = conf.replay_window.packets
+  out.framing = conf.comp_lzo and 1 or FRAMING[conf.compress]
+  read_tls(out, conf.tls, files)
+  trust(out, conf.tls)
 end
 
 local function credentials(out, conf, files)
@@ -128,7 +149,6 @@ local REMOTE = {
   "tun_mtu",
 }
 local MTU_DISC = { no = 0, maybe = 1, yes = 2 }
-local FRAMING = { ["stub"] = 2, ["stub-v2"] = 3, migrate = 0 }
 
 --- The network options of |conf| as lines, in the order in which they build on each other.
 function M.network(conf)
@@ -184,7 +204,7 @@ end
 -- content, or nil and a reason; |origin| says where keys were set, as in schema.check. Returns the
 -- table and the list of the remotes behind its `remotes`, place by place; or nil and the errors.
 function M.options(conf, reader, origin)
-  local files = setmetatable({ reader = reader, origin = origin, errors = {} }, reading)
+  local files = M.reading(reader, origin)
   local out = {}
   for _, key in ipairs(SAME) do out[key] = conf[key] end
   local used = M.remotes(conf)
@@ -204,9 +224,6 @@ function M.options(conf, reader, origin)
   for i, filter in ipairs(conf.pull_filter or {}) do
     out.pull_filter[i] = { filter.action, filter.text }
   end
-  out.cipher = conf.data_ciphers_fallback or conf.cipher
-  out.replay_window = conf.replay_window.packets
-  out.framing = conf.comp_lzo and 1 or FRAMING[conf.compress]
   out.inactive = conf.inactive and conf.inactive.seconds
   out.inactive_bytes = conf.inactive and conf.inactive.bytes
   out.peer_info_extra = M.peer_info(conf)
@@ -214,8 +231,7 @@ function M.options(conf, reader, origin)
     out.static_challenge = conf.static_challenge.text
     out.static_challenge_echo = conf.static_challenge.echo
   end
-  read_tls(out, conf.tls, files)
-  trust(out, conf.tls)
+  M.security(out, conf, files)
   credentials(out, conf, files)
   if #files.errors > 0 then return nil, files.errors end
   return out, used

@@ -516,7 +516,9 @@ describe("the engine's options", function()
 
   it("are all fields of struct lnl_tunnel_options", function()
     local f = assert(io.open(HERE .. "/../../engine/include/lunel.h"))
-    local header = f:read("*a"):match("struct lnl_tunnel_options (%b{})")
+    local text = f:read("*a")
+    local header = text:match("struct lnl_tunnel_options (%b{})")
+      .. text:match("struct lnl_security (%b{})")
     f:close()
     local all = options {
       auth_user_pass = { file = "up" }, static_challenge = "x", inactive = 5, compress = "stub",

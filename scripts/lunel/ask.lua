@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- How a hook is asked: in a task or at once, its answer checked and passed on by ticket. An error is
+-- logged with file and line, and the default applies.
+local core = require "lunel.core"
+
+local M = {}
+
+local report -- set by M.bind
+
+--- |fn(what, err)| logs a script's error.
+function M.bind(fn) report = fn end
+
+function M.title(name) return "hook '" .. name .. "'" end
+local title = M.title
+
+-- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the
+-- default.
+local function answer(name, ticket, reply, ...)
+  local ok, err = core.try(title(name), reply, ...)
+  if ok then return end
+  report(title(name), err)
+  core.reply_default(ticket)
+end
+
+--- Asks a hook that may wait. |owner| ends it when it is gone.
+function M.task(name, ev, owner, fn, reply, ...)
+  core.spawn(owner, title(name), ev.deadline, function(ok, ...)
+    if ok then
+      answer(name, ev.ticket, reply, ...)
+    else
+      report(title(name), (...))
+      core.reply_default(ev.ticket)
+    end
+  end, fn, ...)
+end
+
+--- Asks a hook that must answer now.
+function M.now(name, ev, owner, fn, reply, ...)
+  local before = core.as_owner(owner)
+  local function finish(ok, ...)
+    core.as_owner(before)
+    if ok then
+      answer(name, ev.ticket, reply, ...)
+    else
+      report(title(name), (...))
+      core.reply_default(ev.ticket)
+    end
+  end
+  finish(core.try(title(name), fn, ...))
+end
+
+--- Runs a hook that is only told something, for at most |seconds|; |after| (may be nil) follows.
+function M.tell(name, owner, seconds, fn, ...)
+  core.spawn(owner, title(name), seconds, function(ok, err)
+    if not ok then report(title(name), err) end
+  end, fn, ...)
+end
+
+--- The error of a hook that returned a |value| where |wanted| is expected.
+function M.bad_result(name, value, wanted)
+  error(("%s returned a %s; %s expected"):format(title(name), type(value), wanted), 0)
+end
+
+return M

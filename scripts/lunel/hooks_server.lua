@@ -1,0 +1,189 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- A server's hooks: the engine's questions about its clients, and their answers. What fails is denied.
+local core = require "lunel.core"
+local ask = require "lunel.ask"
+local peers = require "lunel.peer"
+
+local M = {}
+
+local instance -- set by M.bind
+
+function M.bind(m) instance = m end
+
+--- The questions that the server |t| wants asked, as the engine's bits.
+function M.asks(t)
+  local sum = 0
+  for _, name in ipairs { "verify_cert", "authenticate", "authorize", "learn", "control" } do
+    if t.on[name] then sum = sum + core.asks[name] end
+  end
+  return sum
+end
+
+-- ---- what hooks return ----
+
+local verdict = {}
+verdict.__index = verdict
+
+--- What `authenticate` and `authorize` return to refuse.
+function M.deny(text)
+  return setmetatable({ kind = "deny", text = text and tostring(text) }, verdict)
+end
+
+-- Base64 of a text, for a challenge's user name.
+local BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+local function base64(text)
+  local out = {}
+  for i = 1, #text, 3 do
+    local a, b, c = text:byte(i, i + 2)
+    local n = a * 65536 + (b or 0) * 256 + (c or 0)
+    for k = 0, 3 do
+      local six = math.floor(n / 2 ^ (18 - 6 * k)) % 64
+      out[#out + 1] = (k == 2 and not b or k == 3 and not c) and "="
+        or BASE64:sub(six + 1, six + 1)
+    end
+  end
+  return table.concat(out)
+end
+
+--- What `authenticate` returns to ask the client a question: { text, state =, echo = false,
+-- inside = false }. The client logs in again with the answer in cred.response and |state| in
+-- cred.state; with `inside` it answers while it waits.
+function M.challenge(o)
+  local text = o.text or o[1]
+  if type(text) ~= "string" then error("vpn.challenge: a text expected", 3) end
+  return setmetatable({ kind = "challenge", text = text, state = tostring(o.state or "-"),
+                        echo = o.echo == true, inside = o.inside == true }, verdict)
+end
+
+local GRANT = { pool = "string", address = "string", address6 = "string", routes = "table",
+                push = "table", push_remove = "table", push_reset = "boolean",
+                expires = "number" }
+local LATER = { rate = true, filter = true }
+
+--- What `authorize` returns to let a client in.
+function M.grant(o)
+  for key, value in pairs(o or {}) do
+    if LATER[key] then
+      error(("vpn.grant: '%s' is not supported by this version"):format(key), 3)
+    elseif not GRANT[key] then
+      error(("vpn.grant: there is no '%s'"):format(tostring(key)), 3)
+    elseif type(value) ~= GRANT[key] then
+      error(("vpn.grant: %s is a %s, not a %s"):format(key, GRANT[key], type(value)), 3)
+    end
+  end
+  local out = { kind = "grant" }
+  for key, value in pairs(o or {}) do out[key] = value end
+  return setmetatable(out, verdict)
+end
+
+local function is(value, kind)
+  return getmetatable(value) == verdict and value.kind == kind
+end
+
+-- ---- the questions ----
+
+local function peer_of(t, ev)
+  local p = t.peers[ev.peer]
+  if not p then
+    p = peers.new(t, ev.peer, instance.new_owner())
+    t.peers[ev.peer] = p
+  end
+  return p
+end
+
+local handlers = {}
+
+function handlers.verify_cert(t, ev)
+  local p = peer_of(t, ev)
+  local chain = core.peer_chain(t.handle, ev.peer)
+  p.cert = chain[1]
+  ask.task("verify_cert", ev, p.owner, t.on.verify_cert, function(ok, reason)
+    if type(ok) ~= "boolean" then
+      ask.bad_result("verify_cert", ok, "true, or false and a reason")
+    end
+    return core.reply_verdict(ev.ticket, ok, reason or not ok and "refused by verify_cert" or nil)
+  end, p, chain)
+end
+
+local function reply_login(ev, p, value)
+  if value == true then return core.reply_login(ev.ticket, "ok") end
+  if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text) end
+  if is(value, "challenge") then
+    local flags = value.echo and "R,E" or "R"
+    if value.inside then
+      return core.reply_login(ev.ticket, "challenge", ("CR_TEXT:%s:%s"):format(flags, value.text))
+    end
+    return core.reply_login(ev.ticket, "challenge", ("CRV1:%s:%s:%s:%s"):format(flags, value.state,
+      base64(p.user or ""), value.text))
+  end
+  if value == false or value == nil then return core.reply_login(ev.ticket, "deny") end
+  ask.bad_result("authenticate", value, "true, vpn.deny(text) or vpn.challenge{}")
+end
+
+function handlers.authenticate(t, ev)
+  local p = peer_of(t, ev)
+  p.cert = p.cert or core.peer_chain(t.handle, ev.peer)[1]
+  local cred = { username = ev.username, password = ev.password, response = ev.response,
+                 state = ev.state, again = ev.again }
+  ask.task("authenticate", ev, p.owner, t.on.authenticate, function(value)
+    return reply_login(ev, p, value)
+  end, p, cred)
+end
+
+local function grant_table(value)
+  local out = {}
+  for key in pairs(GRANT) do out[key] = value[key] end
+  return out
+end
+
+function handlers.authorize(t, ev)
+  local p = peer_of(t, ev)
+  ask.task("authorize", ev, p.owner, t.on.authorize, function(value)
+    if value == true then return core.reply_grant(ev.ticket, {}) end
+    if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value)) end
+    if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text) end
+    if value == false or value == nil then return core.reply_grant(ev.ticket, nil) end
+    ask.bad_result("authorize", value, "vpn.grant{}, vpn.deny(text), or true")
+  end, p)
+end
+
+function handlers.learn(t, ev)
+  local p = peer_of(t, ev)
+  ask.now("learn", ev, p.owner, t.on.learn, function(ok)
+    return core.reply_verdict(ev.ticket, ok == true)
+  end, p, ev.prefix, ev.op)
+end
+
+function handlers.control(t, ev)
+  local p = peer_of(t, ev)
+  ask.now("control", ev, p.owner, t.on.control, function(handled)
+    return core.reply_verdict(ev.ticket, handled == true)
+  end, p, ev.text)
+end
+
+-- ---- news ----
+
+function handlers.established(t, ev)
+  local p = peer_of(t, ev)
+  p.up = true
+  peers.remember(p)
+  if t.on.established then ask.tell("established", p.owner, 10, t.on.established, p) end
+end
+
+function handlers.peer_closed(t, ev)
+  local p = t.peers[ev.peer]
+  t.peers[ev.peer] = nil
+  if not p then return end
+  p.ended, p.up = true, false
+  core.cancel_owner(p.owner)
+  if t.on.closed then ask.tell("closed", t.owner, 10, t.on.closed, p, ev.cause, ev.stats) end
+end
+
+--- An event about a server's client.
+function M.event(t, ev)
+  local handler = handlers[ev.kind]
+  if handler then handler(t, ev)
+  elseif ev.ticket then core.reply_default(ev.ticket) end
+end
+
+return M

@@ -1,0 +1,247 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- The keys of `vpn.server {...}`: its own, and those that it shares with a client.
+local client = require "lunel.schema_client"
+local types = require "lunel.schema_types"
+
+local M = {}
+
+local integer, seconds, text = types.integer, types.seconds, types.string
+local list, boolean, file, enum = types.list, types.boolean, types.file, types.enum
+local shared = client.types
+
+--- Hooks that a server may have.
+M.hooks = { "verify_cert", "authenticate", "authorize", "established", "closed", "learn", "control" }
+
+-- ---- types of its own ----
+
+-- "0.0.0.0:1194/udp", "[::]:443/tcp", "1194", "*:1194/udp", or { address, port, proto }.
+local listen_record = types.record({
+  { "address", shared.bind_address, doc = "Address to listen on; none: all." },
+  { "port", shared.port, default = 1194, doc = "Port." },
+  { "proto", enum({ "udp", "udp4", "udp6", "tcp", "tcp4", "tcp6" },
+    { ["tcp-server"] = "tcp", ["tcp4-server"] = "tcp4", ["tcp6-server"] = "tcp6" }),
+    default = "udp", doc = "Transport; with 4 or 6 behind it, that family alone." },
+}, { text = "a socket: \"ADDRESS:PORT/PROTO\"", positions = { "address", "port", "proto" } })
+
+local function split_listen(value)
+  local rest, proto = value:match("^(.-)/([%w-]+)$")
+  rest = rest or value
+  local host, port = rest:match("^%[([%x:.]+)%]:(%d+)$")
+  if not host then host, port = rest:match("^([^:]*):(%d+)$") end
+  if not host then host, port = nil, rest:match("^(%d+)$") end
+  if not port then host, port = rest, nil end
+  if host == "" or host == "*" then host = nil end
+  return { address = host, port = tonumber(port), proto = proto }
+end
+
+M.listen = {
+  text = listen_record.text,
+  check = function(value, at)
+    if type(value) == "number" then value = { port = value } end
+    if type(value) == "string" then value = split_listen(value) end
+    return listen_record.check(value, at)
+  end,
+}
+
+local address_bits = { [4] = 32, [6] = 128 }
+
+local function parse_prefix(value)
+  local ip, bits = tostring(value):match("^([%x:.]+)/(%d+)$")
+  if not ip then return nil end
+  local family = ip:find(":", 1, true) and 6 or 4
+  bits = tonumber(bits)
+  if bits > address_bits[family] then return nil end
+  return ip, bits, family
+end
+
+local function mask_bits(mask)
+  local n, open = 0, true
+  local count = 0
+  for octet in mask:gmatch("%d+") do
+    octet, count = tonumber(octet), count + 1
+    for bit = 7, 0, -1 do
+      local set = math.floor(octet / 2 ^ bit) % 2 == 1
+      if set and not open then return nil end
+      if set then n = n + 1 else open = false end
+    end
+  end
+  return count == 4 and n or nil
+end
+
+-- "10.8.0.0/24", or as in `server`: "10.8.0.0 255.255.255.0".
+local function network(family)
+  local want = family == 4 and "a network: \"10.8.0.0/24\"" or "a network: \"fd00:8::/64\""
+  return {
+    text = want,
+    check = function(value, at)
+      if type(value) == "table" then value = table.concat(value, " ") end
+      local ip, mask = tostring(value):match("^(%d+%.%d+%.%d+%.%d+) (%d+%.%d+%.%d+%.%d+)")
+      if ip and mask_bits(mask) then value = ("%s/%d"):format(ip, mask_bits(mask)) end
+      local _, _, got = parse_prefix(value)
+      if got == family then return value end
+      at:fail(("%s is not %s"):format(types.show(value), want))
+      return nil
+    end,
+  }
+end
+
+-- A pool: "10.8.8.0/24", or { first, last }.
+local range = {
+  text = "a network, or { first, last }",
+  check = function(value, at)
+    if type(value) == "string" and parse_prefix(value) then return { first = value } end
+    if type(value) == "string" then
+      local first, last = value:match("^(%S+)%s*%-%s*(%S+)$")
+      if first then value = { first, last } end
+    end
+    if type(value) == "table" then
+      local first, last = value.first or value[1], value.last or value[2]
+      if type(first) == "string" and type(last) == "string" then
+        return { first = first, last = last }
+      end
+    end
+    at:fail(("%s is neither a network nor { first, last }"):format(types.show(value)))
+    return nil
+  end,
+}
+
+local pair = function(a, b, what)
+  return types.tuple({
+    { "n", integer { min = 1, max = 1000000 }, required = true, doc = a },
+    { "seconds", seconds { min = 1, max = 86400 }, required = true, doc = b },
+  }, { text = what })
+end
+
+local hook_keys = {}
+for i, name in ipairs(M.hooks) do
+  hook_keys[i] = { name, shared.callable, doc = "See the reference of hooks." }
+end
+
+-- ---- the keys ----
+
+local own = {
+  { "listen", list(M.listen, { single = true, max = 16 }), default = { "1194/udp" },
+    doc = "Sockets: \"0.0.0.0:1194/udp\", \"[::]:443/tcp\"; without an address all, IPv4 and IPv6." },
+  { "server", network(4), doc = "IPv4 network inside; its first address is ours." },
+  { "server_ipv6", network(6), doc = "IPv6 network inside; its first address is ours." },
+  { "topology", enum { "subnet", "net30", "p2p" }, default = "subnet",
+    doc = "How addresses are given out." },
+  { "pools", types.map("^[%w_-]*$", range), default = {},
+    doc = "Addresses by name, for `vpn.grant { pool = }`: a network, or { first, last }." },
+  { "ifconfig_pool_persist", types.tuple({
+      { "file", text { max = 4096 }, required = true, doc = "File." },
+      { "seconds", seconds { min = 0, max = 86400 }, default = 600,
+        doc = "How often it is written; 0: only read." },
+    }, { text = "{ file, seconds }" }), doc = "File that keeps who had which address." },
+  { "push", list(text { max = 1000, pattern = "^[^,]+$", want = "an option without commas" },
+    { single = true, max = 512 }), default = {}, doc = "Options for every client." },
+  { "client_to_client", boolean, default = false, doc = "Clients may reach each other." },
+  { "duplicate_cn", boolean, default = false, doc = "One name may be connected several times." },
+  { "max_clients", integer { min = 1, max = 1000000 }, default = 1024,
+    doc = "Clients at the same time." },
+  { "max_routes_per_client", integer { min = 1, max = 254 }, default = 254,
+    doc = "Networks behind one client." },
+  { "connect_freq", pair("Clients ...", "... in so many seconds.", "{ clients, seconds }"),
+    doc = "How many may connect in how many seconds." },
+  { "connect_freq_initial", pair("Answers ...", "... in so many seconds.", "{ answers, seconds }"),
+    default = { 100, 10 }, doc = "How many first packets are answered in how many seconds." },
+  { "tls_crypt_v2_cookie", boolean, default = true,
+    doc = "Refuse tls-crypt-v2 clients that cannot prove their address first." },
+  { "tls_crypt_v2_max_age", seconds { min = 0 }, default = 0,
+    doc = "Age at which tls-crypt-v2 keys are refused; 0: none." },
+  { "verify_client_cert", enum { "require", "optional", "none" }, default = "require",
+    doc = "Whether a client has to have a certificate." },
+  { "auth_user_pass", types.either(false, types.either(true, enum { "optional" })),
+    doc = "Ask for a user name: true, or \"optional\". Set when there is an authenticate hook and "
+      .. "clients need no certificate." },
+  { "username_as_common_name", boolean, default = false,
+    doc = "The user name counts where else the certificate's name does." },
+  { "auth_gen_token", types.either(true, types.tuple({
+      { "lifetime", seconds { min = 0 }, default = 0, doc = "Seconds from the login; 0: no end." },
+      { "renewal", seconds { min = 0 }, default = 0, doc = "Seconds between new tokens." },
+    }, { text = "{ lifetime, renewal }" })),
+    doc = "Give tokens instead of asking for the password again." },
+  { "auth_gen_token_secret", file, secret = true,
+    doc = "Key of the tokens, so that they outlive a restart." },
+  { "keepalive", shared.keepalive, default = { 10, 60 },
+    doc = "Pings, and how long a client may be silent: pushed, and doubled on our side." },
+  { "ping", seconds { min = 0, max = 86400 }, doc = "Our pings, instead of keepalive's." },
+  { "ping_restart", seconds { min = 0, max = 86400 }, doc = "Our time-out, instead of keepalive's." },
+  { "explicit_exit_notify", integer { min = 0, max = 2 }, default = 1,
+    doc = "What clients are told when we end: 0 nothing, 1 to come back, 2 to go to the next." },
+  { "tcp_nodelay", boolean, default = false, doc = "Send small packets over TCP at once." },
+  { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
+    doc = "Hooks: functions that decide." },
+}
+
+-- Of a client's, those that mean the same here.
+local SHARED = {
+  "bind_dev", "mark", "sndbuf", "rcvbuf", "dev", "dev_type", "tun_mtu", "mssfix", "txqueuelen",
+  "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
+  "data_ciphers_fallback", "cipher", "auth", "replay_window", "comp_lzo", "compress", "reneg_sec",
+  "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
+  "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
+  "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
+  "writepid", "status", "cd", "script_security", "scripts_allowed",
+}
+
+M.keys = {}
+for _, key in ipairs(own) do M.keys[#M.keys + 1] = key end
+for _, name in ipairs(SHARED) do
+  for _, key in ipairs(client.keys) do
+    if key[1] == name then M.keys[#M.keys + 1] = key end
+  end
+end
+
+--- Where the setting |name| of a directive is that is no key here; or nil.
+function M.moved(name)
+  local here = {
+    port = "it is part of 'listen'", proto = "it is part of 'listen'",
+    ["local"] = "it is part of 'listen'", remotes = "those are a client's",
+  }
+  for _, hook in ipairs(M.hooks) do
+    here[hook] = ("hooks go into 'on': on = { %s = function ... end }"):format(hook)
+  end
+  return here[name] or client.moved(name)
+end
+
+-- ---- what follows of the pools ----
+
+local function to_number(ip)
+  local n = 0
+  for octet in ip:gmatch("%d+") do n = n * 256 + tonumber(octet) end
+  return n
+end
+
+local function to_text(n)
+  local parts = {}
+  for i = 4, 1, -1 do parts[i], n = n % 256, math.floor(n / 256) end
+  return table.concat(parts, ".")
+end
+
+--- The smallest IPv4 network that holds all IPv4 pools, or nil.
+function M.cover(pools)
+  local low, high
+  for _, pool in pairs(pools) do
+    local ip, bits, family = parse_prefix(pool.first)
+    local first, last
+    if family == 4 then
+      first = to_number(ip)
+      last = first + 2 ^ (32 - bits) - 1
+    elseif pool.last and pool.first:find("^%d+%.") then
+      first, last = to_number(pool.first), to_number(pool.last)
+    end
+    if first then
+      low, high = math.min(low or first, first), math.max(high or last, last)
+    end
+  end
+  if not low then return nil end
+  local bits = 30
+  while bits > 8 and math.floor(low / 2 ^ (32 - bits)) ~= math.floor(high / 2 ^ (32 - bits)) do
+    bits = bits - 1
+  end
+  local size = 2 ^ (32 - bits)
+  return ("%s/%d"):format(to_text(math.floor(low / size) * size), bits)
+end
+
+return M
