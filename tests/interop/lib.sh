@@ -393,6 +393,34 @@ start_client() {
 	CLIENT_PID=$STARTED
 }
 
+# start_lunel NS FILE [ARGUMENT...]: our own server, ready when this returns; its log is
+# $WORK/${SERVER_NAME:-server}.log, its process $SERVER_PID.
+start_lunel() {
+	lunel_ns=$1
+	shift
+	start "$lunel_ns" "${SERVER_NAME:-server}" "$LUNEL" "$@"
+	SERVER_PID=$STARTED
+	wait_for "$WORK/${SERVER_NAME:-server}.log" 'Initialization Sequence Completed' 10 \
+		"$SERVER_PID" || fail "our server did not start"
+}
+
+# start_openvpn NS PKI REMOTE [OPTION...]: Debian's openvpn as a client; REMOTE is "host port proto".
+# Its log is $WORK/${CLIENT_NAME:-client}.log, its process $CLIENT_PID.
+start_openvpn() {
+	client_ns=$1
+	openvpn_pki=$2
+	openvpn_remote=$3
+	openvpn_cert=${PROFILE_CERT:-client}
+	shift 3
+	net_state "$client_ns" >"$WORK/${CLIENT_NAME:-client}.before"
+	# shellcheck disable=SC2086
+	start "$client_ns" "${CLIENT_NAME:-client}" openvpn --verb 4 --client --dev tun --nobind \
+		--remote $openvpn_remote --connect-retry 1 2 --remote-cert-tls server \
+		--ca "$openvpn_pki/ca.crt" --cert "$openvpn_pki/$openvpn_cert.crt" \
+		--key "$openvpn_pki/$openvpn_cert.key" "$@"
+	CLIENT_PID=$STARTED
+}
+
 # wait_up SECONDS: until the client says the tunnel is up.
 wait_up() {
 	wait_for "$WORK/${CLIENT_NAME:-client}.log" 'Initialization Sequence Completed' "$1" \
@@ -516,6 +544,51 @@ parallel() {
 		fi
 	done
 	[ -z "$parallel_bad" ] || fail "$parallel_bad"
+}
+
+# ---- wrappings of the control channel ----
+
+WRAPS="none tls-auth-dir tls-auth tls-crypt tls-crypt-v2"
+CIPHERS="AES-256-GCM AES-128-GCM CHACHA20-POLY1305 AES-256-CBC"
+
+# What OpenVPN is given on its command line: wrap_openvpn server|client WRAP.
+wrap_openvpn() {
+	case $2 in
+	tls-auth-dir) [ "$1" = server ] && direction=0 || direction=1 ;;
+	esac
+	case $1:$2 in
+	*:tls-auth-dir) echo "--tls-auth $WORK/pki/ta.key $direction" ;;
+	*:tls-auth) echo "--tls-auth $WORK/pki/ta.key" ;;
+	*:tls-crypt) echo "--tls-crypt $WORK/pki/tc.key" ;;
+	server:tls-crypt-v2) echo "--tls-crypt-v2 $WORK/pki/v2-server.key force-cookie" ;;
+	client:tls-crypt-v2) echo "--tls-crypt-v2 $WORK/pki/v2-client.key" ;;
+	esac
+}
+
+# Lines of a client's profile.
+wrap_profile() {
+	case $1 in
+	tls-auth-dir) printf 'key-direction 1\n%s' "$(inline tls-auth "$WORK/pki/ta.key")" ;;
+	tls-auth) inline tls-auth "$WORK/pki/ta.key" ;;
+	tls-crypt) inline tls-crypt "$WORK/pki/tc.key" ;;
+	tls-crypt-v2) inline tls-crypt-v2 "$WORK/pki/v2-client.key" ;;
+	esac
+}
+
+# Fields of a Lua server's `tls`.
+wrap_lua() {
+	case $1 in
+	tls-auth-dir) echo "auth = \"$WORK/pki/ta.key\", key_direction = 0," ;;
+	tls-auth) echo "auth = \"$WORK/pki/ta.key\"," ;;
+	tls-crypt) echo "crypt = \"$WORK/pki/tc.key\"," ;;
+	tls-crypt-v2) echo "crypt_v2 = \"$WORK/pki/v2-server.key\"," ;;
+	esac
+}
+
+# now_ms: the time since the start of the machine.
+now_ms() {
+	read -r uptime _ </proc/uptime
+	echo "${uptime%.*}${uptime#*.}0"
 }
 
 # ---- through the tunnel ----

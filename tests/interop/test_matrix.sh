@@ -9,31 +9,10 @@
 . "${0%/*}/lib.sh"
 
 PROTOS="udp tcp"
-WRAPS="none tls-auth-dir tls-auth tls-crypt tls-crypt-v2"
-CIPHERS="AES-256-GCM AES-128-GCM CHACHA20-POLY1305 AES-256-CBC"
 PARTS=4
 
 need_root
 need_program openvpn ip ping openssl
-
-# wrap_server WRAP, wrap_client WRAP: options of the server, lines of the profile.
-wrap_server() {
-	case $1 in
-	tls-auth-dir) echo "--tls-auth $WORK/pki/ta.key 0" ;;
-	tls-auth) echo "--tls-auth $WORK/pki/ta.key" ;;
-	tls-crypt) echo "--tls-crypt $WORK/pki/tc.key" ;;
-	tls-crypt-v2) echo "--tls-crypt-v2 $WORK/pki/v2-server.key force-cookie" ;;
-	esac
-}
-
-wrap_client() {
-	case $1 in
-	tls-auth-dir) printf 'key-direction 1\n%s' "$(inline tls-auth "$WORK/pki/ta.key")" ;;
-	tls-auth) inline tls-auth "$WORK/pki/ta.key" ;;
-	tls-crypt) inline tls-crypt "$WORK/pki/tc.key" ;;
-	tls-crypt-v2) inline tls-crypt-v2 "$WORK/pki/v2-client.key" ;;
-	esac
-}
 
 # cell PROTO WRAP CIPHER: in a shell of its own, so that the next cell runs whatever happens.
 cell() {
@@ -43,10 +22,10 @@ cell() {
 	[ "$3" != AES-256-CBC ] || digest=SHA256
 	case $1 in tcp) server_proto=tcp-server ;; *) server_proto=$1 ;; esac
 	profile "$WORK/pki" "192.0.2.1 1194 $1" "data-ciphers $3" "auth $digest" \
-		"$(wrap_client "$2")" >"$WORK/$CLIENT_NAME.ovpn"
+		"$(wrap_profile "$2")" >"$WORK/$CLIENT_NAME.ovpn"
 	# shellcheck disable=SC2046
 	start_server server "$WORK/pki" --proto "$server_proto" --auth $digest \
-		--data-ciphers "$3" --cipher "$3" $(wrap_server "$2")
+		--data-ciphers "$3" --cipher "$3" $(wrap_openvpn server "$2")
 	in_ns client ip route >"$WORK/routes"
 	start_client client "$WORK/$CLIENT_NAME.ovpn"
 	wait_up 10
@@ -72,11 +51,6 @@ if [ "${LUNEL_ALL:-0}" = 1 ]; then
 else
 	echo "part $((LUNEL_ROTATE % PARTS)) of $PARTS (LUNEL_ROTATE=$LUNEL_ROTATE; LUNEL_ALL=1 for all)"
 fi
-
-now_ms() {
-	read -r uptime _ </proc/uptime
-	echo "${uptime%.*}${uptime#*.}0"
-}
 
 index=0
 row=0
