@@ -271,6 +271,10 @@ done | sort -u | grep -E '^[0-9a-f]{32,}$' >>"$WORK/markers"
 grep -q 'The server pushed: auth-token (hidden)' "$WORK/client.log" || wrong "no trace of the token"
 grep -q 'control.sent op=CONTROL_V1' "$WORK/client.log" || wrong "verb 11 does not show packets"
 [ "$(wc -l <"$WORK/markers")" -gt 30 ] || fail "too few markers"
+# The refuse twin: where secrets are, they are found.
+for file in client.ovpn server.log; do
+	grep -aiqF -f "$WORK/markers" "$WORK/$file" || wrong "no secret is found in $file"
+done
 for file in client.log out/status.txt env.txt environ.txt; do
 	[ -s "$WORK/$file" ] || fail "there is no $file"
 	if grep -aiFn -f "$WORK/markers" "$WORK/$file" >"$WORK/found"; then
