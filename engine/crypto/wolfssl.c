@@ -2,6 +2,8 @@
 /* The library's life, its randomness and clock, digests, HMAC and key derivation, by wolfSSL. */
 #include "crypto/crypto.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,8 +37,47 @@ static time_t time_from_env(time_t *out)
 	return now;
 }
 
+/*
+ * The library's own wiping has gaps: 5.9.2 decrypts a private key in place, moves it to the front,
+ * and wipes only as far as it is long then. So what it frees is wiped as a whole. Blocks are plain
+ * malloc's, which lets those be freed that were there before.
+ */
+static void wiping_free(void *p)
+{
+	if (p != NULL)
+		lnl_secret_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *wiping_realloc(void *p, size_t size)
+{
+	size_t old = p != NULL ? malloc_usable_size(p) : 0;
+	void *other = malloc(size);
+
+	if (other != NULL && p != NULL) {
+		memcpy(other, p, old < size ? old : size);
+		wiping_free(p);
+	}
+	return other;
+}
+
+/* But a program that has set allocators keeps them. */
+static void wipe_what_is_freed(bool on)
+{
+	wolfSSL_Malloc_cb allocate = NULL;
+	wolfSSL_Free_cb release = NULL;
+	wolfSSL_Realloc_cb resize = NULL;
+
+	wolfSSL_GetAllocators(&allocate, &release, &resize);
+	if (on && release == NULL)
+		wolfSSL_SetAllocators(malloc, wiping_free, wiping_realloc);
+	else if (!on && release == wiping_free)
+		wolfSSL_SetAllocators(NULL, NULL, NULL);
+}
+
 static int start_library(void)
 {
+	wipe_what_is_freed(true);
 	if (wolfSSL_Init() != WOLFSSL_SUCCESS)
 		return LNL_E_NOMEM;
 	/* After wolfSSL_Init, which sets its own. */
@@ -78,6 +119,7 @@ void lnl_crypto_deinit(void)
 	wc_FreeRng(&library.rng);
 	wc_SetTimeCb(NULL);
 	wolfSSL_Cleanup();
+	wipe_what_is_freed(false);
 	lnl_secret_wipe(&library, sizeof(library));
 }
 

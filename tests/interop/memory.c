@@ -2,6 +2,9 @@
 /*
  * Counts copies of secrets in a process's memory: memory PID NAME=SECRET... prints "NAME count" for
  * each; a secret is text, or bytes in hex after "hex:". Exit status 1 when it cannot look.
+ *
+ * A long secret is found by its second half: free() writes into the first 16 bytes of a block, and
+ * what follows them is there still.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -43,13 +46,20 @@ static int read_secret(struct secret *s, const char *arg)
 		return -1;
 	s->name = arg;
 	s->name_len = (size_t)(value++ - arg);
-	if (strncmp(value, "hex:", 4) == 0)
-		return read_hex(s, value + 4) < 0 || s->len < 8 ? -1 : 0;
-	s->len = strlen(value);
-	if (s->len < 8 || s->len > LONGEST)
-		return -1;
-	memcpy(s->bytes, value, s->len);
-	return 0;
+	if (strncmp(value, "hex:", 4) == 0) {
+		if (read_hex(s, value + 4) < 0)
+			return -1;
+	} else {
+		s->len = strlen(value);
+		if (s->len > LONGEST)
+			return -1;
+		memcpy(s->bytes, value, s->len);
+	}
+	if (s->len >= 32) {
+		memmove(s->bytes, s->bytes + s->len / 2, s->len - s->len / 2);
+		s->len -= s->len / 2;
+	}
+	return s->len < 8 ? -1 : 0;
 }
 
 /* Copies that begin in the first |len| bytes of |block|, which has |have|. */

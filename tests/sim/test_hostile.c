@@ -90,7 +90,7 @@ static void change_each_byte(struct sim_world *w, const uint8_t *p, size_t len)
 	}
 }
 
-/* At a wrapped client: a reset, a control packet, an ack; none of the changed ones does a thing. */
+/* W1, at a wrapped client: a reset, a control packet, an ack; none of the changed ones does a thing. */
 static void test_changed_packets(void **state)
 {
 	(void)state;
@@ -122,7 +122,7 @@ static void test_changed_packets(void **state)
 	}
 }
 
-/* The same at a server, by its session: no answer to anything that is not whole. */
+/* W1, at a server, by its session: no answer to anything that is not whole. */
 static void test_changed_first_packets_at_a_server(void **state)
 {
 	(void)state;
@@ -163,7 +163,7 @@ static void test_changed_first_packets_at_a_server(void **state)
 	}
 }
 
-/* Plain packets, too, leave a client alive that was changed any way. */
+/* W1: plain packets, too, leave a client alive that was changed any way. */
 static void test_changed_plain_packets(void **state)
 {
 	struct tape *t = tape_new(SIM_SERVER);
@@ -197,7 +197,7 @@ static void test_changed_plain_packets(void **state)
 	free(t);
 }
 
-/* Junk of every size, to clients in every state. */
+/* W1, W4: junk of every size, to clients in every state. */
 static void test_junk(void **state)
 {
 	static uint8_t junk[65536];
@@ -228,7 +228,7 @@ static void test_junk(void **state)
 
 /* ---- W3, W4 ---- */
 
-/* The server asks for a WKc of a client that has none: it goes on as if it had not. */
+/* W3: the server asks for a WKc of a client that has none: it goes on as if it had not. */
 static void test_wkc_that_is_not_there(void **state)
 {
 	struct tape *t = tape_new(SIM_CLIENT);
@@ -246,7 +246,7 @@ static void test_wkc_that_is_not_there(void **state)
 	free(t);
 }
 
-/* With one it is sent back at once, in the first packet after the reset, and never later. */
+/* W3: with one it is sent back at once, in the first packet after the reset, and never later. */
 static void test_wkc_again(void **state)
 {
 	(void)state;
@@ -272,7 +272,7 @@ static void test_wkc_again(void **state)
 	}
 }
 
-/* A server that does not know the key never answers; the client ends in order. */
+/* W3: a server that does not know the key never answers; the client ends in order. */
 static void test_wkc_of_another_server(void **state)
 {
 	struct sim_world *w = make(53, SIM_WRAP_V2, NULL);
@@ -367,7 +367,7 @@ static void forger_init(struct forger *f, struct sim_world *w, struct lnl_contro
 	memcpy(c->peer_sid, w->client_sid, LNL_SID_LEN);
 }
 
-/* Acks of packets that nobody sent. */
+/* W5: acks of packets that nobody sent. */
 static void test_bogus_acks(void **state)
 {
 	struct sim_world *w = world_new(70, SIM_WRAP_AUTH, false);
@@ -395,7 +395,37 @@ static void test_bogus_acks(void **state)
 	world_delete(w);
 }
 
-/* Each opcode with each key id, whole, when the connection is up and while it renegotiates. */
+/* A packet with nothing in it, from the session |sid|, at the client. */
+static enum lnl_drop poke(struct sim_world *w, const uint8_t *sid, uint8_t op, uint8_t key_id)
+{
+	struct lnl_control c = { .op = op };
+	struct lnl_writer writer;
+	uint8_t packet[64];
+
+	lnl_writer_init(&writer, packet, sizeof(packet));
+	lnl_write_u8(&writer, (uint8_t)(op << 3 | key_id));
+	lnl_write_bytes(&writer, sid, LNL_SID_LEN);
+	lnl_control_write_body(&c, &writer);
+	return lnl_client_input(w->client, packet, lnl_writer_len(&writer), w->now);
+}
+
+/* W6's table for a client that knows its server; keys below |keys| are there or may begin. */
+static enum lnl_drop verdict(uint8_t op, uint8_t key_id, unsigned keys, bool renegotiating)
+{
+	if (!lnl_op_is_control(op))
+		return LNL_DROP_OPCODE;
+	if (op == LNL_OP_ACK_V1)
+		return LNL_DROP_FORMAT; /* of nothing */
+	if (op == LNL_OP_SOFT_RESET_V1)
+		return key_id < keys ? LNL_DROP_NONE : LNL_DROP_STATE;
+	if (op == LNL_OP_HARD_RESET_SERVER_V2)
+		return key_id == 0 ? LNL_DROP_NONE : LNL_DROP_OPCODE;
+	if (lnl_op_is_hard_reset(op))
+		return LNL_DROP_OPCODE;
+	return key_id == 0 || (renegotiating && key_id == 1) ? LNL_DROP_NONE : LNL_DROP_KEY_ID;
+}
+
+/* W6: each opcode with each key id, whole, when the connection is up and while it renegotiates. */
 static void test_opcodes(void **state)
 {
 	(void)state;
@@ -403,10 +433,6 @@ static void test_opcodes(void **state)
 		struct sim_world *w = world_new(80 + i, SIM_WRAP_NONE, false);
 		uint8_t op = (uint8_t)(i / 8 % 32), key_id = (uint8_t)(i % 8);
 		bool renegotiating = i >= 256;
-		struct lnl_control c;
-		uint8_t packet[64];
-		struct lnl_writer writer;
-		enum lnl_drop drop;
 
 		w->server_conf.dyn = false;
 		assert_int_equal(sim_world_start(w), 0);
@@ -417,27 +443,8 @@ static void test_opcodes(void **state)
 			lnl_client_renegotiate(w->client, w->now);
 			sim_world_turn(w);
 		}
-		memset(&c, 0, sizeof(c));
-		c.op = op;
-		lnl_writer_init(&writer, packet, sizeof(packet));
-		lnl_write_u8(&writer, (uint8_t)(op << 3 | key_id));
-		lnl_write_bytes(&writer, w->server_sid, LNL_SID_LEN);
-		lnl_control_write_body(&c, &writer);
-		drop = lnl_client_input(w->client, packet, lnl_writer_len(&writer), w->now);
-		if (!lnl_op_is_control(op))
-			assert_int_equal(drop, LNL_DROP_OPCODE);
-		else if (op == LNL_OP_ACK_V1)
-			assert_int_equal(drop, LNL_DROP_FORMAT);
-		else if (op == LNL_OP_SOFT_RESET_V1)
-			assert_int_equal(drop, key_id < 2 ? LNL_DROP_NONE : LNL_DROP_STATE);
-		else if (op == LNL_OP_HARD_RESET_SERVER_V2)
-			assert_int_equal(drop, key_id == 0 ? LNL_DROP_NONE : LNL_DROP_OPCODE);
-		else if (lnl_op_is_hard_reset(op))
-			assert_int_equal(drop, LNL_DROP_OPCODE);
-		else
-			assert_int_equal(drop, key_id == 0 || (renegotiating && key_id == 1)
-						       ? LNL_DROP_NONE
-						       : LNL_DROP_KEY_ID);
+		assert_int_equal(poke(w, w->server_sid, op, key_id),
+				 verdict(op, key_id, 2, renegotiating));
 		w->net.cut[SIM_CLIENT] = false;
 		sim_world_traffic(w, 5, 20 * LNL_MSEC);
 		assert_true(sim_world_all_arrived(w));
@@ -451,7 +458,69 @@ static void test_opcodes(void **state)
 	}
 }
 
-/* All that the server ever sent comes again, in every order, and changes nothing. */
+enum stage { ASKED, HANDSHAKE, CERTIFICATE, PUSH, CLOSING, STAGES };
+
+static struct sim_world *at_stage(uint64_t seed, enum stage stage)
+{
+	struct sim_world *w = world_new(seed, SIM_WRAP_NONE, false);
+
+	w->conf.verify_asks = w->setup.verify_waits = stage == CERTIFICATE;
+	w->conf.explicit_exit_notify = 2;
+	w->server_conf.dyn = false;
+	w->server_conf.mute = stage == PUSH;
+	assert_int_equal(sim_world_start(w), 0);
+	if (stage == ASKED)
+		sim_world_turn(w);
+	else if (stage == HANDSHAKE)
+		sim_world_run(w, 12 * LNL_MSEC);
+	else if (stage == CLOSING)
+		assert_true(sim_world_connect(w, 10 * LNL_SECOND));
+	else
+		sim_world_run(w, LNL_SECOND);
+	assert_int_equal(w->counts[LNL_CLIENT_VERIFY], stage == CERTIFICATE);
+	assert_int_equal(w->up, stage == CLOSING);
+	if (stage == CLOSING) {
+		w->net.cut[SIM_CLIENT] = true;
+		lnl_client_close(w->client, LNL_CAUSE_USER, w->now);
+	}
+	return w;
+}
+
+/* W6: the same in all other states: before an answer, in the midst of each step, at the end. */
+static void test_opcodes_at_each_stage(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 32 * 8 * STAGES; i++) {
+		enum stage stage = (enum stage)(i / 256);
+		struct sim_world *w = at_stage(1000 + i, stage);
+		uint8_t op = (uint8_t)(i / 8 % 32), key_id = (uint8_t)(i % 8);
+		enum lnl_drop want = verdict(op, key_id, stage == CLOSING ? 2 : 1, false);
+		enum lnl_drop drop =
+			poke(w, stage == ASKED ? (const uint8_t *)"abcdefgh" : w->server_sid, op,
+			     key_id);
+
+		/* Nobody is the server yet, and who names no session of ours does not become it. */
+		if (stage == ASKED && want != LNL_DROP_FORMAT && want != LNL_DROP_OPCODE)
+			want = LNL_DROP_SESSION;
+		if (drop != want)
+			fail_msg("stage %d, op %u, key id %u: %d", stage, op, key_id, drop);
+		if (stage == CERTIFICATE)
+			assert_int_equal(lnl_client_verified(w->client, true, NULL, w->now), 0);
+		w->server_conf.mute = false;
+		if (stage == CLOSING) {
+			assert_true(sim_world_closes(w, 10 * LNL_SECOND));
+			assert_int_equal(w->cause, LNL_CAUSE_USER);
+		} else {
+			assert_true(sim_world_connect(w, 20 * LNL_SECOND));
+			sim_world_traffic(w, 3, 20 * LNL_MSEC);
+			assert_true(sim_world_all_arrived(w));
+			assert_int_equal(w->keys_installed, 1);
+		}
+		world_delete(w);
+	}
+}
+
+/* W6: all that the server ever sent comes again, in every order, and changes nothing. */
 static void test_replayed_packets(void **state)
 {
 	(void)state;
@@ -487,7 +556,7 @@ static void test_replayed_packets(void **state)
 	}
 }
 
-/* Packets of another session, with the right wrapping. */
+/* W6: packets of another session, with the right wrapping. */
 static void test_other_session(void **state)
 {
 	struct tape *t = tape_new(SIM_SERVER);
@@ -524,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_reset_tlvs),
 		cmocka_unit_test(test_bogus_acks),
 		cmocka_unit_test(test_opcodes),
+		cmocka_unit_test(test_opcodes_at_each_stage),
 		cmocka_unit_test(test_replayed_packets),
 		cmocka_unit_test(test_other_session),
 	};

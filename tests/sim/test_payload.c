@@ -66,7 +66,7 @@ static void test_payloads(void **state)
 	}
 }
 
-/* The longest record, in parts of our buffer; each part is a text. */
+/* W7: the longest record, in parts of our buffer; each part is a text. */
 static void test_long_payload(void **state)
 {
 	static char text[16384];
@@ -84,7 +84,7 @@ static void test_long_payload(void **state)
 	world_delete(w);
 }
 
-/* Many messages in one record, more than there are events: none is lost, none ends the session. */
+/* W7: many messages in one record, more than there are events: none is lost, none ends the session. */
 static void test_many_payloads(void **state)
 {
 	static char text[7000];
@@ -114,6 +114,7 @@ struct km2_row {
 	bool taken;
 };
 
+/* W8: each field, right and wrong. */
 static void test_records(void **state)
 {
 	static const struct km2_row rows[] = {
@@ -155,7 +156,7 @@ static void test_records(void **state)
 	}
 }
 
-/* Each cut and many changes of a whole record, after a handshake. */
+/* W8: each cut and many changes of a whole record, after a handshake. */
 static void test_changed_records(void **state)
 {
 	static const char tail[] = "\0\3V4\0\0\0\0\0\0";

@@ -5,6 +5,7 @@
 
 #include "sim/check.h"
 #include "unit/test_control_names.h"
+#include "wire/peerinfo.h"
 
 #define USUAL                                                                                      \
 	"route-gateway 10.8.0.1,topology subnet,ping 10,ping-restart 60,"                          \
@@ -339,6 +340,26 @@ static void test_compression(void **state)
 	}
 }
 
+/*
+ * The data channel's other format, with its keys that follow each other, is not offered, and a server
+ * that speaks of it all the same gets what was offered.
+ */
+static void test_epoch_is_not_spoken(void **state)
+{
+	struct sim_world *w = make(45);
+	const char *proto;
+
+	(void)state;
+	w->server_conf.extra = "protocol-flags aead-epoch";
+	start(w);
+	assert_true(sim_world_connect(w, 10 * LNL_SECOND));
+	proto = strstr(w->server.peer_info, "IV_PROTO=");
+	assert_non_null(proto);
+	assert_int_equal(strtoul(proto + 9, NULL, 10) & LNL_IV_DATA_EPOCH, 0);
+	carries_packets(w);
+	world_delete(w);
+}
+
 /* What differs in the OCC strings is told, except what a negotiated cipher makes meaningless. */
 static void test_occ(void **state)
 {
@@ -429,6 +450,7 @@ static void test_every_option(void **state)
 	}
 }
 
+/* C3: of each refusal there is a record. */
 static void test_refusals_are_logged(void **state)
 {
 	static const char *const rows[] = {
@@ -503,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_ciphers),
 		cmocka_unit_test(test_compression),
+		cmocka_unit_test(test_epoch_is_not_spoken),
 		cmocka_unit_test(test_occ),
 		cmocka_unit_test(test_every_option),
 		cmocka_unit_test(test_refusals_are_logged),

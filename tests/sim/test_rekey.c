@@ -34,7 +34,7 @@ static void test_traffic(void **state)
 	world_delete(w);
 }
 
-/* Both send their reset in the same moment, over and over. */
+/* W6: both send their reset in the same moment, over and over. */
 static void test_simultaneous(void **state)
 {
 	(void)state;

@@ -2,9 +2,12 @@
 /* Randomness, digests, HMAC and the TLS 1.0 PRF against known answers. */
 #include "test_crypto_env.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "crypto/wolfssl_compat.h"
 
 static struct test_env world;
 
@@ -252,6 +255,77 @@ static void prf_refusals(void **state)
 	assert_int_equal(lnl_prf_tls10(out, 16, secret, 48, "l", secret, 256), LNL_E_KEY);
 }
 
+/* What stands at |at|, which may be freed, so that it is the kernel that reads it. */
+static bool stands_at(int mem, uintptr_t at, const uint8_t *secret, size_t len)
+{
+	uint8_t seen[256];
+
+	assert_int_equal(pread(mem, seen, len, (off_t)at), (ssize_t)len);
+	/* malloc itself writes into the first bytes of what is freed. */
+	return memcmp(seen + len / 2, secret + len / 2, len - len / 2) == 0;
+}
+
+/* K2: what wolfSSL frees or moves keeps no secret; plain free would have left it. */
+static void k2_freed_memory_is_wiped(void **state)
+{
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	wolfSSL_Malloc_cb allocate = NULL;
+	wolfSSL_Realloc_cb resize = NULL;
+	wolfSSL_Free_cb release = NULL;
+	uint8_t secret[200];
+
+	(void)state;
+	assert_true(mem >= 0);
+	world.env.random(world.env.ctx, secret, sizeof(secret));
+	wolfSSL_GetAllocators(&allocate, &release, &resize);
+	for (unsigned way = 0; way < 3; way++) {
+		uint8_t *p = way == 0 ? resize(NULL, sizeof(secret)) : allocate(sizeof(secret));
+		uintptr_t at = (uintptr_t)p;
+
+		memcpy(p, secret, sizeof(secret));
+		assert_true(stands_at(mem, at, secret, sizeof(secret)));
+		if (way == 2) {
+			free(p);
+			assert_true(stands_at(mem, at, secret, sizeof(secret)));
+			continue;
+		}
+		p = resize(p, 5000);
+		assert_memory_equal(p, secret, sizeof(secret));
+		assert_false(stands_at(mem, at, secret, sizeof(secret)));
+		at = (uintptr_t)p;
+		p = resize(p, sizeof(secret));
+		assert_memory_equal(p, secret, sizeof(secret));
+		assert_false(stands_at(mem, at, secret, sizeof(secret)));
+		at = (uintptr_t)p;
+		release(p);
+		assert_false(stands_at(mem, at, secret, sizeof(secret)));
+	}
+	release(NULL);
+	close(mem);
+}
+
+/* Allocators of the program around us stay, those of ours go with the last user. */
+static void allocators_of_others_stay(void **state)
+{
+	wolfSSL_Malloc_cb allocate = NULL;
+	wolfSSL_Realloc_cb resize = NULL;
+	wolfSSL_Free_cb release = NULL;
+
+	(void)state;
+	lnl_crypto_deinit();
+	wolfSSL_GetAllocators(&allocate, &release, &resize);
+	assert_true(release == NULL);
+	wolfSSL_SetAllocators(malloc, free, realloc);
+	assert_int_equal(lnl_crypto_init(&world.env), 0);
+	wolfSSL_GetAllocators(&allocate, &release, &resize);
+	assert_true(release == free);
+	lnl_crypto_deinit();
+	wolfSSL_GetAllocators(&allocate, &release, &resize);
+	assert_true(release == free);
+	wolfSSL_SetAllocators(NULL, NULL, NULL);
+	assert_int_equal(lnl_crypto_init(&world.env), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +338,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hmac_refusals, start, stop),
 		cmocka_unit_test_setup_teardown(prf_known, start, stop),
 		cmocka_unit_test_setup_teardown(prf_refusals, start, stop),
+		cmocka_unit_test_setup_teardown(k2_freed_memory_is_wiped, start, stop),
+		cmocka_unit_test_setup_teardown(allocators_of_others_stay, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

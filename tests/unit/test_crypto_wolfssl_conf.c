@@ -23,6 +23,9 @@ static int stop(void **state)
 	return world.live == 0 ? 0 : -1;
 }
 
+/* openssl crl2pkcs7 -nocrl */
+#define EMPTY_PKCS7 "MCMGCSqGSIb3DQEHAqAWMBQCAQExADALBgkqhkiG9w0BBwExAA==\n"
+
 static const struct row {
 	const char *name;
 	struct lnl_tls_settings s;
@@ -41,6 +44,18 @@ static const struct row {
 	{ "malformed CA",
 	  { .server = false },
 	  "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	  NULL,
+	  LNL_E_CERT,
+	  "ca: a certificate is malformed" },
+	{ "PKCS#7 with nothing in it",
+	  { .server = false },
+	  "-----BEGIN PKCS7-----\n" EMPTY_PKCS7 "-----END PKCS7-----\n",
+	  NULL,
+	  LNL_E_CERT,
+	  "ca: no certificate in it" },
+	{ "PKCS#7 that says it is a certificate",
+	  { .server = false },
+	  "-----BEGIN CERTIFICATE-----\n" EMPTY_PKCS7 "-----END CERTIFICATE-----\n",
 	  NULL,
 	  LNL_E_CERT,
 	  "ca: a certificate is malformed" },
