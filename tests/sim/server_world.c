@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const usual_push[] = {
-	"route-gateway 10.8.0.1", "topology subnet", "ping 10", "ping-restart 60",
+	"route-gateway 10.8.0.1",	   "topology subnet", "ping 10", "ping-restart 60",
 	"ifconfig 10.8.0.2 255.255.255.0",
 };
 
@@ -46,7 +46,9 @@ static void far_send(void *ctx, const uint8_t *data, size_t len)
 {
 	struct sim_real *r = ctx;
 	uint8_t buf[LNL_HEADROOM + SIM_PACKET_MAX + LNL_TAILROOM];
-	struct lnl_packet p = { .p = buf + LNL_HEADROOM, .len = (uint32_t)len, .peer = SIM_PEER_ID };
+	struct lnl_packet p = { .p = buf + LNL_HEADROOM,
+				.len = (uint32_t)len,
+				.peer = SIM_PEER_ID };
 
 	memcpy(p.p, data, len);
 	if (lnl_data_seal(r->data, &p, 1, r->w->now) == 1)
@@ -191,9 +193,9 @@ static void take_event(struct sim_real *r, struct lnl_server_event *e)
 
 static void begin(struct sim_real *r, struct lnl_admitted *a)
 {
-	const struct lnl_server_start start = {
-		.admitted = a, .peer = SIM_PEER_ID, .tcp = r->w->setup.tcp
-	};
+	const struct lnl_server_start start = { .admitted = a,
+						.peer = SIM_PEER_ID,
+						.tcp = r->w->setup.tcp };
 
 	if (lnl_server_new(&r->server, &r->conf, &start, r->w->now) < 0)
 		return;

@@ -66,7 +66,9 @@ static void test_intervals(void **state)
 {
 	static const struct {
 		unsigned client, server;
-	} rows[] = { { 100, 70 }, { 70, 100 }, { 0, 60 }, { 60, 0 }, { 0, 4 }, { 8, 0 }, { 20, 20 } };
+	} rows[] = {
+		{ 100, 70 }, { 70, 100 }, { 0, 60 }, { 60, 0 }, { 0, 4 }, { 8, 0 }, { 20, 20 }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -285,11 +287,16 @@ static void test_other_certificate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_traffic),	       cmocka_unit_test(test_simultaneous),
-		cmocka_unit_test(test_intervals),      cmocka_unit_test(test_late_verdict),
-		cmocka_unit_test(test_denied),	       cmocka_unit_test(test_never_judged),
-		cmocka_unit_test(test_state),	       cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_last_packet_ids), cmocka_unit_test(test_packet_limit),
+		cmocka_unit_test(test_traffic),
+		cmocka_unit_test(test_simultaneous),
+		cmocka_unit_test(test_intervals),
+		cmocka_unit_test(test_late_verdict),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_never_judged),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_last_packet_ids),
+		cmocka_unit_test(test_packet_limit),
 		cmocka_unit_test(test_other_certificate),
 	};
 

@@ -29,8 +29,8 @@ static void expect_one(const char *const *options, unsigned n, const struct lnl_
 static void test_usual(void **state)
 {
 	static const char *const options[] = {
-		"route-gateway 10.8.0.1", "topology subnet", "ping 10",
-		"ping-restart 60",	  "ifconfig 10.8.0.2 255.255.255.0",
+		"route-gateway 10.8.0.1",	   "topology subnet", "ping 10", "ping-restart 60",
+		"ifconfig 10.8.0.2 255.255.255.0",
 	};
 	const struct lnl_reply_facts f = {
 		.peer_id = 0,
@@ -88,8 +88,9 @@ static void test_facts(void **state)
 static void test_refused(void **state)
 {
 	static char longest[993], longer[994];
-	static const char *const bad_ones[] = { "", "a,b", "a\nb", "a\tb", "a\x7f", "a\x80",
-						"\x1f" };
+	static const char *const bad_ones[] = {
+		"", "a,b", "a\nb", "a\tb", "a\x7f", "a\x80", "\x1f"
+	};
 	const char *options[3] = { "ping 10", "ok", "ok" };
 	char out[LNL_REPLY_MESSAGE];
 	struct lnl_reply r;
@@ -215,8 +216,8 @@ static void test_edges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usual),	     cmocka_unit_test(test_facts),
-		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_continuation),
+		cmocka_unit_test(test_usual),	cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_continuation),
 		cmocka_unit_test(test_edges),
 	};
 
