@@ -133,6 +133,7 @@ static void test_W7_sizes(void **state)
 		{ "X\x01Y", 4, 0, "" }, /* CVE-2024-5594 */
 		{ "CR_RESPONSE,!!", 15, 0, "" },
 		{ "CR_RESPONSE,AAE=", 17, 0, "" }, /* control bytes */
+		{ "CR_RESPONSE,YQFi", 17, 0, "" },
 		{ "CR_RESPONSEX", 13, 0, "" },
 		{ "PUSH_REQUESTX", 14, 0, "" },
 		{ "X\xff\xfe", 4, 1, "X??" },

@@ -22,6 +22,8 @@ static void test_cipher_table(void **state)
 		/* Its `cipher` counts for nothing beside its list. */
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
 		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
+		{ "V0 UNDEF", "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
+		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=aes-256-gcm\n",
 		  LNL_CIPHER_NONE, LNL_CIPHER_NONE },
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-256-GCMX\n",
