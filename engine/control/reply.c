@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#define VERB	     "PUSH_REPLY"
-#define MORE	     ",push-continuation 2"
-#define LAST	     ",push-continuation 1"
-#define RESERVE	     (sizeof(MORE) - 1)
-#define FACTS	     4
-#define FACT_MAX     80
+#define VERB	 "PUSH_REPLY"
+#define MORE	 ",push-continuation 2"
+#define LAST	 ",push-continuation 1"
+#define RESERVE	 (sizeof(MORE) - 1)
+#define FACTS	 4
+#define FACT_MAX 80
 /* What an option of its own may take beside the verb, its comma and a continuation. */
-#define OPTION_MAX   (LNL_REPLY_MESSAGE - 1 - (sizeof(VERB) - 1) - 1 - RESERVE)
+#define OPTION_MAX (LNL_REPLY_MESSAGE - 1 - (sizeof(VERB) - 1) - 1 - RESERVE)
 
 _Static_assert(sizeof(MORE) == sizeof(LAST), "one reserve for both");
 

@@ -393,8 +393,8 @@ void lnl_server_tick(struct lnl_server *s, uint64_t now)
 	if (now >= s->deadline)
 		take_deadline(s, now);
 	if (now >= s->ends_at)
-		lnl_server_end_after(s, LNL_CAUSE_SESSION_TIMEOUT, "RESTART",
-				     "its time is over", now);
+		lnl_server_end_after(s, LNL_CAUSE_SESSION_TIMEOUT, "RESTART", "its time is over",
+				     now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -424,6 +424,8 @@ void lnl_server_notice(struct lnl_server *s, const struct lnl_notice *n, uint64_
 		lnl_server_end_with(s, LNL_CAUSE_PING, "nothing heard of the client for too long");
 		break;
 	case LNL_NOTICE_KEY_LIMIT:
+		if (s->closing != LNL_CAUSE_NONE)
+			break;
 		/* A newer key takes over as soon as the client has it, if need be is made first. */
 		s->limit_reached = true;
 		if (s->swap_at == LNL_NEVER)

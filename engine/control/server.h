@@ -52,8 +52,9 @@ enum lnl_server_event_kind {
 	LNL_SERVER_VERIFY,
 	/*
 	 * The client's record is there: lnl_server_login. Answer by lnl_server_judged, now or
-	 * later. `again`: a renegotiation; the old keys work on until the answer, at most for
-	 * tran-window.
+	 * later; without an answer in hand-window the client is refused. `again`: a renegotiation,
+	 * with the same certificate as before, but who logs in is for the owner to compare; the old
+	 * keys work on until the answer, at most for tran-window.
 	 */
 	LNL_SERVER_AUTHENTICATE,
 	/*
@@ -74,7 +75,10 @@ enum lnl_server_event_kind {
 	LNL_SERVER_UP,
 	LNL_SERVER_RESPONSE, /* CR_RESPONSE: the decoded answer in `text`, a secret */
 	LNL_SERVER_TEXT,     /* a control text of a granted client's that nobody here understands */
-	/* It is over: `cause`, a sentence in `text`. Nothing follows. */
+	/*
+	 * It is over: `cause`, a sentence in `text`. Nothing follows; what lnl_server_output still
+	 * has (an alert) is worth sending once.
+	 */
 	LNL_SERVER_CLOSED,
 };
 
@@ -92,9 +96,9 @@ struct lnl_server_event {
 
 void lnl_server_event_wipe(struct lnl_server_event *e);
 
-/* What a client said in its record; valid until the answer to AUTHENTICATE. */
+/* What a client said in its record; valid until the answer to AUTHENTICATE, then "". */
 struct lnl_login {
-	const char *username; /* "" for none */
+	const char *username; /* "" for none; control bytes became '_' */
 	const char *password; /* a secret */
 	const char *peer_info;
 };

@@ -82,9 +82,8 @@ void lnl_server_fill_peer(const struct lnl_server *s, struct lnl_peer_conf *p)
 	p->tap = conf->tap;
 	p->check_source = !conf->tap;
 	p->mss = (uint16_t)lnl_mss_for(mssfix, follows ? usual : conf->mssfix_mtu,
-				       follows ? !usual : conf->mssfix_fixed,
-				       s->session_conf.tcp, s->ipv6, overhead,
-				       padded_len(cipher, conf->framing));
+				       follows ? !usual : conf->mssfix_fixed, s->session_conf.tcp,
+				       s->ipv6, overhead, padded_len(cipher, conf->framing));
 	p->ping_interval = seconds(s->ping);
 	p->ping_timeout = seconds(s->ping_restart);
 }

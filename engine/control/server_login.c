@@ -210,8 +210,8 @@ static void log_occ(void *ctx, const char *ours, const char *theirs)
 {
 	const struct lnl_server *s = ctx;
 
-	lnl_log(s->log, LNL_LEVEL_DEBUG, "occ.differs", LNL_F("peer", s->peer),
-		LNL_F("ours", ours), LNL_F("theirs", theirs));
+	lnl_log(s->log, LNL_LEVEL_DEBUG, "occ.differs", LNL_F("peer", s->peer), LNL_F("ours", ours),
+		LNL_F("theirs", theirs));
 }
 
 /* Who negotiates still writes here what it would have had without. */
@@ -237,14 +237,14 @@ static int send_record(struct lnl_server *s, uint64_t now)
 
 /* ---- the record: who it is ---- */
 
-/* Lines stay lines; what else is no text becomes '_'. */
+/* Lines of ASCII; what is none becomes '_'. */
 static char *copy_info(struct lnl_server *s, const char *info)
 {
-	char *copy = lnl_server_copy(s, info, strlen(info), true);
+	char *copy = lnl_server_copy(s, info, strlen(info), false);
 
-	for (size_t i = 0; copy && info[i]; i++)
-		if (info[i] == '\n')
-			copy[i] = '\n';
+	for (char *p = copy; p && *p; p++)
+		if (*p != '\n' && (*p < 0x20 || *p > 0x7e))
+			*p = '_';
 	return copy;
 }
 

@@ -24,7 +24,7 @@ struct lnl_session {
 	bool tell_renegotiating, by_peer;
 	uint64_t retry_at; /* a renegotiation that was due could not begin; 0: none */
 	struct lnl_wrap wrap;
-	struct dyn_wrap *dyn; /* NULL: not agreed */
+	struct dyn_wrap *dyn;		 /* NULL: not agreed */
 	struct lnl_negotiation *primary; /* the newest */
 	struct lnl_negotiation *lame;	 /* the one before, until its traffic has ended */
 	struct lnl_negotiation *took;	 /* whose plaintext the last event showed */
@@ -574,8 +574,7 @@ int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id)
 		free_dyn(s, d);
 		return rc;
 	}
-	lnl_wrap_init(&d->wrap, &d->key, 0,
-		      (uint32_t)s->conf->env->wallclock(s->conf->env->ctx));
+	lnl_wrap_init(&d->wrap, &d->key, 0, (uint32_t)s->conf->env->wallclock(s->conf->env->ctx));
 	s->dyn = d;
 	return 0;
 }

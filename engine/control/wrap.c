@@ -20,35 +20,30 @@ void lnl_wrap_key_none(struct lnl_wrap_key *k)
 
 void lnl_wrap_key_deinit(struct lnl_wrap_key *k)
 {
-	lnl_hmac_free(k->hmac_send);
-	lnl_hmac_free(k->hmac_recv);
 	lnl_secret_wipe(k, sizeof(*k));
 	lnl_wrap_key_none(k);
 }
 
-static int make_hmacs(struct lnl_wrap_key *k, const struct lnl_env *env,
-		      const struct lnl_static_key *key, unsigned send, unsigned recv)
+static void take_hmacs(struct lnl_wrap_key *k, const struct lnl_static_key *key, unsigned send,
+		       unsigned recv)
 {
 	size_t len = lnl_digest_len(k->digest);
-	int error = lnl_hmac_new(&k->hmac_send, env, k->digest, lnl_static_hmac(key, send), len);
 
-	if (error == 0)
-		error = lnl_hmac_new(&k->hmac_recv, env, k->digest, lnl_static_hmac(key, recv),
-				     len);
-	if (error != 0)
-		lnl_wrap_key_deinit(k);
-	return error;
+	memcpy(k->hmac_send, lnl_static_hmac(key, send), len);
+	memcpy(k->hmac_recv, lnl_static_hmac(key, recv), len);
 }
 
 int lnl_wrap_key_auth(struct lnl_wrap_key *k, const struct lnl_env *env,
 		      const struct lnl_static_key *key, int direction, enum lnl_digest digest)
 {
+	(void)env;
 	lnl_wrap_key_none(k);
 	if (lnl_digest_len(digest) == 0)
 		return LNL_E_UNSUPPORTED;
 	k->mode = LNL_WRAP_AUTH;
 	k->digest = digest;
-	return make_hmacs(k, env, key, direction == 1, direction == 0);
+	take_hmacs(k, key, direction == 1, direction == 0);
+	return 0;
 }
 
 int lnl_wrap_key_crypt(struct lnl_wrap_key *k, const struct lnl_env *env,
@@ -56,12 +51,14 @@ int lnl_wrap_key_crypt(struct lnl_wrap_key *k, const struct lnl_env *env,
 {
 	unsigned send = server ? 0 : 1;
 
+	(void)env;
 	lnl_wrap_key_none(k);
 	k->mode = LNL_WRAP_CRYPT;
 	k->digest = LNL_DIGEST_SHA256;
 	memcpy(k->ctr_send, lnl_static_cipher(key, send), sizeof(k->ctr_send));
 	memcpy(k->ctr_recv, lnl_static_cipher(key, 1 - send), sizeof(k->ctr_recv));
-	return make_hmacs(k, env, key, send, 1 - send);
+	take_hmacs(k, key, send, 1 - send);
+	return 0;
 }
 
 void lnl_wrap_init(struct lnl_wrap *w, const struct lnl_wrap_key *key, uint32_t first_id,
@@ -85,19 +82,20 @@ size_t lnl_wrap_overhead(const struct lnl_wrap_key *k)
 	return k->mode == LNL_WRAP_NONE ? OP_SID_LEN : OP_SID_LEN + ID_LEN + tag_len(k);
 }
 
-static int hmac_auth(struct lnl_hmac *h, const uint8_t *packet, size_t tag, const uint8_t *body,
-		     size_t body_len, uint8_t *out)
+static int hmac_auth(const struct lnl_wrap_key *k, const uint8_t *key, const uint8_t *packet,
+		     const uint8_t *body, size_t body_len, uint8_t *out)
 {
+	size_t tag = tag_len(k);
 	const struct lnl_piece pieces[] = {
 		{ packet + OP_SID_LEN + tag, ID_LEN },
 		{ packet, OP_SID_LEN },
 		{ body, body_len },
 	};
 
-	return lnl_hmac_run(h, pieces, 3, out);
+	return lnl_hmac_once(k->digest, key, tag, pieces, 3, out);
 }
 
-static int hmac_crypt(struct lnl_hmac *h, const uint8_t *packet, const uint8_t *body,
+static int hmac_crypt(const uint8_t *key, const uint8_t *packet, const uint8_t *body,
 		      size_t body_len, uint8_t *out)
 {
 	const struct lnl_piece pieces[] = {
@@ -105,7 +103,7 @@ static int hmac_crypt(struct lnl_hmac *h, const uint8_t *packet, const uint8_t *
 		{ body, body_len },
 	};
 
-	return lnl_hmac_run(h, pieces, 2, out);
+	return lnl_hmac_once(LNL_DIGEST_SHA256, key, CRYPT_TAG_LEN, pieces, 2, out);
 }
 
 /* Fills in the tag of the |len| bytes at |packet|, and encrypts where that is asked for. */
@@ -117,8 +115,7 @@ static int protect(const struct lnl_wrap_key *k, uint8_t *packet, size_t len)
 	int error;
 
 	if (k->mode == LNL_WRAP_AUTH)
-		return hmac_auth(k->hmac_send, packet, tag_len(k), body, len - head,
-				 packet + OP_SID_LEN);
+		return hmac_auth(k, k->hmac_send, packet, body, len - head, packet + OP_SID_LEN);
 	error = hmac_crypt(k->hmac_send, packet, body, len - head, tag);
 	if (error == 0)
 		error = lnl_ctr_run(k->ctr_send, tag, body, body, len - head);
@@ -160,7 +157,7 @@ static enum lnl_drop check_auth(const struct lnl_wrap_key *k, const uint8_t *dat
 {
 	uint8_t tag[LNL_DIGEST_MAX];
 
-	if (hmac_auth(k->hmac_recv, data, tag_len(k), body, body_len, tag) != 0)
+	if (hmac_auth(k, k->hmac_recv, data, body, body_len, tag) != 0)
 		return LNL_DROP_AUTH;
 	return lnl_secret_equal(tag, data + OP_SID_LEN, tag_len(k)) ? LNL_DROP_NONE : LNL_DROP_AUTH;
 }

@@ -19,8 +19,8 @@ enum lnl_wrap_mode { LNL_WRAP_NONE, LNL_WRAP_AUTH, LNL_WRAP_CRYPT };
 struct lnl_wrap_key {
 	enum lnl_wrap_mode mode;
 	enum lnl_digest digest;
-	struct lnl_hmac *hmac_send;
-	struct lnl_hmac *hmac_recv;
+	uint8_t hmac_send[LNL_DIGEST_MAX]; /* the digest's length counts */
+	uint8_t hmac_recv[LNL_DIGEST_MAX];
 	uint8_t ctr_send[32];
 	uint8_t ctr_recv[32];
 };
@@ -29,14 +29,14 @@ struct lnl_wrap_key {
 void lnl_wrap_key_none(struct lnl_wrap_key *k);
 /*
  * tls-auth with |direction| 0, 1 or -1 (none: keys[0] both ways; PROTOCOL 1.2) and |digest|
- * (`auth`). LNL_E_NOMEM, LNL_E_UNSUPPORTED; |k| is then as after none.
+ * (`auth`). LNL_E_UNSUPPORTED; |k| is then as after none. Neither of these takes memory of |env|.
  */
 int lnl_wrap_key_auth(struct lnl_wrap_key *k, const struct lnl_env *env,
 		      const struct lnl_static_key *key, int direction, enum lnl_digest digest);
-/* tls-crypt, tls-crypt-v2's Kc, dyn-tls-crypt: the server sends with keys[0]. Errors as above. */
+/* tls-crypt, tls-crypt-v2's Kc, dyn-tls-crypt: the server sends with keys[0]. 0. */
 int lnl_wrap_key_crypt(struct lnl_wrap_key *k, const struct lnl_env *env,
 		       const struct lnl_static_key *key, bool server);
-/* Wipes and releases; leaves |k| as after none. */
+/* Wipes; leaves |k| as after none. */
 void lnl_wrap_key_deinit(struct lnl_wrap_key *k);
 
 /* One session's use of such keys: its packet ids, and the peer's. */

@@ -83,6 +83,12 @@ void lnl_hmac_free(struct lnl_hmac *h);
  * LNL_E_KEY.
  */
 int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n, uint8_t *out);
+/*
+ * The same for one message, where a key of its own is kept by thousands: an object takes nearly a
+ * kilobyte. Allocates nothing. LNL_E_UNSUPPORTED, LNL_E_KEY.
+ */
+int lnl_hmac_once(enum lnl_digest d, const uint8_t *key, size_t key_len,
+		  const struct lnl_piece *pieces, unsigned n, uint8_t *out);
 
 /* ---- ciphers ---- */
 

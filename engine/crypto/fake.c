@@ -185,6 +185,19 @@ int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n,
 	return 0;
 }
 
+int lnl_hmac_once(enum lnl_digest d, const uint8_t *key, size_t key_len,
+		  const struct lnl_piece *pieces, unsigned n, uint8_t *out)
+{
+	struct lnl_hmac h = { .digest = d, .keyed = fake_start(0x200 + (uint64_t)d) };
+
+	if (lnl_digest_len(d) == 0)
+		return LNL_E_UNSUPPORTED;
+	if (key_len == 0)
+		return LNL_E_KEY;
+	fake_absorb(&h.keyed, key, key_len);
+	return lnl_hmac_run(&h, pieces, n, out);
+}
+
 int lnl_prf_tls10(uint8_t *out, size_t out_len, const uint8_t *secret, size_t secret_len,
 		  const char *label, const uint8_t *seed, size_t seed_len)
 {

@@ -225,7 +225,7 @@ void lnl_hmac_free(struct lnl_hmac *h)
 	lnl_release(env, h);
 }
 
-int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n, uint8_t *out)
+static int hash_pieces(Hmac *hmac, const struct lnl_piece *pieces, unsigned n, uint8_t *out)
 {
 	int error = 0;
 
@@ -233,12 +233,36 @@ int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n,
 		if (pieces[i].len > UINT32_MAX)
 			error = BAD_FUNC_ARG;
 		else if (pieces[i].len > 0 && error == 0)
-			error = wc_HmacUpdate(&h->hmac, pieces[i].data, (word32)pieces[i].len);
+			error = wc_HmacUpdate(hmac, pieces[i].data, (word32)pieces[i].len);
 	}
 	/* Also after an error: this is what makes it ready for the next message. */
-	if (wc_HmacFinal(&h->hmac, out) != 0)
+	if (wc_HmacFinal(hmac, out) != 0)
 		error = BAD_FUNC_ARG;
 	return error == 0 ? 0 : LNL_E_KEY;
+}
+
+int lnl_hmac_run(struct lnl_hmac *h, const struct lnl_piece *pieces, unsigned n, uint8_t *out)
+{
+	return hash_pieces(&h->hmac, pieces, n, out);
+}
+
+int lnl_hmac_once(enum lnl_digest d, const uint8_t *key, size_t key_len,
+		  const struct lnl_piece *pieces, unsigned n, uint8_t *out)
+{
+	int error = LNL_E_UNSUPPORTED;
+	Hmac hmac;
+
+	if (lnl_digest_len(d) == 0)
+		return LNL_E_UNSUPPORTED;
+	if (key_len == 0 || key_len > UINT32_MAX)
+		return LNL_E_KEY;
+	if (wc_HmacInit(&hmac, NULL, INVALID_DEVID) != 0)
+		return LNL_E_UNSUPPORTED;
+	if (wc_HmacSetKey(&hmac, (int)hash_type(d), key, (word32)key_len) == 0)
+		error = hash_pieces(&hmac, pieces, n, out);
+	wc_HmacFree(&hmac);
+	lnl_secret_wipe(&hmac, sizeof(hmac));
+	return error;
 }
 
 /*

@@ -310,6 +310,9 @@ static int far_start(void *ctx, struct sim_world *w)
 
 	r->conf.session = w->server_conf.session;
 	r->conf.session.log = &w->log;
+	/* A tls-crypt-v2 client's key comes from its WKc alone. */
+	if (w->server_conf.v2_key)
+		r->conf.session.wrap_raw = NULL;
 	r->door_conf.env = &w->env.env;
 	r->door_conf.wrap = w->server_conf.session.wrap;
 	r->door_conf.v2_key = w->server_conf.v2_key;

@@ -198,8 +198,8 @@ static void test_pending(void **state)
 	r->verdict_after = LNL_NEVER;
 	real_start(r);
 	sim_world_run(r->w, LNL_SECOND);
-	assert_int_equal(
-		lnl_server_pending(r->server, 200, "CR_TEXT:R,E:Which colour?", r->w->now), 0);
+	assert_int_equal(lnl_server_pending(r->server, 200, "CR_TEXT:R,E:Which colour?", r->w->now),
+			 0);
 	sim_world_run(r->w, 150 * LNL_SECOND);
 	assert_false(r->closed || r->w->closed);
 	assert_string_equal(r->w->text, "Which colour?");

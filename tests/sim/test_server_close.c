@@ -64,7 +64,8 @@ static void test_C5_kill(void **state)
 
 				lnl_server_close(r->server, LNL_CAUSE_HALT, "RESTART", r->w->now);
 				lnl_server_notice(r->server, &n, r->w->now);
-				assert_int_equal(lnl_server_send_text(r->server, "INFO,x", r->w->now),
+				assert_int_equal(lnl_server_send_text(r->server, "INFO,x",
+								      r->w->now),
 						 LNL_E_STATE);
 				assert_int_equal(lnl_server_renegotiate(r->server, r->w->now),
 						 LNL_E_STATE);
@@ -95,7 +96,7 @@ static void test_close_early(void **state)
 		lnl_server_close(r->server, LNL_CAUSE_HALT, "HALT", r->w->now);
 		assert_true(sim_real_closes(r, 6 * LNL_SECOND));
 		assert_int_equal(r->cause, LNL_CAUSE_HALT);
-		assert_int_equal(r->closed_in, i == 0 ? LNL_PHASE_HANDSHAKE
+		assert_int_equal(r->closed_in, i == 0	? LNL_PHASE_HANDSHAKE
 					       : i == 1 ? LNL_PHASE_AUTH
 							: LNL_PHASE_CONFIGURE);
 		real_delete(r);
@@ -255,16 +256,11 @@ static void test_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told),
-		cmocka_unit_test(test_C5_kill),
-		cmocka_unit_test(test_close_early),
-		cmocka_unit_test(test_exit_by_control),
-		cmocka_unit_test(test_exit_by_data),
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_lifetime),
-		cmocka_unit_test(test_half_open),
-		cmocka_unit_test(test_decrypt),
-		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_told),	     cmocka_unit_test(test_C5_kill),
+		cmocka_unit_test(test_close_early),  cmocka_unit_test(test_exit_by_control),
+		cmocka_unit_test(test_exit_by_data), cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_lifetime),     cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_decrypt),	     cmocka_unit_test(test_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

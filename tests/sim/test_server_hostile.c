@@ -46,8 +46,16 @@ static void send_raw(struct sim_real *r, const void *data, size_t len)
 static void test_C4_before_the_verdict(void **state)
 {
 	static const char *const texts[] = {
-		"PUSH_REQUEST", "PUSH_REQUEST,x", "INFO,hello", "INFO_PRE,CR_TEXT:R:x", "X-OTHER",
-		"CR_RESPONSE,eA==", "PUSH_REPLY,ping 1", "RESTART", "AUTH_PENDING,timeout 9", "PUSH",
+		"PUSH_REQUEST",
+		"PUSH_REQUEST,x",
+		"INFO,hello",
+		"INFO_PRE,CR_TEXT:R:x",
+		"X-OTHER",
+		"CR_RESPONSE,eA==",
+		"PUSH_REPLY,ping 1",
+		"RESTART",
+		"AUTH_PENDING,timeout 9",
+		"PUSH",
 	};
 	struct sim_real *r = real_new(1, SIM_WRAP_CRYPT, false);
 	uint8_t data[100] = { LNL_OP_DATA_V2 << 3, 0, 0, SIM_PEER_ID, 0, 0, 0, 1 };
@@ -125,6 +133,7 @@ static void test_W7_sizes(void **state)
 		{ "X\x01Y", 4, 0, "" }, /* CVE-2024-5594 */
 		{ "CR_RESPONSE,!!", 15, 0, "" },
 		{ "CR_RESPONSE,AAE=", 17, 0, "" }, /* control bytes */
+		{ "CR_RESPONSE,YQFi", 17, 0, "" },
 		{ "CR_RESPONSEX", 13, 0, "" },
 		{ "PUSH_REQUESTX", 14, 0, "" },
 		{ "X\xff\xfe", 4, 1, "X??" },
@@ -172,8 +181,8 @@ static void test_W7_many(void **state)
 	sim_world_run(r->w, 2 * LNL_SECOND);
 	before = r->w->env.live_bytes;
 	for (unsigned i = 0; i < 100000; i++) {
-		lnl_client_send_text(r->w->client, i % 3 ? "X-NOISE,and more of it" : "PUSH_REQUEST",
-				     r->w->now);
+		lnl_client_send_text(r->w->client,
+				     i % 3 ? "X-NOISE,and more of it" : "PUSH_REQUEST", r->w->now);
 		if (i % 4 == 3)
 			sim_world_run(r->w, 20 * LNL_MSEC);
 		if (r->w->env.live_bytes > most)
@@ -419,8 +428,9 @@ static struct sim_real *with_record(const struct record *rec, uint64_t seed)
 	real_start(r);
 	sim_world_run(r->w, LNL_SECOND);
 	assert_true(r->w->verify_waiting);
-	assert_int_equal(
-		lnl_tls_write(lnl_session_tls(r->w->client->session, 0), rec->bytes, rec->len), 0);
+	assert_int_equal(lnl_tls_write(lnl_session_tls(r->w->client->session, 0), rec->bytes,
+				       rec->len),
+			 0);
 	assert_int_equal(lnl_client_verified(r->w->client, true, NULL, r->w->now), 0);
 	sim_world_run(r->w, LNL_SECOND);
 	return r;

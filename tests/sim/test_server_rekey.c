@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Renegotiation between the engine's own ends: from either side and both, under traffic. D2, Z3. */
 /* lunel-test: both */
+#include "control/server_state.h"
 #include "sim/server_check.h"
 #include "unit/pki/pki.h"
 
@@ -66,7 +67,9 @@ static void test_intervals(void **state)
 {
 	static const struct {
 		unsigned client, server;
-	} rows[] = { { 100, 70 }, { 70, 100 }, { 0, 60 }, { 60, 0 }, { 0, 4 }, { 8, 0 }, { 20, 20 } };
+	} rows[] = {
+		{ 100, 70 }, { 70, 100 }, { 0, 60 }, { 60, 0 }, { 0, 4 }, { 8, 0 }, { 20, 20 }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -105,6 +108,38 @@ static void test_late_verdict(void **state)
 		assert_int_equal(r->keys_installed, by_server + 2);
 		assert_int_equal(r->keys_swapped, by_server + 1);
 	}
+	assert_true(sim_world_all_arrived(r->w));
+	real_delete(r);
+}
+
+/* From the moment that our record is on its way, for some seconds. */
+static uint64_t lost_until;
+
+static bool lose_control(void *ctx, unsigned from, uint8_t *bytes, size_t *len)
+{
+	const struct sim_real *r = ctx;
+
+	return from != SIM_SERVER || *len == 0 || !lnl_op_is_control(lnl_op_of(bytes[0])) ||
+	       r->w->now >= lost_until ||
+	       !(r->server->auth_waits || r->server->swap_at != LNL_NEVER);
+}
+
+/* Our record gets lost for a while: the new key waits for it, and no packet is lost. */
+static void test_lost_record(void **state)
+{
+	struct sim_real *r = up(35, SIM_WRAP_CRYPT, false);
+
+	(void)state;
+	r->w->net.tap = lose_control;
+	r->w->net.tap_ctx = r;
+	r->verdict_after = LNL_SECOND;
+	lost_until = r->w->now + 5 * LNL_SECOND;
+	lnl_client_renegotiate(r->w->client, r->w->now);
+	sim_world_traffic(r->w, 45, 100 * LNL_MSEC);
+	assert_int_equal(r->keys_installed, 2);
+	assert_int_equal(r->keys_swapped, 0);
+	sim_world_traffic(r->w, 200, 100 * LNL_MSEC);
+	assert_int_equal(r->keys_swapped, 1);
 	assert_true(sim_world_all_arrived(r->w));
 	real_delete(r);
 }
@@ -183,11 +218,19 @@ static void test_expiry(void **state)
 	sim_world_send(r->w, SIM_CLIENT, SIM_PACKET);
 	sim_world_run(r->w, LNL_SECOND);
 	assert_int_equal(r->w->traffic[SIM_CLIENT].got, 1);
-	sim_world_run(r->w, 3600 * LNL_SECOND);
+	/* As if the client had no such limit. */
+	sim_world_run(r->w, 70 * LNL_SECOND);
+	lnl_data_key_expire(r->w->data, SIM_OUR_PEER, LNL_SLOT_SECONDARY, LNL_NEVER);
+	sim_world_run(r->w, 3500 * LNL_SECOND);
 	lnl_data_key_swap(r->w->data, SIM_OUR_PEER);
 	sim_world_send(r->w, SIM_CLIENT, SIM_PACKET);
 	sim_world_run(r->w, LNL_SECOND);
-	assert_int_equal(r->w->traffic[SIM_CLIENT].got, 1);
+	assert_int_equal(r->w->traffic[SIM_CLIENT].got, 2);
+	sim_world_run(r->w, 40 * LNL_SECOND);
+	sim_world_send(r->w, SIM_CLIENT, SIM_PACKET);
+	sim_world_run(r->w, LNL_SECOND);
+	assert_int_equal(r->w->traffic[SIM_CLIENT].got, 2);
+	assert_true(r->data_drops[LNL_DROP_KEY_ID] > 0);
 	real_delete(r);
 }
 
@@ -285,12 +328,12 @@ static void test_other_certificate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_traffic),	       cmocka_unit_test(test_simultaneous),
-		cmocka_unit_test(test_intervals),      cmocka_unit_test(test_late_verdict),
-		cmocka_unit_test(test_denied),	       cmocka_unit_test(test_never_judged),
-		cmocka_unit_test(test_state),	       cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_last_packet_ids), cmocka_unit_test(test_packet_limit),
-		cmocka_unit_test(test_other_certificate),
+		cmocka_unit_test(test_traffic),	     cmocka_unit_test(test_simultaneous),
+		cmocka_unit_test(test_intervals),    cmocka_unit_test(test_late_verdict),
+		cmocka_unit_test(test_lost_record),  cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_never_judged), cmocka_unit_test(test_state),
+		cmocka_unit_test(test_expiry),	     cmocka_unit_test(test_last_packet_ids),
+		cmocka_unit_test(test_packet_limit), cmocka_unit_test(test_other_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

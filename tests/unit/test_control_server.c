@@ -120,8 +120,9 @@ static void test_resume(void **state)
 				  .server_sid = { 8, 7, 6, 5, 4, 3, 2, 1 },
 				  .wrap_id = 1 };
 	const struct lnl_server_start start = { .admitted = &a, .peer = 1 };
-	uint8_t packet[] = { LNL_OP_ACK_V1 << 3, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0, 0, 0, 0,
-			     8,			 7, 6, 5, 4, 3, 2, 1 };
+	uint8_t packet[] = {
+		LNL_OP_ACK_V1 << 3, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1
+	};
 	struct server_pair p;
 
 	(void)state;
@@ -139,8 +140,10 @@ static void test_resume(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_before_the_client), cmocka_unit_test(test_close_unheard),
-		cmocka_unit_test(test_event_wipe),	  cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_before_the_client),
+		cmocka_unit_test(test_close_unheard),
+		cmocka_unit_test(test_event_wipe),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_resume),
 	};
 

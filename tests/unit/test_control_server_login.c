@@ -15,12 +15,14 @@ static void test_cipher_table(void **state)
 	} rows[] = {
 		/* OpenVPN 2.5 and later */
 		{ OCC "cipher AES-256-GCM" ROLE,
-		  "IV_PROTO=990\nIV_NCP=2\nIV_CIPHERS=AES-128-GCM:AES-256-GCM\n",
-		  LNL_CIPHER_NONE, LNL_CIPHER_AES_256_GCM },
+		  "IV_PROTO=990\nIV_NCP=2\nIV_CIPHERS=AES-128-GCM:AES-256-GCM\n", LNL_CIPHER_NONE,
+		  LNL_CIPHER_AES_256_GCM },
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-128-GCM\n",
 		  LNL_CIPHER_NONE, LNL_CIPHER_AES_128_GCM },
 		/* Its `cipher` counts for nothing beside its list. */
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
+		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
+		{ "V0 UNDEF", "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
 		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
 		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=aes-256-gcm\n",
 		  LNL_CIPHER_NONE, LNL_CIPHER_NONE },
@@ -141,8 +143,9 @@ static void test_reply_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct lnl_grant g = { .push = push, .n_push = 1, .ends_at = LNL_NEVER };
-		uint32_t proto = lnl_peerinfo_number(rows[i].info, strlen(rows[i].info), "IV_PROTO",
-						     0);
+		uint32_t proto =
+			lnl_peerinfo_number(rows[i].info, strlen(rows[i].info), "IV_PROTO", 0);
+		struct lnl_key_conf theirs;
 		struct server_pair p;
 
 		pair_init(&p);
@@ -153,9 +156,15 @@ static void test_reply_table(void **state)
 		assert_string_equal(p.texts[0], rows[i].reply);
 		assert_int_equal(p.events[LNL_SERVER_UP], 1);
 		assert_int_equal(p.peer.id, 5);
-		assert_int_equal(p.peer.wire_id,
-				 proto & LNL_IV_DATA_V2 ? 5 : LNL_PEER_ID_NONE);
+		assert_int_equal(p.peer.wire_id, proto & LNL_IV_DATA_V2 ? 5 : LNL_PEER_ID_NONE);
 		assert_int_equal(p.peer.ping_interval, 0);
+		/* Both made the same keys, by export or by the PRF. */
+		assert_int_equal(lnl_session_derive(p.s.s[CLIENT], 0,
+						    (proto & LNL_IV_TLS_KEY_EXPORT) != 0,
+						    &theirs.send, &theirs.recv),
+				 0);
+		assert_memory_equal(&theirs.send, &p.key.recv, sizeof(theirs.send));
+		assert_memory_equal(&theirs.recv, &p.key.send, sizeof(theirs.recv));
 		pair_deinit(&p);
 	}
 }
@@ -227,8 +236,9 @@ static void test_temp_table(void **state)
 		pair_init(&p);
 		p.record.peer_info = rows[i].info;
 		pair_start(&p);
-		assert_int_equal(
-			lnl_server_judged(p.server, LNL_JUDGED_TEMP, rows[i].text, p.s.now), 0);
+		assert_int_equal(lnl_server_judged(p.server, LNL_JUDGED_TEMP, rows[i].text,
+						   p.s.now),
+				 0);
 		pair_run(&p);
 		assert_string_equal(p.texts[0], rows[i].sent);
 		assert_int_equal(p.cause, LNL_CAUSE_AUTH_TEMP);

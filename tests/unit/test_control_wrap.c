@@ -570,18 +570,13 @@ static void keys_that_fail(void **state)
 	assert_int_equal(lnl_wrap_key_auth(&k, env, &f->key, 0, LNL_DIGEST_NONE),
 			 LNL_E_UNSUPPORTED);
 	assert_is_none(&k);
-	for (unsigned ahead = 1; ahead <= 2; ahead++) {
-		f->world.fail_at = f->world.allocations + ahead;
-		assert_int_equal(lnl_wrap_key_auth(&k, env, &f->key, 0, LNL_DIGEST_SHA1),
-				 LNL_E_NOMEM);
-		assert_is_none(&k);
-		f->world.fail_at = f->world.allocations + ahead;
-		assert_int_equal(lnl_wrap_key_crypt(&k, env, &f->key, true), LNL_E_NOMEM);
-		assert_is_none(&k);
-		f->world.fail_at = 0;
-	}
-	assert_int_equal(f->world.live, 0);
+	/* Thousands of connections have their own: they take no memory of their own beside. */
+	f->world.fail_at = f->world.allocations + 1;
+	assert_int_equal(lnl_wrap_key_auth(&k, env, &f->key, 0, LNL_DIGEST_SHA1), 0);
+	lnl_wrap_key_deinit(&k);
+	assert_is_none(&k);
 	assert_int_equal(lnl_wrap_key_crypt(&k, env, &f->key, true), 0);
+	f->world.fail_at = 0;
 	lnl_wrap_key_deinit(&k);
 	assert_is_none(&k);
 	lnl_wrap_key_deinit(&k);

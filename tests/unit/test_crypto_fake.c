@@ -67,6 +67,11 @@ static void hmac_and_digest(void **state)
 	assert_int_equal(lnl_hmac_run(h, parts, 2, b), 0);
 	assert_memory_not_equal(a, b, 32);
 	lnl_hmac_free(h);
+	assert_int_equal(lnl_hmac_once(LNL_DIGEST_SHA256, (const uint8_t *)"k", 1, &whole, 1, b),
+			 0);
+	assert_memory_equal(a, b, 32);
+	assert_int_equal(lnl_hmac_once(LNL_DIGEST_NONE, a, 1, &whole, 1, b), LNL_E_UNSUPPORTED);
+	assert_int_equal(lnl_hmac_once(LNL_DIGEST_MD5, a, 0, &whole, 1, b), LNL_E_KEY);
 	assert_int_equal(lnl_hmac_new(&h, &world.env, LNL_DIGEST_SHA256, (const uint8_t *)"l", 1),
 			 0);
 	assert_int_equal(lnl_hmac_run(h, &whole, 1, b), 0);

@@ -200,14 +200,31 @@ static void hmacs_known(void **state)
 				 0);
 		test_hex_equal(out, answers[i].long_key);
 		lnl_hmac_free(h);
+
+		before = world.allocations;
+		memset(out, 0, sizeof(out));
+		assert_int_equal(lnl_hmac_once(answers[i].digest, key, sizeof(key),
+					       &(struct lnl_piece){ larger, strlen(larger) }, 1,
+					       out),
+				 0);
+		test_hex_equal(out, answers[i].long_key);
+		memset(key, 0x0b, 20);
+		assert_int_equal(lnl_hmac_once(answers[i].digest, key, 20, pieces, 4, out), 0);
+		test_hex_equal(out, answers[i].hi);
+		assert_int_equal(world.allocations, before);
 	}
 }
 
 static void hmac_refusals(void **state)
 {
 	struct lnl_hmac *h = NULL;
+	uint8_t out[LNL_DIGEST_MAX];
 
 	(void)state;
+	assert_int_equal(lnl_hmac_once(LNL_DIGEST_NONE, (const uint8_t *)"k", 1, NULL, 0, out),
+			 LNL_E_UNSUPPORTED);
+	assert_int_equal(lnl_hmac_once(LNL_DIGEST_SHA1, (const uint8_t *)"k", 0, NULL, 0, out),
+			 LNL_E_KEY);
 	assert_int_equal(lnl_hmac_new(&h, &world.env, LNL_DIGEST_NONE, (const uint8_t *)"k", 1),
 			 LNL_E_UNSUPPORTED);
 	assert_int_equal(lnl_hmac_new(&h, &world.env, LNL_DIGEST_SHA1, (const uint8_t *)"k", 0),
