@@ -72,7 +72,13 @@ static inline void open_world(struct world *w)
 	    " ip addr add 2001:db8::2/64 dev wan0 nodad &&"
 	    " ip route add default via 192.0.2.1 dev wan0 proto dhcp src 192.0.2.2 metric 100 &&"
 	    " ip -6 route add default via 2001:db8::1 dev wan0 metric 512");
-	capture(EVERYTHING, w->before, sizeof(w->before));
+	/* The kernel completes an IPv6 address on its own time, at the latest after a second. */
+	for (unsigned i = 0; i < 200; i++) {
+		capture(EVERYTHING, w->before, sizeof(w->before));
+		if (strstr(w->before, "local 2001:db8::2 dev wan0"))
+			break;
+		usleep(10000);
+	}
 	assert_int_equal(lnl_netconf_new(&w->nc, w->tun.name, w->tun.index, &why), 0);
 }
 
