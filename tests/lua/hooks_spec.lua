@@ -389,6 +389,17 @@ describe("the API", function()
     for _, name in ipairs { "is_up", "stats", "reconnect", "stop", "send" } do
       assert.truthy(text:find("`sess:" .. name, 1, true), name)
     end
+    local server = require "lunel.schema_server"
+    for _, name in ipairs(server.hooks) do
+      assert.truthy(text:find("| `" .. name .. "` |", 1, true), name)
+    end
+    for _, name in ipairs { "is_up", "stats", "kill", "restart", "send", "renegotiate" } do
+      assert.truthy(text:find("`peer:" .. name, 1, true), name)
+    end
+    local keys = text:match("## The configuration of a server(.-)\n## ")
+    for _, key in ipairs(server.keys) do
+      assert.truthy(keys:find("`" .. key[1] .. "`", 1, true), key[1])
+    end
   end)
 
   it("tells of misuse where it happened", function()

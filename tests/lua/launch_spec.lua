@@ -70,7 +70,7 @@ describe("the launcher", function()
       { write("empty.ovpn", (PROFILE:gsub("key ca.pem", "key empty.pem"))),
         "empty.ovpn:6: 'key': 'empty.pem' is empty" },
       { write("syntax.lua", "local x = (\n"), "syntax.lua:2: unexpected symbol" },
-      { write("none.lua", "return 1\n"), "there is no vpn.client{...} in it",
+      { write("none.lua", "return 1\n"), "there is no vpn.client{...} or vpn.server{...} in it",
         runs_only = true },
       { write("field.lua", "local vpn = require 'lunel'\nvpn.clinet {}\n"),
         "field.lua:2: there is no vpn.clinet; did you mean 'client'?" },
@@ -132,7 +132,7 @@ vpn.client {
   it("checks a module as one", function()
     local status, out = run(lunel .. " check " .. write("module.lua", "return {}\n"))
     assert.equal(0, status)
-    assert.truthy(out:find("no vpn.client in it", 1, true))
+    assert.truthy(out:find("no vpn.client or vpn.server in it", 1, true))
   end)
 
   it("accepts every example", function()
