@@ -296,6 +296,38 @@ static void learn(struct lnl_served *v)
 
 /* ---- question and answer ---- */
 
+/* The address that it will have unless the answer says otherwise: programs are told of it. */
+static void preview(struct lnl_served *v)
+{
+	struct lnl_served *other =
+		v->service->conf.o.duplicate_cn ? NULL : lnl_door_same_name(v);
+
+	if (other) {
+		/* Which ends if this one is granted, and leaves its lease. */
+		v->address4 = other->address4;
+		v->address6 = other->address6;
+		return;
+	}
+	take_one(v, NULL, NULL, 4, &v->address4, &v->pool4);
+	take_one(v, NULL, NULL, 6, &v->address6, &v->pool6);
+}
+
+/* Whether |g| leaves the choice as previewed. */
+static bool keeps_preview(const struct lnl_served *v, const struct lnl_grant_options *g)
+{
+	return !g->pool && !g->address && !g->address6 && (v->pool4 || v->pool6);
+}
+
+static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_options *g)
+{
+	int64_t most = v->service->conf.o.session_timeout;
+	double seconds = g->expires > 0 ? g->expires : (double)most;
+
+	if (most > 0 && seconds > (double)most)
+		seconds = (double)most;
+	return seconds > 0 ? lnl_clock_now() + (uint64_t)(seconds * 1e6) : LNL_NEVER;
+}
+
 /* The newest connection of a name counts: the ones before it end, and their addresses are free. */
 static void displace(struct lnl_served *v)
 {
@@ -321,7 +353,12 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 		return;
 	}
 	displace(v);
-	rc = take_addresses(v, g, &why);
+	rc = 0;
+	if (!keeps_preview(v, g)) {
+		lnl_grant_release(v);
+		v->address4.family = v->address6.family = 0;
+		rc = take_addresses(v, g, &why);
+	}
 	if (rc == 0)
 		rc = read_routes(v, g, &why);
 	if (rc == 0)
@@ -331,8 +368,7 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 		return;
 	}
 	v->grant.ping = v->grant.ping_restart = -1;
-	v->grant.ends_at =
-		g->expires > 0 ? lnl_clock_now() + (uint64_t)(g->expires * 1e6) : LNL_NEVER;
+	v->grant.ends_at = end_of(v, g);
 	learn(v);
 }
 
@@ -354,6 +390,7 @@ void lnl_grant_ask(struct lnl_served *v)
 		lnl_grant_answer(v, &nothing_special, NULL);
 		return;
 	}
+	preview(v);
 	v->wait_seconds = ASK_SECONDS;
 	v->pending_at = lnl_clock_now() + PENDING_AFTER;
 	if (!lnl_event_ask_peer(s->engine, LNL_EVENT_AUTHORIZE, s, v->id, ASK_SECONDS, false))

@@ -216,6 +216,7 @@ static void take_event(struct lnl_served *v, struct lnl_server_event *ev)
 		break;
 	case LNL_SERVER_CLOSED:
 		v->phase = ev->phase;
+		send_all(v, lnl_clock_now()); /* an alert may be left */
 		lnl_served_end(v, ev->cause, ev->text);
 		break;
 	case LNL_SERVER_NONE:
@@ -231,13 +232,13 @@ void lnl_served_run(struct lnl_served *v)
 	struct lnl_server_event ev;
 	uint64_t now = lnl_clock_now();
 
-	while (v->control && !v->ended) {
-		send_all(v, now);
-		if (!lnl_server_next(v->control, &ev, now))
-			break;
+	/* What control wants sent comes last: the client's packets find their key installed. */
+	while (v->control && !v->ended && lnl_server_next(v->control, &ev, now)) {
 		take_event(v, &ev);
 		lnl_server_event_wipe(&ev);
 	}
+	if (v->control && !v->ended)
+		send_all(v, now);
 	arm(v);
 }
 

@@ -64,11 +64,11 @@ void lnl_admission_free(struct lnl_admission *a);
 /*
  * A datagram from |ip| and |port| that no session knows. Order of checks: length, opcode, key id
  * (a data packet is dropped: PEER), WKc (AUTH; KEY_LIMIT when it is older than v2_max_age or tells
- * no time), wrapping, form, limits (RATE), cookie (SESSION, WINDOW). Nothing is counted before
- * the packet's tag verified; a tls-crypt-v2 key takes memory once its WKc's tag has, and none after
- * return. A reset with id 0 gets the stateless answer, written to |reply| (|cap| of at least
- * LNL_SESSION_PACKET_MAX). An ACK_V1, CONTROL_V1 or CONTROL_WKC_V1 of key id 0 that acknowledges
- * our reset, names the cookie, and has no id above 1 is admitted. A tls-crypt-v2 client that
+ * no time), wrapping, form, limits (RATE), cookie (SESSION, WINDOW). No memory is taken, and
+ * nothing counted before the packet's tag verified. A reset with id 0 gets the stateless answer,
+ * written to |reply| (|cap| of at least LNL_SESSION_PACKET_MAX). An ACK_V1, CONTROL_V1 or
+ * CONTROL_WKC_V1 of key id 0 that acknowledges our reset, names the cookie, and has no id above 1
+ * is admitted. A tls-crypt-v2 client that
  * announces it (wrap packet id from 0x0f000001 on) is asked for its WKc again, and only a
  * CONTROL_WKC_V1 admits it; one that does not is admitted by its reset, without `resume`, unless
  * v2_force_cookie (STATE). The answer is never longer than 1.9 times the packet plain, 1.3 times

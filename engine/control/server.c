@@ -92,6 +92,7 @@ static void start_closing(struct lnl_server *s, enum lnl_cause cause, const char
 	s->why = why ? lnl_server_copy(s, why, strlen(why), true) : NULL;
 	lnl_server_forget_login(s);
 	s->verify_waits = s->authorize_waits = s->replying = false;
+	s->record_at = LNL_NEVER;
 	s->closing = cause;
 	s->close_at = now + LINGER;
 }
@@ -178,7 +179,7 @@ int lnl_server_new(struct lnl_server **out, const struct lnl_server_conf *conf,
 	s->peer = start->peer;
 	s->ipv6 = start->ipv6;
 	s->deadline = now + conf->session.hand_window;
-	s->swap_at = s->ends_at = s->close_at = LNL_NEVER;
+	s->swap_at = s->ends_at = s->close_at = s->record_at = LNL_NEVER;
 	lnl_server_forget_login(s);
 	if (a->has_v2)
 		rc = make_wrap(s, &a->v2);
@@ -255,6 +256,7 @@ static void take_session_event(struct lnl_server *s, const struct lnl_session_ev
 	case LNL_SESSION_RENEGOTIATING:
 		lnl_log(s->log, LNL_LEVEL_INFO, "tls.renegotiating", LNL_F("peer", s->peer),
 			LNL_F("key_id", e->key_id));
+		s->began_at = now;
 		break;
 	case LNL_SESSION_NEGOTIATED: /* our record has just been sent */
 	case LNL_SESSION_NONE:
@@ -286,6 +288,8 @@ static void settle(struct lnl_server *s, uint64_t now)
 			lnl_server_end_with(s, s->closing, NULL);
 		return;
 	}
+	if (now >= s->record_at)
+		lnl_server_give_record(s, now);
 	lnl_server_check_swap(s, now);
 	lnl_server_push_on(s, now);
 }
@@ -410,7 +414,7 @@ uint64_t lnl_server_next_due(const struct lnl_server *s)
 		return LNL_NEVER;
 	if (s->closing != LNL_CAUSE_NONE)
 		return earlier(lnl_session_next_due(s->session), s->close_at);
-	return earlier(due, earlier(s->swap_at, s->ends_at));
+	return earlier(earlier(due, s->record_at), earlier(s->swap_at, s->ends_at));
 }
 
 /* ---- the owner's part ---- */

@@ -125,6 +125,10 @@ void lnl_server_free(struct lnl_server *s);
 
 /* A control packet arrived, without a WKc behind it; see lnl_session_input. */
 enum lnl_drop lnl_server_input(struct lnl_server *s, const uint8_t *data, size_t len, uint64_t now);
+/*
+ * The next packet to send; see lnl_session_output. Best asked for once there are no more events:
+ * then a key is in the data plane before the client hears that it may use it.
+ */
 size_t lnl_server_output(struct lnl_server *s, uint8_t *out, size_t cap, uint64_t now);
 /* The data plane noticed something of this peer. */
 void lnl_server_notice(struct lnl_server *s, const struct lnl_notice *n, uint64_t now);

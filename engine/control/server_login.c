@@ -224,7 +224,7 @@ static void compare_occ(struct lnl_server *s, const char *occ)
 		lnl_occ_compare(expected, occ, s, log_occ);
 }
 
-static int send_record(struct lnl_server *s, uint64_t now)
+void lnl_server_give_record(struct lnl_server *s, uint64_t now)
 {
 	char options[LNL_KM2_OPTIONS];
 	const struct lnl_km2 km2 = {
@@ -232,7 +232,12 @@ static int send_record(struct lnl_server *s, uint64_t now)
 	};
 	int rc = write_occ(s, true, options, sizeof(options));
 
-	return rc < 0 ? rc : lnl_session_send_record(s->session, s->key_id, &km2, now);
+	s->record_at = LNL_NEVER;
+	if (rc == 0)
+		rc = lnl_session_send_record(s->session, s->key_id, &km2, now);
+	if (rc < 0)
+		lnl_server_end_with(s, rc == LNL_E_NOMEM ? LNL_CAUSE_INTERNAL : LNL_CAUSE_TLS,
+				    lnl_error_text(rc));
 }
 
 /* ---- the record: who it is ---- */
@@ -273,35 +278,45 @@ static int keep_login(struct lnl_server *s, const struct lnl_km2 *km2)
 	return 0;
 }
 
+/*
+ * Without our record a client makes no key. The first is given at once: the client wants to hear
+ * how it goes on. Later ones wait for the verdict: then both ends have the key, whatever the client
+ * does with it, and no packet of its is lost. Who judges slowly gets half a hand-window.
+ */
+static void schedule_record(struct lnl_server *s, uint8_t key_id, uint64_t now)
+{
+	s->record_at = key_id == 0 ? now : s->began_at + s->session_conf.hand_window / 2;
+	if (now >= s->record_at)
+		lnl_server_give_record(s, now);
+}
+
 void lnl_server_take_record(struct lnl_server *s, uint8_t key_id, const struct lnl_km2 *km2,
 			    uint64_t now)
 {
 	const struct lnl_session_conf *conf = &s->session_conf;
 	struct lnl_server_note *e;
-	int rc = keep_login(s, km2);
 
-	if (key_id == 0 && rc == 0) {
+	if (keep_login(s, km2) < 0) {
+		lnl_server_end_with(s, LNL_CAUSE_INTERNAL, lnl_error_text(LNL_E_NOMEM));
+		return;
+	}
+	if (key_id == 0) {
 		learn_facts(s, km2->options, s->peer_info);
 		compare_occ(s, km2->options);
 		s->phase = LNL_PHASE_AUTH;
 	}
-	if (rc == 0)
-		rc = send_record(s, now);
-	if (rc < 0) {
-		lnl_server_end_with(s, rc == LNL_E_NOMEM ? LNL_CAUSE_INTERNAL : LNL_CAUSE_TLS,
-				    lnl_error_text(rc));
-		return;
-	}
+	schedule_record(s, key_id, now);
 	if (s->conf->user_pass && !s->conf->user_pass_optional && !s->login.username[0]) {
 		lnl_server_refuse(s, LNL_CAUSE_AUTH_FAILED, "", "the client gave no user name",
 				  now);
 		return;
 	}
+	e = lnl_server_emit(s, LNL_SERVER_AUTHENTICATE, NULL);
+	if (!e)
+		return;
+	e->again = key_id > 0;
 	s->auth_waits = true;
 	s->deadline = now + (key_id == 0 ? conf->hand_window : conf->tran_window);
-	e = lnl_server_emit(s, LNL_SERVER_AUTHENTICATE, NULL);
-	if (e)
-		e->again = key_id > 0;
 }
 
 /* ---- the owner's word ---- */
@@ -353,6 +368,8 @@ int lnl_server_judged(struct lnl_server *s, enum lnl_judgement j, const char *te
 			return 0;
 		}
 		s->deadline = LNL_NEVER;
+		if (s->record_at != LNL_NEVER)
+			lnl_server_give_record(s, now);
 		lnl_server_install_key(s, s->key_id, now);
 		return 0;
 	case LNL_JUDGED_CHALLENGE:

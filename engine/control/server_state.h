@@ -57,7 +57,9 @@ struct lnl_server {
 	char *login_text;
 	size_t login_len;
 	struct lnl_login login;
-	uint64_t deadline; /* of what it waits for; LNL_NEVER */
+	uint64_t deadline;  /* of what it waits for; LNL_NEVER */
+	uint64_t began_at;  /* the newest renegotiation */
+	uint64_t record_at; /* our record waits for the verdict, at most so long; LNL_NEVER: sent */
 
 	/* PUSH_REPLY */
 	char *push_text;
@@ -108,6 +110,8 @@ void lnl_server_drop(struct lnl_server *s, char **text);
 void lnl_server_take_verify(struct lnl_server *s, uint8_t key_id, uint64_t now);
 void lnl_server_take_record(struct lnl_server *s, uint8_t key_id, const struct lnl_km2 *km2,
 			    uint64_t now);
+/* Our record goes out, if it has not. */
+void lnl_server_give_record(struct lnl_server *s, uint64_t now);
 /* Forgets password and chain: nobody may look any more. */
 void lnl_server_forget_login(struct lnl_server *s);
 

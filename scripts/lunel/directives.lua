@@ -3,11 +3,12 @@
 -- reason, or refused with a reason and a remedy. Nothing is passed over in silence.
 local acted = require "lunel.directives_client"
 local other = require "lunel.directives_other"
+local server = require "lunel.directives_server"
 
 local M = {}
 
 local rows, names = {}, {}
-for _, part in ipairs { acted.rows, other.rows } do
+for _, part in ipairs { acted.rows, other.rows, server.rows } do
   for name, row in pairs(part) do
     rows[name], names[#names + 1] = row, name
   end

@@ -69,7 +69,7 @@ end)
 rows["pull"] = row(0, 0, "f", function(b) b:set("pull", true) end)
 rows["tls-client"] = row(0, 0, "f", function(b) b.tls_client = true end)
 rows["mode"] = row(1, 1, "f", function(b, args)
-  if args[1] == "server" then b:fail("servers are not supported by this version")
+  if args[1] == "server" then b.is_server = true
   elseif args[1] ~= "p2p" then b:fail(("the mode is p2p or server, not '%s'"):format(args[1]))
   else b:note("info", "mode p2p is what a client has") end
 end)
@@ -93,10 +93,8 @@ rows["port"] = row(1, 1, "fc", function(b, args)
   b:default("bind_port", value_of(args[1]))
 end)
 rows["rport"] = row(1, 1, "fc", function(b, args) b:default("port", value_of(args[1])) end)
-rows["proto"] = row(1, 1, "fc", function(b, args)
-  local proto = remote_proto(b, args[1])
-  if proto then b:default("proto", proto) end
-end)
+-- A server's is told apart once all is read.
+rows["proto"] = row(1, 1, "fc", function(b, args) b:default("proto", args[1]) end)
 rows["proto-force"] = row(1, 1, "f", function(b, args)
   b:set("proto_force", (args[1]:gsub("%-client$", "")))
 end)
@@ -114,10 +112,8 @@ rows["bind"] = row(0, 1, "fc", function(b, args)
   b:bind(true)
 end)
 rows["local"] = row(1, 3, "fc", function(b, args)
-  if args[3] then
-    b:fail("several local sockets with their own protocol are a server's: write `local ADDRESS`")
-    return
-  end
+  if args[3] then b.is_server = true end
+  b.locals[#b.locals + 1] = { args[1], value_of(args[2]), args[3] }
   b:set("local", args[1])
   if args[2] then b:set("lport", value_of(args[2])) end
 end)
@@ -221,7 +217,20 @@ local function wrapping(key, max)
 end
 rows["tls-auth"] = wrapping("tls.auth", 2)
 rows["tls-crypt"] = wrapping("tls.crypt", 1)
-rows["tls-crypt-v2"] = wrapping("tls.crypt_v2", 1)
+rows["tls-crypt-v2"] = row(1, 2, "fci", function(b, args)
+  if b:in_connection() then
+    b:fail("one wrapping serves all remotes: move it out of the <connection> block")
+    return
+  end
+  b:set("tls.crypt_v2", args[1])
+  if not args[2] then return end
+  if args[2] ~= "force-cookie" and args[2] ~= "allow-noncookie" then
+    b:fail(("after the file may stand force-cookie or allow-noncookie, not '%s'"):format(args[2]))
+    return
+  end
+  b.is_server = true
+  b:set("tls_crypt_v2_cookie", args[2] == "force-cookie")
+end)
 rows["key-direction"] = row(1, 1, "fc", function(b, args)
   if b:in_connection() then
     b:fail("one wrapping serves all remotes: move it out of the <connection> block")

@@ -60,8 +60,7 @@ ignore("random numbers come from the kernel and wolfSSL's generator",
 ignore("TLS refuses packets of former sessions by itself", "replay-persist")
 ignore("wolfSSL computes, with the processor's instructions", "engine providers", warn)
 ignore("the group is negotiated; tls-groups restricts it", "ecdh-curve")
-ignore("its parameters are for a server; a client has no use for them", "dh",
-       { level = "warn", where = "fi" })
+ignore("the group of the key exchange is negotiated", "dh", { where = "fi" })
 ignore("a client takes no connections, so no second one", "single-session")
 ignore("it only hands facts to programs or plugins", "x509-track keying-material-exporter "
   .. "tls-export-cert")
@@ -122,26 +121,8 @@ refuse("PKCS#11 tokens are not supported", "give cert and key, or pkcs12", [[
   pkcs11-pin-cache pkcs11-id pkcs11-id-management]])
 refuse("pinning an authority by hash is not supported", "use peer-fingerprint, or that authority "
   .. "alone as ca", "verify-hash", "fi")
-refuse("a program cannot judge the server's certificate", "use the `verify_cert` hook, or "
-  .. "verify-x509-name", "tls-verify")
 refuse("it means something only when a server pushes it", "remove the line",
        "push-continuation peer-id key-derivation protocol-flags", "p")
-
--- ---- a server's ----
-
-refuse("it is a server's, and servers are not supported by this version",
-       "remove the line from a client's profile", [[
-  server server-ipv6 server-bridge tls-server push push-reset push-remove ifconfig-pool
-  ifconfig-pool-persist ifconfig-ipv6-pool hash-size bcast-buffers tcp-queue-limit connect-freq
-  connect-freq-initial max-clients max-routes-per-client client-cert-not-required
-  verify-client-cert username-as-common-name auth-user-pass-optional opt-verify
-  auth-user-pass-verify auth-gen-token client-connect client-crresponse
-  client-disconnect learn-address client-config-dir ccd-exclusive port-share client-to-client
-  duplicate-cn iroute iroute-ipv6 ifconfig-push ifconfig-push-constraint ifconfig-ipv6-push
-  disable override-username stale-routes-check tls-crypt-v2-verify tls-crypt-v2-max-age
-  vlan-tagging vlan-accept vlan-pvid force-tls-key-material-export]])
-refuse("it is a server's, and servers are not supported by this version",
-       "remove the block from a client's profile", "auth-gen-token-secret", "fi")
 
 -- ---- removed from OpenVPN ----
 

@@ -25,7 +25,7 @@ function M.new(reader)
     reader = reader,
     conf = { tls = {} }, origin = {}, notes = {}, errors = {}, more_errors = 0, more_notes = 0,
     bare = {}, blocks = {}, defaults = {}, -- remotes; `port` and `proto` lines
-    ignored = {}, scripts = {}, late = {},
+    ignored = {}, scripts = {}, late = {}, locals = {},
     security = 1,    -- script-security as far as trusted places raise it
     trusted = false, -- is the place being read one that may raise it?
     depth = 0, files = 0,
@@ -223,6 +223,62 @@ function builder:finish_remotes()
   end
 end
 
+-- ---- a server ----
+
+-- What a client has, or what is so for every server, and means nothing more here.
+local MEANINGLESS = {
+  persist_tun = "the device stays as long as the server runs",
+  nobind = "a server listens", bind = "a server listens", lport = "it is part of `port`",
+  float = "a client that proves itself may always come from another address",
+  ping_timer_rem = "the time-out begins with the client", pull = "a server pulls nothing",
+  resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
+}
+
+--- The sockets that `local`, `port` and `proto` mean.
+function builder:finish_server()
+  local conf, defaults = self.conf, self.defaults
+  local port = defaults.port and defaults.port.value or conf.lport or 1194
+  local proto = (defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", "")
+  conf.listen = {}
+  for _, l in ipairs(self.locals) do
+    conf.listen[#conf.listen + 1] = {
+      address = l[1] ~= "*" and l[1] or nil, port = l[2] or port,
+      proto = l[3] and l[3]:gsub("%-server$", "") or proto,
+    }
+  end
+  if #conf.listen == 0 then conf.listen[1] = { port = port, proto = proto } end
+  self.origin.listen = defaults.port and defaults.port.at or defaults.proto and defaults.proto.at
+  conf["local"], conf.pull, conf.remotes = nil, nil, nil
+  if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
+  for key, reason in pairs(MEANINGLESS) do
+    if conf[key] ~= nil then
+      self.at, self.name = self.origin[key] or self.at, (key:gsub("_", "-"))
+      self:note("info", "ignored: " .. reason)
+      conf[key] = nil
+    end
+  end
+  if #self.bare + #self.blocks > 0 then
+    self.at, self.name = (self.bare[1] or self.blocks[1]).at, "remote"
+    self:fail("a server waits for clients and has no remote")
+  end
+  -- What a Lua configuration has by default, OpenVPN's does not.
+  if conf.keepalive == nil then conf.keepalive = false end
+  conf.topology = conf.topology or "net30"
+  conf.explicit_exit_notify = conf.explicit_exit_notify or 0
+  conf.is_server = true
+end
+
+-- `proto tcp-server` in what is no server's configuration.
+function builder:check_client_proto()
+  local proto = self.defaults.proto
+  local word = proto and type(proto.value) == "string" and proto.value or ""
+  if not word:find("%-server$") then return end
+  self.at, self.name = proto.at, "proto"
+  self:fail(("'%s' waits for connections: this is a client; write '%s'")
+    :format(word, (word:gsub("%-server$", ""))))
+  self.defaults.proto = nil
+end
+
 -- ---- programs ----
 
 function builder:script(key, command)
@@ -265,10 +321,21 @@ function builder:tell_not_run(script)
   end
 end
 
+-- Programs that decide who may come: a server without them would let in whom they refuse.
+local DECIDE = { "auth_user_pass_verify", "client_connect", "tls_verify" }
+
 function builder:finish_scripts()
   local allowed = self.security >= 2
   self.conf.script_security, self.conf.scripts_allowed = self.security, allowed
   if allowed then return end
+  for _, key in ipairs(DECIDE) do
+    local script = self.scripts[key]
+    if script then
+      self.at, self.name = script.at, script.name
+      self:fail("the program may not run, and decides who may come: script-security 2 must stand "
+        .. "on the command line or in a file that only root can write")
+    end
+  end
   for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange" } do
     local script = self.scripts[key]
     if script then self:tell_not_run(script) end
@@ -282,6 +349,7 @@ function builder:finish_trust()
   if tls.remote_cert ~= nil or tls.remote_cert_eku then return end
   -- A Lua configuration checks the role by default; a profile means what it says.
   tls.remote_cert = false
+  if self.is_server then return end
   if tls.verify_x509_name or tls.peer_fingerprint or not (tls.ca or tls.pkcs12) then return end
   self.name = nil
   self:note("warn", "no check says that the certificate is the server's: any holder of a "
@@ -291,7 +359,10 @@ end
 --- Puts the configuration together. Returns it and the notes; or nil, the errors and the notes.
 function builder:finish(whole)
   local conf = self.conf
-  self:finish_remotes()
+  if not self.is_server then
+    self:check_client_proto()
+    self:finish_remotes()
+  end
   for _, entry in ipairs(self.late) do
     self.at, self.name = entry.at, entry.name
     entry.fn(conf)
@@ -300,8 +371,13 @@ function builder:finish(whole)
   self:finish_scripts()
   self.at, self.name = whole, nil
   self:finish_trust()
-  if conf.pull == nil then conf.pull = false end
-  if not self.tls_client and not conf.pull and #self.errors == 0 then
+  if self.is_server then
+    self:finish_server()
+    if self.tls_client then self:fail("`client` and a server's directives exclude each other") end
+  elseif conf.pull == nil then
+    conf.pull = false
+  end
+  if not self.is_server and not self.tls_client and not conf.pull and #self.errors == 0 then
     self:fail("this is no client's profile: neither `client` nor `tls-client` is in it")
   end
   if self.more_errors > 0 then

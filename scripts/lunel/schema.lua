@@ -155,6 +155,11 @@ local function apply_cd(out)
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
   if out.status then out.status.file = join(out.status.file) end
+  if out.ifconfig_pool_persist then
+    out.ifconfig_pool_persist.file = join(out.ifconfig_pool_persist.file)
+  end
+  out.client_config_dir = join(out.client_config_dir)
+  out.auth_gen_token_secret = join(out.auth_gen_token_secret)
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
 end
@@ -182,11 +187,9 @@ end
 
 local function finish_server(out, at)
   local on = out.on or {}
-  if out.auth_user_pass == nil then
-    out.auth_user_pass = on.authenticate ~= nil and out.verify_client_cert ~= "require"
-      or on.authenticate ~= nil
-  end
-  if out.auth_user_pass and not on.authenticate and not out.auth_user_pass_verify then
+  local judged = on.authenticate ~= nil or out.auth_user_pass_verify ~= nil
+  if out.auth_user_pass == nil then out.auth_user_pass = judged end
+  if out.auth_user_pass and not judged then
     at:child("auth_user_pass"):fail("nobody judges user names: an authenticate hook is missing")
   end
   if out.verify_client_cert ~= "require" and not out.auth_user_pass then
@@ -197,7 +200,7 @@ local function finish_server(out, at)
     at:fail("'server' is missing (or server_ipv6, or pools): clients would get no address")
   end
   local keepalive = out.keepalive
-  if keepalive and keepalive.interval and keepalive.timeout then
+  if keepalive then
     out.push = out.push or {}
     table.insert(out.push, 1, ("ping %d"):format(keepalive.interval))
     table.insert(out.push, 2, ("ping-restart %d"):format(keepalive.timeout))

@@ -12,7 +12,7 @@ local SAME = {
   "client_to_client", "duplicate_cn", "max_clients", "max_routes_per_client", "ping",
   "ping_restart", "explicit_exit_notify", "username_as_common_name", "data_ciphers", "auth",
   "reneg_sec", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "max_packet_size",
-  "disable_occ",
+  "disable_occ", "session_timeout",
 }
 
 --- The server's own routes, as lines.

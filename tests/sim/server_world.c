@@ -277,13 +277,13 @@ static void far_run(void *ctx)
 	if (w->now >= r->grant_at)
 		sim_real_grant(r);
 	while (more) {
-		while ((len = lnl_server_output(r->server, out, sizeof(out), w->now)))
-			sim_net_send(&w->net, SIM_SERVER, out, len, w->now);
 		more = lnl_server_next(r->server, &e, w->now);
 		if (more)
 			take_event(r, &e);
 		lnl_server_event_wipe(&e);
 	}
+	while (r->server && (len = lnl_server_output(r->server, out, sizeof(out), w->now)))
+		sim_net_send(&w->net, SIM_SERVER, out, len, w->now);
 	if (r->server && r->closed)
 		forget(r);
 }

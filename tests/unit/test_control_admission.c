@@ -598,7 +598,7 @@ static void no_memory(void **state)
 	assert_null(a);
 	d.env.no_random = false;
 	len = door_reset(&d, packet, sizeof(packet));
-	/* Strangers cost no memory, not even for a moment. */
+	/* The door itself needs none, whatever comes. */
 	d.env.fail_at = d.env.allocations + 1;
 	assert_int_equal(door_give(&d, packet, len), LNL_DROP_NONE);
 	d.env.fail_at = 0;
