@@ -62,8 +62,6 @@ static void tell_pending(struct lnl_served *v, uint64_t now)
 		lnl_server_pending(v->control, (unsigned)v->wait_seconds + 1, NULL, now);
 }
 
-static void gone(struct lnl_served *v);
-
 void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct lnl_served *v = w->data;
@@ -73,7 +71,7 @@ void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (v->ended) {
 		if (now >= v->deadline)
-			gone(v);
+			lnl_served_gone(v);
 		else
 			arm(v);
 		return;
@@ -266,7 +264,7 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 			arm(v);
 	}
 	if (v->ended && !v->counters_asked)
-		gone(v);
+		lnl_served_gone(v);
 }
 
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
@@ -286,8 +284,7 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 
 /* ---- the end ---- */
 
-/* Nothing more is to be learned: tells the host and lets go. */
-static void gone(struct lnl_served *v)
+void lnl_served_gone(struct lnl_served *v)
 {
 	struct lnl_service *s = v->service;
 	struct lnl_queued *q = NULL;
@@ -302,7 +299,6 @@ static void gone(struct lnl_served *v)
 		lnl_served_stats(v, &q->event.u.end.stats);
 	}
 	lnl_door_remove(v);
-	lnl_service_settle(s);
 }
 
 /*

@@ -327,7 +327,7 @@ void lnl_service_settle(struct lnl_service *s)
 		return;
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])
-			lnl_door_remove(s->served[i]);
+			lnl_served_gone(s->served[i]);
 	lnl_service_net_down(s);
 	tell_closed(s);
 }

@@ -183,6 +183,8 @@ void lnl_served_notice(struct lnl_served *v, const struct lnl_notice *n);
 void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c);
 /* The end by |cause|: the data plane forgets it; |v| goes once its counters are there. */
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why);
+/* Nothing more is to be learned: tells the host, and releases |v|. */
+void lnl_served_gone(struct lnl_served *v);
 /* Tells the client |text| (may be NULL) and ends. */
 void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *text);
 /* Where it is, as people write it. */

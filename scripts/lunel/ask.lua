@@ -49,10 +49,11 @@ function M.now(name, ev, owner, fn, reply, ...)
   finish(core.try(title(name), fn, ...))
 end
 
---- Runs a hook that is only told something, for at most |seconds|; |after| (may be nil) follows.
-function M.tell(name, owner, seconds, fn, ...)
+--- Runs a hook that is only told something, for at most |seconds|; then |after| (may be nil).
+function M.tell(name, owner, seconds, after, fn, ...)
   core.spawn(owner, title(name), seconds, function(ok, err)
     if not ok then report(title(name), err) end
+    if after then after() end
   end, fn, ...)
 end
 

@@ -54,7 +54,9 @@ end)
 rows["push"] = row(1, 1, "f", function(b, args) b:append("push", args[1]) end)
 rows["client-to-client"] = flag "client_to_client"
 rows["duplicate-cn"] = flag "duplicate_cn"
-rows["client-config-dir"] = row(1, 1, "f", function(b, args) b:set("client_config_dir", args[1]) end)
+rows["client-config-dir"] = row(1, 1, "f", function(b, args)
+  b:set("client_config_dir", args[1])
+end)
 rows["ccd-exclusive"] = flag "ccd_exclusive"
 
 -- ---- who may come ----
@@ -71,7 +73,9 @@ rows["verify-client-cert"] = row(0, 1, "f", function(b, args)
   b:set("verify_client_cert", args[1] or "require")
 end)
 rows["username-as-common-name"] = flag "username_as_common_name"
-rows["auth-user-pass-optional"] = row(0, 0, "f", function(b) b:set("auth_user_pass", "optional") end)
+rows["auth-user-pass-optional"] = row(0, 0, "f", function(b)
+  b:set("auth_user_pass", "optional")
+end)
 rows["auth-user-pass-verify"] = row(2, 2, "f", function(b, args)
   if args[2] ~= "via-env" and args[2] ~= "via-file" then
     b:fail(("after the program stands via-env or via-file, not '%s'"):format(args[2]))

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- A server's hooks: the engine's questions about its clients, and their answers. What fails is denied.
+--- A server's hooks: the engine's questions about its clients, and their answers. What fails is
+-- denied.
 local core = require "lunel.core"
 local ask = require "lunel.ask"
 local peers = require "lunel.peer"
+local policy_server = require "lunel.policy_server"
 
 local M = {}
 
@@ -78,6 +80,13 @@ end
 
 local function is(value, kind)
   return getmetatable(value) == verdict and value.kind == kind
+end
+
+--- Puts what files and programs decide in front of the hooks of the server |t|.
+function M.install(t)
+  policy_server.install(t, {
+    deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
+  })
 end
 
 -- ---- the questions ----
@@ -167,7 +176,7 @@ function handlers.established(t, ev)
   local p = peer_of(t, ev)
   p.up = true
   peers.remember(p)
-  if t.on.established then ask.tell("established", p.owner, 10, t.on.established, p) end
+  if t.on.established then ask.tell("established", p.owner, 10, nil, t.on.established, p) end
 end
 
 function handlers.peer_closed(t, ev)
@@ -176,7 +185,10 @@ function handlers.peer_closed(t, ev)
   if not p then return end
   p.ended, p.up = true, false
   core.cancel_owner(p.owner)
-  if t.on.closed then ask.tell("closed", t.owner, 10, t.on.closed, p, ev.cause, ev.stats) end
+  if not t.on.closed then return end
+  -- It may run on when the server has ended already.
+  instance.hold()
+  ask.tell("closed", 0, 10, instance.release, t.on.closed, p, ev.cause, ev.stats)
 end
 
 --- An event about a server's client.

@@ -116,11 +116,13 @@ function tunnel:index_of(remote)
 end
 
 local function new_tunnel(conf, origin, server)
-  return setmetatable({
+  local t = setmetatable({
     conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, server = server,
     peers = server and {} or nil, owner = M.new_owner(),
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
+  if server then hooks_server.install(t) end
+  return t
 end
 
 local function summarize()
@@ -239,7 +241,7 @@ local function open_one(t)
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1
-  if t.conf.status and not t.server then
+  if t.conf.status then
     core.spawn(t.owner, "the status file", nil, function(ok, fault)
       if not ok then M.report("the status file", fault) end
     end, status_file.keep, t)
@@ -362,19 +364,24 @@ local function state_changed(t, ev)
   end
 end
 
+--- What the end of the process waits for: a hook `closed` that has not ended.
+function M.hold() closing = closing + 1 end
+
+function M.release()
+  closing = closing - 1
+  -- What the instance itself waits for must not keep the process.
+  if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
+end
+
 local function closed(t, ev)
   if t.session then M.end_session(t) end
   core.cancel_owner(t.owner)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
-  closing = closing + 1
+  M.hold()
   local tell = t.server and function(_, _, after) after() end or hooks.closed
-  tell(t, ev, function()
-    closing = closing - 1
-    -- What the instance itself waits for must not keep the process.
-    if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
-  end)
+  tell(t, ev, M.release)
 end
 
 --- One event of the engine (bindings/events.c).

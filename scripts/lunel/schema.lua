@@ -41,7 +41,8 @@ local function new_report(origin)
 end
 
 local root = types.record(client.keys, { text = "a table of settings", moved = client.moved })
-local server_root = types.record(server.keys, { text = "a table of settings", moved = server.moved })
+local server_root = types.record(server.keys, { text = "a table of settings",
+                                                moved = server.moved })
 
 local function given(...)
   local n = 0
@@ -171,7 +172,7 @@ local function check_server_tls(tls, at, out)
     at:fail("auth and crypt exclude each other: clients can have only one")
   end
   if given(tls.ca, tls.pkcs12, tls.peer_fingerprint) == 0 and out.verify_client_cert ~= "none" then
-    at:fail("'ca' is missing (or pkcs12, or peer_fingerprint): nobody's certificate could be trusted")
+    at:fail("'ca' is missing (or pkcs12, or peer_fingerprint): no certificate could be trusted")
   end
   if given(tls.cert, tls.pkcs12) == 0 then
     at:fail("'cert' and 'key' are missing (or pkcs12): clients could not tell that it is us")
@@ -216,7 +217,7 @@ function M.check_server(conf, origin)
   local at = setmetatable({ path = "", report = rep }, place)
   local plain = {}
   for k, v in pairs(conf) do
-    if k ~= "origin" then plain[k] = v end
+    if k ~= "origin" and k ~= "is_server" then plain[k] = v end
   end
   local out = server_root.check(plain, at)
   if not rep.roots.tls then check_server_tls(out.tls, at:child("tls"), out) end

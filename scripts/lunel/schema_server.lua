@@ -10,7 +10,9 @@ local list, boolean, file, enum = types.list, types.boolean, types.file, types.e
 local shared = client.types
 
 --- Hooks that a server may have.
-M.hooks = { "verify_cert", "authenticate", "authorize", "established", "closed", "learn", "control" }
+M.hooks = {
+  "verify_cert", "authenticate", "authorize", "established", "closed", "learn", "control",
+}
 
 -- ---- types of its own ----
 
@@ -121,7 +123,8 @@ end
 
 local own = {
   { "listen", list(M.listen, { single = true, max = 16 }), default = { "1194/udp" },
-    doc = "Sockets: \"0.0.0.0:1194/udp\", \"[::]:443/tcp\"; without an address all, IPv4 and IPv6." },
+    doc = "Sockets: \"0.0.0.0:1194/udp\", \"[::]:443/tcp\"; without an address all, IPv4 and "
+      .. "IPv6." },
   { "server", network(4), doc = "IPv4 network inside; its first address is ours." },
   { "server_ipv6", network(6), doc = "IPv6 network inside; its first address is ours." },
   { "topology", enum { "subnet", "net30", "p2p" }, default = "subnet",
@@ -166,7 +169,8 @@ local own = {
   { "keepalive", types.either(false, shared.keepalive), default = { 10, 60 },
     doc = "Pings, and how long a client may be silent: pushed, and doubled on our side." },
   { "ping", seconds { min = 0, max = 86400 }, doc = "Our pings, instead of keepalive's." },
-  { "ping_restart", seconds { min = 0, max = 86400 }, doc = "Our time-out, instead of keepalive's." },
+  { "ping_restart", seconds { min = 0, max = 86400 },
+    doc = "Our time-out, instead of keepalive's." },
   { "session_timeout", seconds { min = 0 }, default = 0,
     doc = "End each connection after so long; 0: never." },
   { "explicit_exit_notify", integer { min = 0, max = 2 }, default = 1,
@@ -174,14 +178,16 @@ local own = {
   { "tcp_nodelay", boolean, default = false, doc = "Send small packets over TCP at once." },
   { "client_config_dir", text { max = 4096 },
     doc = "Folder with a file for each client, named as it is, or DEFAULT: `ifconfig-push`, "
-      .. "`ifconfig-ipv6-push`, `iroute`, `iroute-ipv6`, `push`, `push-reset`, `push-remove`, `disable`." },
+      .. "`ifconfig-ipv6-push`, `iroute`, `iroute-ipv6`, `push`, `push-reset`, `push-remove`, "
+      .. "`disable`." },
   { "ccd_exclusive", boolean, default = false, doc = "Refuse clients without a file there." },
   { "tls_verify", types.command, doc = "Program that judges certificates: DEPTH SUBJECT behind it." },
-  { "auth_user_pass_verify", types.command, doc = "Program that judges user names and passwords." },
+  { "auth_user_pass_verify", types.command,
+    doc = "Program that judges user names and passwords." },
   { "auth_user_pass_via", enum { "via-file", "via-env" }, default = "via-file",
     doc = "How it gets them." },
   { "client_connect", types.command,
-    doc = "Program that may refuse a client, and write options for it into the file it is given." },
+    doc = "Program that may refuse a client, and write options for it into a file." },
   { "client_disconnect", types.command, doc = "Program that is told when a client is gone." },
   { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
     doc = "Hooks: functions that decide." },

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- The file of `status FILE [SECONDS]`: a client's counters in OpenVPN's form, which monitors read.
+--- The file of `status FILE [SECONDS]` in OpenVPN's form, which monitors read: a client's counters,
+-- a server's clients.
 local core = require "lunel.core"
 
 local M = {}
@@ -17,6 +18,41 @@ function M.text(s, time)
   }, "\n") .. "\n"
 end
 
+--- The file's text for a server: |list| of { info, stats }.
+function M.clients(list, time)
+  local now = os.date("%Y-%m-%d %H:%M:%S", math.floor(time))
+  local out = { "OpenVPN CLIENT LIST", "Updated," .. now,
+    "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since" }
+  local routes = {}
+  for _, row in ipairs(list) do
+    local p, s = row[1], row[2]
+    out[#out + 1] = ("%s,%s,%.0f,%.0f,%s"):format(p.name or "UNDEF", p.address or "", s.rx, s.tx,
+      os.date("%Y-%m-%d %H:%M:%S", p.connected_at))
+    for _, ip in ipairs { p.ipv4 or false, p.ipv6 or false } do
+      if ip then
+        routes[#routes + 1] = ("%s,%s,%s,%s"):format(ip, p.name or "UNDEF", p.address or "", now)
+      end
+    end
+  end
+  out[#out + 1] = "ROUTING TABLE\nVirtual Address,Common Name,Real Address,Last Ref"
+  for _, line in ipairs(routes) do out[#out + 1] = line end
+  out[#out + 1] = "GLOBAL STATS\nMax bcast/mcast queue length,0\nEND"
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function text_of(t)
+  if not t.server then
+    local s = core.tunnel_stats(t.handle)
+    return s and M.text(s, core.wallclock())
+  end
+  local list = {}
+  for _, id in ipairs(core.peers(t.handle)) do
+    local p, s = core.peer_info(t.handle, id), core.peer_stats(t.handle, id)
+    if p and s and p.up then list[#list + 1] = { p, s } end
+  end
+  return M.clients(list, core.wallclock())
+end
+
 local function write(path, text)
   local file, err = io.open(path, "we")
   if not file then return nil, err end
@@ -29,9 +65,9 @@ function M.keep(t)
   local o = t.conf.status
   local complained
   while core.sleep(o.seconds) do
-    local s = core.tunnel_stats(t.handle)
-    if not s then return end
-    local ok, err = write(o.file, M.text(s, core.wallclock()))
+    local text = text_of(t)
+    if not text then return end
+    local ok, err = write(o.file, text)
     if not ok and not complained then
       complained = true
       core.log("warn", "status", "unwritable", { file = o.file, error = err })
