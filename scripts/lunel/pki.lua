@@ -50,10 +50,13 @@ function Folder:read(name, remedy)
   return fail("cannot read '%s': %s; %s", self:path(name), err, remedy)
 end
 
--- |secret|: a key, which nobody else may read and nothing is written over.
-function Folder:write(name, text, secret)
+-- |secret|: a key, which nobody else may read and nothing is written over. |cn|: whose certificate
+-- is recorded already.
+function Folder:write(name, text, secret, cn)
   local ok, err = core.write_file(self:path(name), text, secret and 384 or 420, not secret)
-  if not ok then fail("cannot write '%s': %s", self:path(name), err) end
+  if ok then return end
+  fail("cannot write '%s': %s%s", self:path(name), err,
+    cn and ("; `lunel pki revoke %s` and issue it anew"):format(cn) or "")
 end
 
 -- What has the name already stays, under one with |serial| in it.
@@ -198,6 +201,10 @@ local function issue(f, o, role)
       break
     end
   end
+  local kept = f:path(("private/%s.key"):format(o.cn))
+  if (role == "server" or o.keep) and core.exists(kept) then
+    fail("'%s' is there already, and no key is written over; move it away", kept)
+  end
   -- Recorded before it exists anywhere: what nobody knows of, nobody can revoke.
   f.index[#f.index + 1] = { serial = facts.serial, kind = role, name = o.cn, issued = now(),
                             expires = facts.not_after }
@@ -248,10 +255,10 @@ end
 function commands.server(o)
   local f = open(o.dir, true)
   local key, cert, facts = issue(f, o, "server")
-  f:write(("private/%s.key"):format(o.cn), key, true)
-  f:write(("issued/%s.crt"):format(o.cn), cert)
+  f:write(("private/%s.key"):format(o.cn), key, true, o.cn)
+  f:write(("issued/%s.crt"):format(o.cn), cert, false, o.cn)
   local text, dir = server_configuration(f, o.cn)
-  f:write(o.cn .. ".conf", text)
+  f:write(o.cn .. ".conf", text, false, o.cn)
   io.stdout:write(text)
   io.stdout:flush()
   say("")
@@ -328,8 +335,8 @@ function commands.client(o)
     key, err = core.pki.encrypt(key, password)
     if not key then fail("the key is not encrypted: %s", err) end
   end
-  if o.keep then f:write(("private/%s.key"):format(o.cn), key, true) end
-  f:write(("issued/%s.crt"):format(o.cn), cert)
+  if o.keep then f:write(("private/%s.key"):format(o.cn), key, true, o.cn) end
+  f:write(("issued/%s.crt"):format(o.cn), cert, false, o.cn)
   local ok
   ok, err = io.stdout:write(profile(o, remotes, f, cert, key, wrapped, facts))
   if ok then ok, err = io.stdout:flush() end

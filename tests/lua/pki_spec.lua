@@ -304,8 +304,18 @@ describe("lunel pki", function()
     local status, out, err = run "client bert --keep --remote x"
     assert.equal(1, status)
     assert.equal("", out)
-    assert.truthy(err:find("cannot write 'pki/private/bert.key': File exists", 1, true), err)
+    assert.truthy(err:find("'pki/private/bert.key' is there already, and no key is written over; "
+      .. "move it away", 1, true), err)
     assert.equal("mine\n", read "pki/private/bert.key")
+    assert.falsy(read "pki/index":find("bert", 1, true))
+    -- A folder that cannot be written to: what is recorded can be taken back.
+    shell "rmdir pki/issued 2>/dev/null; mv pki/issued moved; echo >pki/issued"
+    status, out, err = run "client carl --remote x"
+    assert.equal(1, status)
+    assert.equal("", out)
+    assert.truthy(err:find("cannot write 'pki/issued/carl.crt': Not a directory; "
+      .. "`lunel pki revoke carl` and issue it anew", 1, true), err)
+    assert.equal(0, (run "revoke carl"))
   end)
 
   it("renews what has expired or soon will", function()

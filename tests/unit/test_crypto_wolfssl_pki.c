@@ -411,13 +411,15 @@ static void check_encrypted(enum lnl_key_kind kind, size_t n)
 		assert_int_equal(lnl_signer_read(&read, &world.env, blob(&pem), &why),
 				 LNL_E_PASSWORD);
 		if (has_openssl()) {
-			save("/tmp", "lunel-pki-test.key", &pem);
+			char folder[] = "/tmp/lunel-pki-XXXXXX";
+
+			assert_non_null(mkdtemp(folder));
+			save(folder, "key", &pem);
 			snprintf(
 				command, sizeof(command),
-				"openssl pkey -in /tmp/lunel-pki-test.key -noout -passin 'pass:%s'",
-				passwords[i]);
+				"openssl pkey -in %s/key -noout -passin 'pass:%s'; s=$?; rm -r %s; exit $s",
+				folder, passwords[i], folder);
 			assert_int_equal(system(command), 0);
-			unlink("/tmp/lunel-pki-test.key");
 		}
 		lnl_text_free(&pem, &world.env);
 	}
