@@ -7,7 +7,10 @@
 
 #include "bindings/call.h"
 #include "bindings/host.h"
+#include "bindings/objects.h"
+#include "bindings/pki.h"
 #include "bindings/plain.h"
+#include "bindings/store.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 
@@ -365,5 +368,8 @@ int luaopen_lunel_core(lua_State *L)
 	lua_newtable(L);
 	luaL_register(L, NULL, functions);
 	lnl_system_open(L);
+	lnl_secret_register(L);
+	lnl_store_open(L);
+	lnl_pki_register(L);
 	return 1;
 }

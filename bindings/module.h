@@ -5,6 +5,7 @@
  *
  *   core.build()              { version, wolfssl, assembly, libev, cares, luajit }
  *   core.ciphers()            names, separated by commas
+ *   core.pki                  keys and certificates (bindings/pki.h)
  *   core.host{ level = }      a host (bindings/host.h); it ends when collected or closed
  *     h:policy{ scripts =, memory = }
  *                             a new policy VM, or nil and why

@@ -284,6 +284,7 @@ static void push_signals(lua_State *L)
 void lnl_system_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
+		{ "prompt", lnl_system_prompt },
 		{ "read_file", lnl_system_read_file },
 		{ "program", lnl_system_program },
 		{ "exists", lnl_system_exists },

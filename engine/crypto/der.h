@@ -12,7 +12,9 @@
 #define LNL_DER_INTEGER	   0x02
 #define LNL_DER_BIT_STRING 0x03
 #define LNL_DER_OCTETS	   0x04
+#define LNL_DER_NULL	   0x05
 #define LNL_DER_OID	   0x06
+#define LNL_DER_UTF8	   0x0c
 #define LNL_DER_UTC_TIME   0x17
 #define LNL_DER_TIME	   0x18
 #define LNL_DER_UNIVERSAL  0x1c

@@ -9,6 +9,7 @@ usage: lunel FILE [--OPTION ...]            run a profile (.ovpn, .conf)
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
        lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
+       lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
 ]]
@@ -29,8 +30,8 @@ Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, version = true, help = true }
-local NAMES = { "check", "version", "help" }
+local COMMANDS = { check = true, pki = true, version = true, help = true }
+local NAMES = { "check", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
 
@@ -69,6 +70,7 @@ function M.parse(args, exists)
   if not first then return nil, "a file is missing" end
   local command = ALIASES[first] or first
   if command == "help" then return { command = "help" } end
+  if command == "pki" then return { command = "pki", args = rest(args, 2) } end
   if command == "version" then
     local what = { command = "version" }
     for i = 2, #args do

@@ -277,6 +277,10 @@ function M.version(what)
   return OK
 end
 
+function M.pki(what)
+  return require("lunel.pki").main(what.args)
+end
+
 function M.help()
   io.stdout:write(cli.help)
   return OK

@@ -68,6 +68,10 @@ says 2 - "version knows --features, not '--feature'" version --feature
 says 2 - "unknown option '-x'" -x
 says 2 - "no command and no file 'chek'; did you mean 'check'" chek office.ovpn
 says 2 - 'a file is missing' check
+says 2 - '^usage: lunel pki init' pki
+says 2 - "no command 'clinet'; did you mean 'client'" pki clinet anna
+says 0 '^usage: lunel pki init' - pki --help
+cp out.txt pki-help.txt
 says 2 - "'other.ovpn' after the file" check office.ovpn other.ovpn
 
 # ---- check ----
@@ -92,10 +96,10 @@ says 2 - "command line: an? .*remote|needs|must follow" --config office.ovpn --r
 page=$top/scripts/lunel.1
 [ -f "$page" ] || fail "there is no manual page"
 sed 's/\\-/-/g; s/\\f.//g' "$page" >page.txt
-grep -Eo -- '--[a-z][a-z-]+' help.txt | sort -u | while read -r option; do
+cat help.txt pki-help.txt | grep -Eo -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
 	grep -q -- "$option" page.txt || echo "$option"
 done >missing.txt
-for word in check version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
+for word in check pki version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
 	grep -q "$word" page.txt || echo "$word"
 done >>missing.txt
 [ ! -s missing.txt ] || wrong "not in lunel.1: $(tr '\n' ' ' <missing.txt)"
@@ -103,6 +107,7 @@ done >>missing.txt
 grep -Eo -- '--[a-z][a-z-]+' page.txt | sort -u | while read -r option; do
 	name=${option#--}
 	case $name in features | config) continue ;; esac
+	! grep -q -- "$option" pki-help.txt || continue
 	grep -rqE -- "(\"$name\"|[ {,]$name = )" "$top"/scripts/lunel/directives*.lua || echo "$option"
 done >unknown.txt
 [ ! -s unknown.txt ] || wrong "lunel.1 has what lunel does not know: $(tr '\n' ' ' <unknown.txt)"
@@ -125,7 +130,14 @@ sed -n 's/[[:space:]]*#.*//; s|^\(sudo \)\{0,1\}build/bin/lunel ||p' "$top/READM
 # Its script, too.
 # shellcheck disable=SC2016
 sed -n '/^```lua$/,/^```$/p' "$top/README.md" | grep -v '^```' >office.lua
+mkdir own
 while read -r command; do
+	# Those make something, one after the other.
+	case $command in pki*)
+		(cd own && sh -c "\"\$0\" $command" "$LUNEL" >>out.txt 2>&1) || wrong "lunel $command"
+		continue
+		;;
+	esac
 	case $command in check* | version* | help*) ;; *) command="check $command" ;; esac
 	# shellcheck disable=SC2086
 	says 0 . - $command

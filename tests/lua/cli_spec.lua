@@ -38,6 +38,13 @@ describe("the command line", function()
     assert.equal("args", what.kind)
   end)
 
+  it("hands pki its arguments", function()
+    assert.same({ command = "pki", args = { "client", "anna", "--dir", "x" } },
+      parse "pki client anna --dir x")
+    assert.same({ command = "pki", args = {} }, parse "pki")
+    assert.equal("pki", assert(parse("pki", { pki = true })).command)
+  end)
+
   it("hands a script its arguments", function()
     assert.same({ "a", "--b" }, assert(parse "policy.lua a --b").args)
   end)
