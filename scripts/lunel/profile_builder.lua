@@ -234,6 +234,11 @@ local MEANINGLESS = {
   resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
 }
 
+--- This is a server's configuration: the first line that says so is remembered.
+function builder:serves()
+  self.is_server = self.is_server or self:place()
+end
+
 --- The sockets that `local`, `port` and `proto` mean.
 function builder:finish_server()
   local conf, defaults = self.conf, self.defaults
@@ -373,7 +378,10 @@ function builder:finish(whole)
   self:finish_trust()
   if self.is_server then
     self:finish_server()
-    if self.tls_client then self:fail("`client` and a server's directives exclude each other") end
+    if self.tls_client then
+      self.at, self.name = self.is_server, self.is_server.name
+      self:fail("it is a server's; remove the line from a client's profile")
+    end
   elseif conf.pull == nil then
     conf.pull = false
   end

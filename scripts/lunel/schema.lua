@@ -40,7 +40,16 @@ local function new_report(origin)
   return setmetatable({ errors = {}, roots = {}, origin = origin or {} }, report)
 end
 
-local root = types.record(client.keys, { text = "a table of settings", moved = client.moved })
+local server_keys = {}
+for _, key in ipairs(server.keys) do server_keys[key[1]] = true end
+
+-- Why |name| is no key of a client.
+local function client_moved(name)
+  return client.moved(name)
+    or server_keys[name] and "it is a server's: vpn.server { ... }" or nil
+end
+
+local root = types.record(client.keys, { text = "a table of settings", moved = client_moved })
 local server_root = types.record(server.keys, { text = "a table of settings",
                                                 moved = server.moved })
 
@@ -237,6 +246,7 @@ end
 -- the list of all errors. The remotes in it are changed in place: they stay the same objects.
 function M.check(conf, origin)
   if type(conf) ~= "table" then return nil, { "the configuration is not a table" } end
+  if conf.is_server then return M.check_server(conf, origin) end
   local rep = new_report(origin or conf.origin)
   local at = setmetatable({ path = "", report = rep }, place)
   local plain = {}
@@ -258,11 +268,16 @@ function M.check(conf, origin)
   return out
 end
 
---- The errors of the values that |conf| has, one by one; what is missing or does not fit together
--- is left aside. For a configuration that is known to be incomplete.
-function M.value_errors(conf, origin)
+--- The errors of the values that |conf| has (a server's with |is_server|), one by one; what is
+-- missing or does not fit together is left aside. For a configuration known to be incomplete.
+function M.value_errors(conf, origin, is_server)
   local rep = new_report(origin)
-  root.check(conf, setmetatable({ path = "", report = rep }, place))
+  local plain = {}
+  for k, v in pairs(conf) do
+    if k ~= "is_server" then plain[k] = v end
+  end
+  local what = is_server and server_root or root
+  what.check(plain, setmetatable({ path = "", report = rep }, place))
   return rep.errors
 end
 
