@@ -8,7 +8,8 @@
 
 #define CHORES	   1.0		     /* seconds */
 #define CRL_EVERY  (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
-#define GOODBYE_BY (5 * LNL_SECOND)
+/* For acknowledgements of our goodbye; OpenVPN's clients give none. */
+#define GOODBYE_BY LNL_SECOND
 
 void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
 {

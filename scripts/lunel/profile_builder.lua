@@ -228,7 +228,7 @@ end
 -- What a client has, or what is so for every server, and means nothing more here.
 local MEANINGLESS = {
   persist_tun = "the device stays as long as the server runs",
-  nobind = "a server listens", bind = "a server listens", lport = "it is part of `port`",
+  nobind = "a server listens", bind = "a server listens",
   float = "a client that proves itself may always come from another address",
   ping_timer_rem = "the time-out begins with the client", pull = "a server pulls nothing",
   resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
@@ -253,7 +253,7 @@ function builder:finish_server()
   end
   if #conf.listen == 0 then conf.listen[1] = { port = port, proto = proto } end
   self.origin.listen = defaults.port and defaults.port.at or defaults.proto and defaults.proto.at
-  conf["local"], conf.pull, conf.remotes = nil, nil, nil
+  conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
   for key, reason in pairs(MEANINGLESS) do
     if conf[key] ~= nil then
