@@ -220,7 +220,7 @@ void lnl_store_retry_crls(struct lnl_store *s)
 		int code = wolfSSL_CertManagerLoadCRLBuffer(s->manager, crl->der, (long)crl->len,
 							    WOLFSSL_FILETYPE_ASN1);
 		crl->loaded = code == WOLFSSL_SUCCESS;
-		crl->bad = !crl->loaded && crl->next_update > now && code != MEMORY_E &&
+		crl->bad = !crl->loaded && crl->next_update >= now && code != MEMORY_E &&
 			   is_trusted(s, crl->issuer);
 	}
 }
@@ -347,8 +347,11 @@ static void note_dates(struct lnl_store *s, uint64_t now)
 		note_date(s, ca->not_before, now);
 		note_date(s, ca->not_after + 1, now);
 	}
-	for (const struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next)
-		note_date(s, crl->next_update, now);
+	for (const struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next) {
+		/* Like a CA it holds to the end of its last second; not to say when is no date. */
+		if (crl->next_update != UINT64_MAX)
+			note_date(s, crl->next_update + 1, now);
+	}
 }
 
 static unsigned count_trusted(const struct lnl_store *s)

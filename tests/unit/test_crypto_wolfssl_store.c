@@ -497,6 +497,28 @@ static void crl_dates_pass(void **state)
 	close_store(&s);
 }
 
+/*
+ * At its last second a CRL still holds: who looks then has to look again. Here only the root's CRL
+ * passes, and wolfSSL would go on trusting the intermediate.
+ */
+static void crl_date_is_not_missed(void **state)
+{
+	struct lnl_store s;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_mid, pki_ca);
+	assert_int_equal(SET_CRL(&s, pki_crl_soon, pki_mid_crl), 0);
+	assert_true(trusts(&s, pki_mid_leaf));
+	s.dirty = true;
+	at(&s, SOON_ENDS);
+	at(&s, SOON_ENDS + 1);
+	assert_false(trusts(&s, pki_mid_leaf));
+	assert_int_equal(ca_at(&s, 0)->out, LNL_CERT_CRL);
+	assert_int_equal(ca_at(&s, 1)->out, LNL_CERT_CRL);
+	close_store(&s);
+}
+
 /* Those that came before stay, whatever was wrong with the new ones. */
 static void bad_crls_change_nothing(void **state)
 {
@@ -664,6 +686,7 @@ int main(void)
 		TEST(unknown_issuers_wait),
 		TEST(revoked_cas_fall),
 		TEST(crl_dates_pass),
+		TEST(crl_date_is_not_missed),
 		TEST(bad_crls_change_nothing),
 		TEST(reads_crls),
 		TEST(runs_out_of_memory),
