@@ -669,6 +669,94 @@ static void runs_out_of_memory(void **state)
 	close_store(&s);
 }
 
+static unsigned wolfssl_fails_at; /* this allocation of its, counted down; 0: none */
+
+static bool wolfssl_starves(void)
+{
+	return wolfssl_fails_at > 0 && --wolfssl_fails_at == 0;
+}
+
+static void *starving_malloc(size_t n)
+{
+	return wolfssl_starves() ? NULL : malloc(n);
+}
+
+static void *starving_realloc(void *p, size_t n)
+{
+	return wolfssl_starves() ? NULL : realloc(p, n);
+}
+
+/*
+ * Refreshes |s| with the library's allocation number |k| failing; false when there were not so
+ * many. What then is wrong is too much caution, at most, and gone the next time.
+ */
+static bool refresh_starving(struct lnl_store *s, unsigned k, int *error)
+{
+	s->dirty = true;
+	wolfssl_fails_at = k;
+	*error = lnl_store_refresh(s);
+
+	bool starved = wolfssl_fails_at == 0;
+	wolfssl_fails_at = 0;
+	assert_true(*error == 0 || *error == LNL_E_NOMEM);
+	assert_int_equal(s->broken, *error != 0);
+	assert_int_equal(s->dirty, *error != 0);
+	return starved;
+}
+
+/* A store that could not be filled says so, is broken until it can, and calls no good CA bad. */
+static void library_has_no_memory_for_cas(void **state)
+{
+	unsigned misjudged = 0;
+	struct lnl_store s;
+	int error;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_ca);
+	wolfSSL_SetAllocators(starving_malloc, free, starving_realloc);
+	for (unsigned k = 1; refresh_starving(&s, k, &error); k++) {
+		misjudged += error == 0 && !trusts(&s, pki_good);
+		if (error != 0) {
+			assert_int_equal(lnl_store_refresh(&s), 0);
+			assert_true(trusts(&s, pki_good));
+		}
+	}
+	/* 5.5.4 has one that it takes for a key too short. */
+	assert_true(misjudged <= (LIBWOLFSSL_VERSION_HEX < 0x05006000));
+	wolfSSL_SetAllocators(malloc, free, realloc);
+	close_store(&s);
+}
+
+/* Of CRLs the library often calls malformed what it had no memory for: then nobody is trusted. */
+static void library_has_no_memory_for_crls(void **state)
+{
+	unsigned failures = 0;
+	struct lnl_store s;
+	int error;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_mid, pki_ca);
+	assert_int_equal(SET_CRL(&s, pki_crl, pki_mid_crl), 0);
+	wolfSSL_SetAllocators(starving_malloc, free, starving_realloc);
+	for (unsigned k = 1; refresh_starving(&s, k, &error); k++) {
+		failures += error != 0;
+		if (error == 0) {
+			assert_false(trusts(&s, pki_revoked));
+			assert_false(trusts(&s, pki_mid_leaf_revoked));
+		}
+		s.dirty = true;
+		assert_int_equal(lnl_store_refresh(&s), 0);
+		assert_true(trusts(&s, pki_good));
+		assert_true(trusts(&s, pki_mid_leaf));
+		assert_int_equal(verdict(&s, pki_revoked), CRL_CERT_REVOKED);
+	}
+	assert_true(failures > 5);
+	wolfSSL_SetAllocators(malloc, free, realloc);
+	close_store(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -690,6 +778,8 @@ int main(void)
 		TEST(bad_crls_change_nothing),
 		TEST(reads_crls),
 		TEST(runs_out_of_memory),
+		TEST(library_has_no_memory_for_cas),
+		TEST(library_has_no_memory_for_crls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
