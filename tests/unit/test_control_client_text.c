@@ -111,6 +111,29 @@ static void test_dynamic_challenge(void **state)
 	}
 }
 
+/* What the next attempt sends back comes back byte for byte: a longest state, a name in UTF-8. */
+static void test_challenge_comes_back_whole(void **state)
+{
+	struct attempt *a = *state;
+	char id[LNL_MESSAGE_FIELD + 2], text[2 * LNL_MESSAGE_FIELD] = "AUTH_FAILED,CRV1:R:";
+
+	for (size_t len = LNL_MESSAGE_FIELD - 1; len <= LNL_MESSAGE_FIELD + 1; len++) {
+		bool fits = len <= LNL_MESSAGE_FIELD;
+
+		memset(id, 's', len);
+		id[len] = '\0';
+		strcpy(strchr(text, ':') + 3, id);
+		strcat(text, ":asO2cmc=:x"); /* jörg */
+		attempt_connect(a);
+		attempt_hear(a, text);
+
+		const struct lnl_client_event *e = attempt_closed(a);
+		assert_int_equal(e->cause, fits ? LNL_CAUSE_CHALLENGE : LNL_CAUSE_AUTH_FAILED);
+		assert_string_equal(e->end.challenge_state, fits ? id : "");
+		assert_string_equal(e->end.challenge_user, fits ? "j\xc3\xb6rg" : "");
+	}
+}
+
 /* ---- RESTART, HALT, EXIT ---- */
 
 static void test_server_ends(void **state)
@@ -416,11 +439,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ATTEMPT_TEST(test_auth_failed),	      ATTEMPT_TEST(test_no_auth_failed),
-		ATTEMPT_TEST(test_dynamic_challenge), ATTEMPT_TEST(test_server_ends),
-		ATTEMPT_TEST(test_auth_pending),      ATTEMPT_TEST(test_info),
-		ATTEMPT_TEST(test_malformed),	      ATTEMPT_TEST(test_continuation),
-		ATTEMPT_TEST(test_reply_too_early),   ATTEMPT_TEST(test_limits),
+		ATTEMPT_TEST(test_auth_failed),
+		ATTEMPT_TEST(test_no_auth_failed),
+		ATTEMPT_TEST(test_dynamic_challenge),
+		ATTEMPT_TEST(test_challenge_comes_back_whole),
+		ATTEMPT_TEST(test_server_ends),
+		ATTEMPT_TEST(test_auth_pending),
+		ATTEMPT_TEST(test_info),
+		ATTEMPT_TEST(test_malformed),
+		ATTEMPT_TEST(test_continuation),
+		ATTEMPT_TEST(test_reply_too_early),
+		ATTEMPT_TEST(test_limits),
 		ATTEMPT_TEST(test_no_memory),
 	};
 
