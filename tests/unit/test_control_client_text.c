@@ -197,7 +197,7 @@ static uint64_t patience(struct attempt *a, const char *message, uint64_t waited
 	return (a->p.now - start) / LNL_SECOND;
 }
 
-/* No less than the handshake's time is the most that it grants, else half of what reneg-sec says. */
+/* At most it grants half of what reneg-sec says, or the handshake's time if that is more. */
 static void test_auth_pending(void **state)
 {
 	static const struct {

@@ -1,111 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The store by itself: what it takes, whom it has the manager trust as dates pass and CRLs change,
- * and what a failure leaves behind. With sessions around it: test_crypto_wolfssl_conf.c.
+ * The store by itself: what it takes, whom it has the manager trust as dates pass, and what a
+ * failure leaves behind. CRLs are in test_crypto_wolfssl_crl.c, sessions around a store in
+ * test_crypto_wolfssl_conf.c.
  */
-#include "test_crypto_pair.h"
+#include "test_crypto_store.h"
 
-#include "crypto/wolfssl_tls.h"
-#include "pki/pki.h"
-
-/* Dates in pki/: 2025-01-01 and 2027-01-01, the ends of the old CA and the young one's beginning. */
-#define OLD_ENDS   UINT64_C(1735689600)
-#define YOUNG_AGE  UINT64_C(1798761600)
-#define SOON_ENDS  UINT64_C(1769904000) /* pki_crl_soon: 2026-02-01 */
-#define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-static struct test_env world;
-
-static int start(void **state)
-{
-	(void)state;
-	test_env_init(&world);
-	return lnl_crypto_init(&world.env);
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	lnl_crypto_deinit();
-	return world.live == 0 ? 0 : -1;
-}
-
-static void open_store(struct lnl_store *s)
-{
-	*s = (struct lnl_store){ .env = &world.env, .manager = wolfSSL_CertManagerNew() };
-	assert_non_null(s->manager);
-}
-
-static void close_store(struct lnl_store *s)
-{
-	wolfSSL_CertManagerFree(s->manager);
-	lnl_store_deinit(s);
-	assert_null(s->cas);
-	assert_null(s->crls);
-}
-
-static int add(struct lnl_store *s, const char *pem, struct lnl_why *why)
-{
-	struct lnl_blob blob = test_blob(pem);
-
-	return lnl_store_add(s, &blob, why);
-}
-
-/* A PEM text that is fine, of |parts| up to NULL. */
-static void must_add(struct lnl_store *s, const char *const *parts)
-{
-	struct lnl_why why = { "" };
-
-	for (; *parts != NULL; parts++) {
-		if (add(s, *parts, &why) != 0)
-			fail_msg("%s", why.text);
-	}
-	assert_int_equal(lnl_store_refresh(s), 0);
-}
-
-static int set_crl(struct lnl_store *s, const char *const *parts, struct lnl_why *why)
-{
-	char text[8192] = "";
-	struct lnl_blob blob = { text, 0 };
-
-	for (; *parts != NULL; parts++)
-		strcat(text, *parts);
-	blob.len = strlen(text);
-	return lnl_store_set_crl(s, &blob, why);
-}
-
-#define ADD(s, ...)	must_add(s, (const char *const[]){ __VA_ARGS__, NULL })
-#define SET_CRL(s, ...) set_crl(s, (const char *const[]){ __VA_ARGS__, NULL }, NULL)
-
-static const struct lnl_ca *ca_at(const struct lnl_store *s, unsigned i)
-{
-	const struct lnl_ca *ca = s->cas;
-
-	while (ca != NULL && i-- > 0)
-		ca = ca->next;
-	return ca;
-}
-
-static unsigned count(const struct lnl_store *s)
-{
-	unsigned n = 0;
-
-	while (ca_at(s, n) != NULL)
-		n++;
-	return n;
-}
-
-/* What the manager, asked directly, makes of a certificate. */
-static int verdict(const struct lnl_store *s, const char *pem)
-{
-	return wolfSSL_CertManagerVerifyBuffer(s->manager, (const unsigned char *)pem,
-					       (long)strlen(pem), WOLFSSL_FILETYPE_PEM);
-}
-
-static bool trusts(const struct lnl_store *s, const char *pem)
-{
-	return verdict(s, pem) == WOLFSSL_SUCCESS;
-}
+/* Dates in pki/: the ends of the old CA and the young one's beginning. */
+#define OLD_ENDS  UINT64_C(1735689600) /* 2025-01-01 */
+#define YOUNG_AGE UINT64_C(1798761600) /* 2027-01-01 */
 
 /* ---- what is taken ---- */
 
@@ -228,12 +131,6 @@ static void unfit_ones_stay_out(void **state)
 }
 
 /* ---- the clock ---- */
-
-static void at(struct lnl_store *s, uint64_t now)
-{
-	world.now = now;
-	assert_int_equal(lnl_store_refresh(s), 0);
-}
 
 static void dates_pass_to_the_second(void **state)
 {
@@ -371,269 +268,6 @@ static void forgets_what_peers_brought(void **state)
 	close_store(&s);
 }
 
-/* ---- CRLs ---- */
-
-#define CA_NAME	  "O=Lunel, CN=Test CA"
-#define CRL_FIRST UINT64_C(1764547200) /* pki_crl: 2025-12-01 */
-#define CRL_NEWER UINT64_C(1766188800) /* pki_crl_newer: 2025-12-20 */
-
-static void later_crl_wins(void **state)
-{
-	static const struct {
-		const char *parts[4];
-		uint64_t this_update;
-	} rows[] = {
-		{ { pki_crl }, CRL_FIRST },
-		{ { pki_crl, pki_crl_newer }, CRL_NEWER },
-		{ { pki_crl_newer, pki_crl }, CRL_NEWER },
-		{ { pki_crl_stale, pki_crl_newer, pki_crl }, CRL_NEWER },
-		{ { pki_other_crl, pki_crl_newer, pki_crl }, CRL_NEWER },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < ROWS(rows); i++) {
-		const struct lnl_crl *crl;
-		struct lnl_store s;
-
-		open_store(&s);
-		ADD(&s, pki_ca);
-		assert_null(lnl_store_find_crl(&s, CA_NAME));
-		assert_int_equal(set_crl(&s, rows[i].parts, NULL), 0);
-		crl = lnl_store_find_crl(&s, CA_NAME);
-		assert_int_equal(crl->this_update, rows[i].this_update);
-		assert_true(crl->loaded);
-		assert_false(crl->bad);
-		assert_null(lnl_store_find_crl(&s, "CN=Test CA"));
-		/* 5 is revoked by the newer one, 7 to 9 by the other. */
-		assert_int_equal(verdict(&s, pki_revoked) == CRL_CERT_REVOKED,
-				 rows[i].this_update == CRL_FIRST);
-		assert_int_equal(verdict(&s, pki_good) == CRL_CERT_REVOKED,
-				 rows[i].this_update == CRL_NEWER);
-		close_store(&s);
-	}
-}
-
-/* One whose issuer nobody knows waits for a peer that brings it, and counts from then on. */
-static void unknown_issuers_wait(void **state)
-{
-	const struct lnl_crl *crl;
-	struct lnl_store s;
-
-	(void)state;
-	open_store(&s);
-	ADD(&s, pki_ca);
-	assert_int_equal(SET_CRL(&s, pki_crl, pki_mid_crl), 0);
-	crl = lnl_store_find_crl(&s, "CN=Middle CA");
-	assert_false(crl->loaded);
-	assert_false(crl->bad);
-	lnl_store_retry_crls(&s);
-	assert_false(crl->loaded);
-	assert_int_equal(wolfSSL_CertManagerLoadCABuffer(s.manager, (const unsigned char *)pki_mid,
-							 (long)strlen(pki_mid),
-							 WOLFSSL_FILETYPE_PEM),
-			 WOLFSSL_SUCCESS);
-	assert_false(trusts(&s, pki_mid_leaf)); /* it has no CRL yet */
-	lnl_store_retry_crls(&s);
-	assert_true(crl->loaded);
-	assert_true(trusts(&s, pki_mid_leaf));
-	assert_int_equal(verdict(&s, pki_mid_leaf_revoked), CRL_CERT_REVOKED);
-	close_store(&s);
-}
-
-/* With CRLs every CA needs a good one, whoever sends it. */
-static void revoked_cas_fall(void **state)
-{
-	static const struct {
-		const char *ca[2];
-		const char *crl[3];
-		enum lnl_cert_failure out;
-	} rows[] = {
-		{ { pki_ca }, { pki_crl }, LNL_CERT_OK },
-		{ { pki_ca }, { pki_other_crl }, LNL_CERT_CRL },
-		{ { pki_ca }, { pki_crl_stale }, LNL_CERT_CRL },
-		{ { pki_mid, pki_ca }, { pki_crl, pki_mid_crl }, LNL_CERT_OK },
-		{ { pki_mid_gone, pki_ca }, { pki_crl, pki_mid_gone_crl }, LNL_CERT_REVOKED },
-		{ { pki_mid_gone, pki_ca }, { pki_crl_empty, pki_mid_gone_crl }, LNL_CERT_OK },
-		{ { pki_mid, pki_ca }, { pki_mid_crl }, LNL_CERT_CRL },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < ROWS(rows); i++) {
-		struct lnl_store s;
-		char text[4096];
-
-		open_store(&s);
-		strcpy(text, rows[i].ca[0]);
-		strcat(text, rows[i].ca[1] != NULL ? rows[i].ca[1] : "");
-		ADD(&s, text);
-		assert_int_equal(s.cas->out, LNL_CERT_OK);
-		assert_int_equal(set_crl(&s, rows[i].crl, NULL), 0);
-		if (s.cas->out != rows[i].out)
-			fail_msg("row %u: %d", i, (int)s.cas->out);
-		close_store(&s);
-	}
-}
-
-static void crl_dates_pass(void **state)
-{
-	struct lnl_store s;
-
-	(void)state;
-	open_store(&s);
-	ADD(&s, pki_ca);
-	assert_int_equal(SET_CRL(&s, pki_crl_soon), 0);
-	assert_int_equal(s.crls->next_update, SOON_ENDS);
-	at(&s, SOON_ENDS - 1);
-	assert_int_equal(s.cas->out, LNL_CERT_OK);
-	assert_true(trusts(&s, pki_good));
-	at(&s, SOON_ENDS + 1);
-	assert_int_equal(s.cas->out, LNL_CERT_CRL);
-	assert_false(trusts(&s, pki_good));
-	/* Out of date is not forged. */
-	assert_false(s.crls->bad);
-	assert_int_equal(SET_CRL(&s, pki_crl), 0);
-	assert_int_equal(s.cas->out, LNL_CERT_OK);
-	assert_true(trusts(&s, pki_good));
-	close_store(&s);
-}
-
-/*
- * At its last second a CRL still holds: who looks then has to look again. Here only the root's CRL
- * passes, and wolfSSL would go on trusting the intermediate.
- */
-static void crl_date_is_not_missed(void **state)
-{
-	struct lnl_store s;
-
-	(void)state;
-	open_store(&s);
-	ADD(&s, pki_mid, pki_ca);
-	assert_int_equal(SET_CRL(&s, pki_crl_soon, pki_mid_crl), 0);
-	assert_true(trusts(&s, pki_mid_leaf));
-	s.dirty = true;
-	at(&s, SOON_ENDS);
-	at(&s, SOON_ENDS + 1);
-	assert_false(trusts(&s, pki_mid_leaf));
-	assert_int_equal(ca_at(&s, 0)->out, LNL_CERT_CRL);
-	assert_int_equal(ca_at(&s, 1)->out, LNL_CERT_CRL);
-	close_store(&s);
-}
-
-/* Those that came before stay, whatever was wrong with the new ones. */
-static void bad_crls_change_nothing(void **state)
-{
-	static const char malformed[] = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
-	static const struct {
-		const char *parts[3];
-		const char *text;
-	} rows[] = {
-		{ { "" }, "crl: no CRL in it" },
-		{ { pki_ca }, "crl: no CRL in it" },
-		{ { malformed }, "crl: a CRL is malformed" },
-		{ { pki_crl_newer, malformed }, "crl: a CRL is malformed" },
-		{ { pki_twin_crl }, "crl: the signature of the CRL of " CA_NAME " is wrong" },
-		{ { pki_other_crl, pki_twin_crl },
-		  "crl: the signature of the CRL of " CA_NAME " is wrong" },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < 2 * ROWS(rows); i++) {
-		bool before = i >= ROWS(rows);
-		const char *const *parts = rows[i % ROWS(rows)].parts;
-		struct lnl_why why = { "" };
-		struct lnl_store s;
-
-		open_store(&s);
-		ADD(&s, pki_ca);
-		if (before)
-			assert_int_equal(SET_CRL(&s, pki_crl), 0);
-		assert_int_equal(set_crl(&s, parts, &why), LNL_E_CERT);
-		assert_string_equal(why.text, rows[i % ROWS(rows)].text);
-		assert_int_equal(lnl_store_refresh(&s), 0);
-		assert_int_equal(s.check_crl, before);
-		assert_int_equal(lnl_store_find_crl(&s, CA_NAME) != NULL, before);
-		assert_true(trusts(&s, pki_good));
-		assert_int_equal(trusts(&s, pki_revoked), !before);
-		close_store(&s);
-	}
-}
-
-/* ---- a CRL's own words ---- */
-
-#define VERSION	  "020101"
-#define ALGORITHM "300506032a0304"
-#define SIGNER	  "300d310b3009060355040313024141"     /* CN=AA */
-#define T2026	  "170d3236303130313030303030305a"     /* 260101000000Z */
-#define T2050	  "180f32303530303130313030303030305a" /* 20500101000000Z */
-#define MONTH_0	  "170d3236303030313030303030305a"
-
-/*
- * A CRL of |fields| (hex, what stands inside tbsCertList) that nobody signed: its issuer is unknown,
- * so only what is read here decides.
- */
-static int set_fields(struct lnl_store *s, const char *fields)
-{
-	uint8_t der[128] = { 0x30, 0, 0x30, 0 };
-	size_t len = test_hex(der + 4, 120, fields);
-	char text[512];
-
-	der[1] = (uint8_t)(len + 2);
-	der[3] = (uint8_t)len;
-	int n = wc_DerToPem(der, (word32)len + 4, (byte *)text, sizeof(text), CRL_TYPE);
-	assert_true(n > 0);
-
-	struct lnl_blob blob = { text, (size_t)n };
-	return lnl_store_set_crl(s, &blob, NULL);
-}
-
-static void reads_crls(void **state)
-{
-	static const uint64_t never = UINT64_MAX, y2050 = UINT64_C(2524608000);
-	const struct {
-		const char *fields;
-		uint64_t this_update, next_update; /* 0: malformed */
-	} rows[] = {
-		{ ALGORITHM SIGNER T2026, TEST_NOW, never },
-		{ VERSION ALGORITHM SIGNER T2026, TEST_NOW, never },
-		{ ALGORITHM SIGNER T2026 T2050, TEST_NOW, y2050 },
-		{ VERSION ALGORITHM SIGNER T2050 T2026, y2050, TEST_NOW },
-		/* what follows the dates is wolfSSL's to read */
-		{ ALGORITHM SIGNER T2026 "3000", TEST_NOW, never },
-		{ ALGORITHM SIGNER T2026 T2050 "3000", TEST_NOW, y2050 },
-		{ "", 0, 0 },
-		{ VERSION, 0, 0 },
-		{ ALGORITHM, 0, 0 },
-		{ ALGORITHM SIGNER, 0, 0 },
-		{ SIGNER T2026, 0, 0 },
-		{ VERSION VERSION ALGORITHM SIGNER T2026, 0, 0 },
-		{ ALGORITHM SIGNER MONTH_0, 0, 0 },
-		{ ALGORITHM SIGNER T2026 MONTH_0, 0, 0 },
-		{ ALGORITHM SIGNER "0400", 0, 0 },
-		{ ALGORITHM "300d310b300906035504031302" T2026, 0, 0 },
-		{ ALGORITHM SIGNER "170d3236303130313030303030", 0, 0 },
-		{ ALGORITHM SIGNER T2026 "170d3236303130313030303030", 0, 0 },
-		{ "0281", 0, 0 },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < ROWS(rows); i++) {
-		struct lnl_store s;
-
-		open_store(&s);
-		int error = set_fields(&s, rows[i].fields);
-		if (error != (rows[i].next_update != 0 ? 0 : LNL_E_CERT))
-			fail_msg("row %u: %d", i, error);
-		if (error == 0) {
-			assert_string_equal(s.crls->issuer, "CN=AA");
-			assert_true(s.crls->this_update == rows[i].this_update);
-			assert_true(s.crls->next_update == rows[i].next_update);
-			assert_false(s.crls->loaded);
-			assert_false(s.crls->bad);
-		}
-		close_store(&s);
-	}
-}
-
 /* ---- no memory ---- */
 
 static void runs_out_of_memory(void **state)
@@ -757,8 +391,6 @@ static void library_has_no_memory_for_crls(void **state)
 	close_store(&s);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -770,13 +402,6 @@ int main(void)
 		TEST(long_chains_fall),
 		TEST(blame_does_not_go_round),
 		TEST(forgets_what_peers_brought),
-		TEST(later_crl_wins),
-		TEST(unknown_issuers_wait),
-		TEST(revoked_cas_fall),
-		TEST(crl_dates_pass),
-		TEST(crl_date_is_not_missed),
-		TEST(bad_crls_change_nothing),
-		TEST(reads_crls),
 		TEST(runs_out_of_memory),
 		TEST(library_has_no_memory_for_cas),
 		TEST(library_has_no_memory_for_crls),
