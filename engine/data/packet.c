@@ -35,6 +35,8 @@ static void watch_limit(struct lnl_data *d, struct lnl_peer *p, struct lnl_keysl
 	lnl_notice_put(d, p, LNL_NOTICE_KEY_LIMIT, k->id);
 }
 
+/* ---- sealing ---- */
+
 /* From payload to datagram. */
 static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt, uint64_t now)
 {
@@ -84,6 +86,8 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
+		if (pkt->drop == LNL_DROP_ROUTE)
+			continue; /* counted when no route was found */
 		p = find_next(d, p, pkt->peer);
 		if (p == NULL) {
 			pkt->drop = LNL_DROP_PEER;
@@ -119,6 +123,8 @@ int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 		p->counters.occ_sent++;
 	return 0;
 }
+
+/* ---- opening ---- */
 
 /* The peer that a datagram is for: its address's, else the one that it names. */
 static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt,
@@ -244,6 +250,11 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 		pkt->drop = LNL_DROP_INNER;
 		return false;
 	}
+	if ((p->conf.check_source || d->relay) && !p->conf.tap) {
+		pkt->drop = lnl_steer(d, p, pkt);
+		if (pkt->drop != LNL_DROP_NONE)
+			return false;
+	}
 	if (p->conf.mss != 0)
 		lnl_mss_clamp(pkt->p, pkt->len, p->conf.mss, p->conf.tap);
 	p->counters.rx_packets++;
@@ -262,6 +273,7 @@ unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 		uint32_t header = 0;
 		bool message = false;
 
+		pkt->relay = LNL_PEER_ID_NONE;
 		pkt->drop = find_peer(d, pkt, last, &p, &header);
 		if (p != NULL) {
 			pkt->peer = p->conf.id;

@@ -382,7 +382,7 @@ static void run_client(struct sim_world *w)
 
 static void take_packet(struct sim_world *w, struct sim_packet *p)
 {
-	struct lnl_packet pkt = { p->bytes, (uint32_t)p->len, SIM_OUR_PEER, LNL_DROP_NONE };
+	struct lnl_packet pkt = { .p = p->bytes, .len = (uint32_t)p->len, .peer = SIM_OUR_PEER };
 
 	if (p->to == SIM_SERVER) {
 		if (p->len > LNL_SID_LEN && lnl_op_is_control(lnl_op_of(p->bytes[0])))
@@ -517,7 +517,9 @@ static void fill(uint8_t *p, size_t len, uint32_t number)
 void sim_world_send(struct sim_world *w, unsigned end, size_t len)
 {
 	uint8_t buf[LNL_HEADROOM + SIM_PACKET_MAX + LNL_TAILROOM];
-	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len, SIM_OUR_PEER, LNL_DROP_NONE };
+	struct lnl_packet p = { .p = buf + LNL_HEADROOM,
+				.len = (uint32_t)len,
+				.peer = SIM_OUR_PEER };
 
 	sim_require(len >= SIM_PACKET && len <= 1500, "an inner packet's length");
 	fill(p.p, len, w->traffic[end].sent++);
