@@ -222,7 +222,7 @@ static void take_data(struct lnl_tunnel *t, struct lnl_client_event *ev)
 	switch (ev->kind) {
 	case LNL_CLIENT_PEER_ADD:
 		cmd.kind = LNL_CMD_PEER_ADD;
-		cmd.u.conf = ev->peer;
+		cmd.u.peer.conf = ev->peer;
 		t->peer_added = true;
 		break;
 	case LNL_CLIENT_PEER_SET:
@@ -451,6 +451,7 @@ void lnl_session_wake(struct lnl_tunnel *t)
 			lnl_log(&t->engine->log, LNL_LEVEL_WARN, "worker.failed",
 				LNL_F("command", n.id), LNL_F("error", lnl_error_text(n.error)));
 			break;
+		case LNL_NTF_FLOAT: /* of links of many */
 		case LNL_NTF_STOPPED:
 			break;
 		}

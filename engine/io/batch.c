@@ -158,6 +158,16 @@ int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
 	return n < 0 ? -errno : n;
 }
 
+struct lnl_packet *lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len)
+{
+	unsigned i = b->n++;
+
+	set_packet(b, i, len);
+	if (len > 0)
+		memcpy(b->pkts[i].p, data, len);
+	return &b->pkts[i];
+}
+
 void lnl_batch_compact(struct lnl_batch *b)
 {
 	unsigned kept = 0;

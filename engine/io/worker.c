@@ -28,7 +28,8 @@ bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len)
 	return true;
 }
 
-void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt)
+void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt,
+			    const struct lnl_addr *from)
 {
 	struct lnl_ntf n;
 	size_t len = offsetof(struct lnl_ntf, u.datagram.bytes) + pkt->len;
@@ -37,6 +38,9 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 	n.id = link;
 	n.peer = LNL_PEER_ID_NONE;
 	n.error = 0;
+	n.u.datagram.from.len = 0;
+	if (from != NULL)
+		n.u.datagram.from = *from;
 	n.u.datagram.len = (uint16_t)pkt->len;
 	memcpy(n.u.datagram.bytes, pkt->p, pkt->len);
 	if (lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE))
@@ -112,6 +116,7 @@ static void tell_all(struct lnl_worker *w)
 	while (lnl_worker_has_room(w) && lnl_data_notice(w->data, &notice))
 		tell_notice(w, &notice);
 	lnl_worker_links_tell(w);
+	lnl_worker_floats_tell(w);
 	if (w->tun_error != 0 && lnl_worker_has_room(w)) {
 		lnl_worker_note_error(w, LNL_NTF_TUN_ERROR, 0, LNL_PEER_ID_NONE, w->tun_error);
 		w->tun_error = 0;
@@ -135,8 +140,10 @@ static void ticked(struct ev_loop *loop, struct ev_timer *timer, int revents)
 
 static void arm(struct lnl_worker *w)
 {
-	uint64_t due = lnl_data_next_due(w->data);
+	uint64_t due = lnl_data_next_due(w->data), floats = lnl_worker_floats_due(w);
 
+	if (floats < due)
+		due = floats;
 	if (due == w->armed)
 		return;
 	ev_timer_stop(w->loop, &w->timer);
@@ -289,6 +296,8 @@ static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_
 		rc = lnl_batch_init(&w->tx);
 	if (rc == 0)
 		rc = lnl_data_new(&w->data, env, max_peers);
+	if (rc == 0)
+		rc = env->random(env->ctx, (uint8_t *)w->seeds, sizeof(w->seeds));
 	if (rc < 0)
 		return rc;
 	w->loop = ev_loop_new(EVFLAG_NOENV);
@@ -391,6 +400,7 @@ void lnl_worker_free(struct lnl_worker *w)
 	lnl_data_free(w->data);
 	lnl_batch_deinit(&w->rx);
 	lnl_batch_deinit(&w->tx);
+	lnl_batch_deinit(&w->relay);
 	lnl_ring_deinit(&w->commands);
 	lnl_ring_deinit(&w->notes);
 	free(w);

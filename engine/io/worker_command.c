@@ -19,8 +19,14 @@ size_t lnl_worker_command_len(const struct lnl_command *cmd)
 	case LNL_CMD_TUN_ADD:
 		return UPTO(u.tun);
 	case LNL_CMD_PEER_ADD:
+		return UPTO(u.peer);
 	case LNL_CMD_PEER_SET:
 		return UPTO(u.conf);
+	case LNL_CMD_ROUTE_ADD:
+	case LNL_CMD_ROUTE_DEL:
+		return UPTO(u.route);
+	case LNL_CMD_RELAY:
+		return UPTO(u.relay);
 	case LNL_CMD_KEY_INSTALL:
 	case LNL_CMD_KEY_DEL:
 	case LNL_CMD_KEY_EXPIRE:
@@ -49,13 +55,14 @@ void lnl_worker_command_discard(struct lnl_command *cmd)
 
 static int add_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 {
-	int rc = lnl_data_peer_add(w->data, &cmd->u.conf, lnl_clock_now());
+	uint32_t peer = cmd->u.peer.conf.id;
+	int rc = lnl_data_peer_add(w->data, &cmd->u.peer.conf, lnl_clock_now());
 
 	if (rc < 0)
 		return rc;
-	rc = lnl_worker_carrier_add(w, cmd->u.conf.id, cmd->id);
+	rc = lnl_worker_carrier_add(w, peer, cmd->id, &cmd->u.peer.address);
 	if (rc < 0)
-		lnl_data_peer_del(w->data, cmd->u.conf.id);
+		lnl_data_peer_del(w->data, peer);
 	return rc;
 }
 
@@ -65,8 +72,7 @@ static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 
 	if (c == NULL)
 		return LNL_E_NOTFOUND;
-	c->link_id = cmd->id;
-	c->link = lnl_worker_link(w, cmd->id);
+	lnl_worker_carrier_link(w, c, cmd->id, NULL);
 	return 0;
 }
 
@@ -86,7 +92,7 @@ static int send_control(struct lnl_worker *w, const struct lnl_command *cmd)
 	if (l == NULL)
 		return 0;
 	memcpy(pkt.p, cmd->u.datagram.bytes, cmd->u.datagram.len);
-	lnl_worker_send(l, &pkt);
+	lnl_worker_send(l, &pkt, &cmd->u.datagram.to);
 	return 0;
 }
 
@@ -138,7 +144,7 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 	case LNL_CMD_LINK_SEND:
 		return send_control(w, cmd);
 	case LNL_CMD_TUN_ADD:
-		lnl_worker_tun_add(w, cmd->u.tun.fd, cmd->u.tun.tap);
+		lnl_worker_tun_add(w, cmd->u.tun.fd, cmd->u.tun.tap, cmd->u.tun.routed);
 		return 0;
 	case LNL_CMD_TUN_DEL:
 		lnl_worker_tun_del(w);
@@ -153,6 +159,12 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 		return del_peer(w, cmd->peer);
 	case LNL_CMD_SPECIAL:
 		return lnl_worker_special(w, cmd->peer, cmd->u.special);
+	case LNL_CMD_ROUTE_ADD:
+		return lnl_data_route_add(w->data, &cmd->u.route, cmd->peer);
+	case LNL_CMD_ROUTE_DEL:
+		return lnl_data_route_del(w->data, &cmd->u.route);
+	case LNL_CMD_RELAY:
+		return lnl_worker_set_relay(w, cmd->u.relay);
 	case LNL_CMD_COUNTERS:
 		return tell_counters(w, cmd->peer);
 	default:
@@ -162,11 +174,14 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 
 void lnl_worker_run(struct lnl_worker *w, struct lnl_command *cmd)
 {
-	bool of_conf = cmd->kind == LNL_CMD_PEER_ADD || cmd->kind == LNL_CMD_PEER_SET;
+	uint32_t peer = cmd->peer;
 	int rc = run(w, cmd);
 
+	if (cmd->kind == LNL_CMD_PEER_ADD)
+		peer = cmd->u.peer.conf.id;
+	else if (cmd->kind == LNL_CMD_PEER_SET)
+		peer = cmd->u.conf.id;
 	if (rc < 0)
-		lnl_worker_note_error(w, LNL_NTF_FAILED, cmd->kind,
-				      of_conf ? cmd->u.conf.id : cmd->peer, rc);
+		lnl_worker_note_error(w, LNL_NTF_FAILED, cmd->kind, peer, rc);
 	wipe(cmd);
 }

@@ -13,34 +13,57 @@
 static void follow(struct lnl_link *l, const struct lnl_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->pkts[i].drop == LNL_DROP_NONE || b->pkts[i].drop == LNL_DROP_EMPTY)
+		if (lnl_packet_is_fresh(&b->pkts[i]))
 			l->conf.remote = b->from[i];
+}
+
+/*
+ * Whose packets of |l| are that say nothing else. On a stream whose client is no peer yet they are
+ * nobody's: no name in a packet lets it speak for another.
+ */
+static uint32_t peer_of(const struct lnl_link *l)
+{
+	if (l->conf.kind == LNL_LINK_TCP && l->conf.peer == LNL_PEER_ID_NONE)
+		return LNL_WORKER_STRANGER;
+	return l->conf.peer;
 }
 
 /* Sorts a batch: control packets to the control thread, the rest through the data plane to TUN. */
 static void take(struct lnl_link *l, struct lnl_batch *b)
 {
 	struct lnl_worker *w = l->worker;
+	struct lnl_carrier *owners[LNL_BATCH];
+	uint64_t now;
+	bool any;
 
 	for (unsigned i = 0; i < b->n; i++) {
 		struct lnl_packet *pkt = &b->pkts[i];
 
-		pkt->peer = l->conf.peer;
+		pkt->peer = peer_of(l);
 		pkt->drop = LNL_DROP_NONE;
 		if (pkt->len == 0 || pkt->len > LNL_DATAGRAM_MAX ||
 		    !lnl_op_is_control(lnl_op_of(pkt->p[0])))
 			continue;
-		lnl_worker_note_packet(w, l->conf.id, pkt);
+		lnl_worker_note_packet(w, l->conf.id, pkt, l->conf.many ? &b->from[i] : NULL);
 		pkt->drop = LNL_DROP_OPCODE;
 	}
 	lnl_batch_compact(b);
 	/* What is neither control nor data goes along: the data plane counts it. */
 	if (b->n == 0)
 		return;
-	if (lnl_data_open(w->data, b->pkts, b->n, lnl_clock_now()) > 0)
-		lnl_worker_tun_write(w, b->pkts, b->n);
-	if (l->conf.remote.len != 0)
+	if (l->conf.many)
+		lnl_worker_owners(l, b, owners);
+	now = lnl_clock_now();
+	any = lnl_data_open(w->data, b->pkts, b->n, now) > 0;
+	if (l->conf.many)
+		lnl_worker_follow(l, b, owners, now);
+	else if (l->conf.remote.len != 0)
 		follow(l, b);
+	if (!any)
+		return;
+	lnl_worker_tun_write(w, b->pkts, b->n);
+	if (w->relay.memory != NULL)
+		lnl_worker_relay(w, b->pkts, b->n, now);
 }
 
 /* Errors that no later datagram can do better with. */
@@ -52,9 +75,10 @@ static bool useless(int err)
 static void receive_datagrams(struct lnl_link *l)
 {
 	struct lnl_batch *b = &l->worker->rx;
+	bool named = l->conf.many || l->conf.remote.len != 0;
 
 	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
-		int n = lnl_batch_receive(b, l->conf.fd, l->conf.remote.len != 0);
+		int n = lnl_batch_receive(b, l->conf.fd, named);
 
 		if (n < 0 && useless(-n)) {
 			lnl_worker_link_end(l, true, -n);
@@ -68,7 +92,7 @@ static void receive_datagrams(struct lnl_link *l)
 			continue;
 		}
 		take(l, b);
-		if (n < LNL_BATCH)
+		if (l->closed || n < LNL_BATCH)
 			return;
 	}
 }
@@ -92,7 +116,7 @@ static int take_stream(struct lnl_link *l)
 			b->pkts[b->n++] = (struct lnl_packet){ .p = p, .len = (uint32_t)len };
 		}
 		take(l, b);
-	} while (rc > 0);
+	} while (rc > 0 && !l->closed);
 	return rc;
 }
 
@@ -112,11 +136,9 @@ static void receive_stream(struct lnl_link *l)
 			return;
 		}
 		lnl_stream_added(&l->in, (size_t)n);
-		if (take_stream(l) < 0) {
+		if (take_stream(l) < 0 && !l->closed)
 			lnl_worker_link_end(l, true, EPROTO);
-			return;
-		}
-		if ((size_t)n < room)
+		if (l->closed || (size_t)n < room)
 			return;
 	}
 }
@@ -137,11 +159,9 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 
 struct lnl_link *lnl_worker_link(struct lnl_worker *w, uint32_t id)
 {
-	struct lnl_link *l = w->links[id % LNL_WORKER_BUCKETS];
+	struct lnl_node *node = lnl_nodes_find(&w->links, id);
 
-	while (l != NULL && l->conf.id != id)
-		l = l->next;
-	return l;
+	return node != NULL ? LNL_NODE_OF(node, struct lnl_link, node) : NULL;
 }
 
 static void release(struct lnl_link *l)
@@ -174,11 +194,10 @@ static int make(struct lnl_link **out, const struct lnl_link_conf *conf)
 
 int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 {
-	struct lnl_link **bucket = &w->links[conf->id % LNL_WORKER_BUCKETS];
 	struct lnl_link *l = NULL;
 	int rc = 0;
 
-	if (conf->id == 0)
+	if (conf->id == 0 || (conf->many && conf->kind != LNL_LINK_UDP))
 		rc = LNL_E_INVAL;
 	else if (lnl_worker_link(w, conf->id) != NULL)
 		rc = LNL_E_EXIST;
@@ -189,30 +208,28 @@ int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 		return rc;
 	}
 	l->worker = w;
-	l->next = *bucket;
-	*bucket = l;
+	lnl_nodes_put(&w->links, &l->node, conf->id);
 	ev_io_init(&l->readable, readable, conf->fd, EV_READ);
 	ev_io_init(&l->writable, lnl_worker_writable, conf->fd, EV_WRITE);
 	l->readable.data = l->writable.data = l;
 	ev_io_start(w->loop, &l->readable);
-	lnl_worker_carriers_link(w, conf->id, l);
+	lnl_worker_carriers_link(w, l);
 	return 0;
 }
 
 void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
 {
 	struct lnl_worker *w = l->worker;
-	struct lnl_link **at = &w->links[l->conf.id % LNL_WORKER_BUCKETS];
+	struct lnl_link **at;
 
-	while (*at != l)
-		at = &(*at)->next;
-	*at = l->next;
+	lnl_nodes_take(&w->links, &l->node);
+	l->closed = true;
 	if (!tell && l->conf.kind == LNL_LINK_TCP)
 		lnl_worker_drain(l);
 	ev_io_stop(w->loop, &l->readable);
 	ev_io_stop(w->loop, &l->writable);
 	close(l->conf.fd);
-	lnl_worker_carriers_link(w, l->conf.id, NULL);
+	lnl_worker_carriers_unlink(w, l);
 	if (l->congested)
 		w->congested--;
 	l->congested = false;
@@ -256,9 +273,12 @@ void lnl_worker_links_tell(struct lnl_worker *w)
 
 void lnl_worker_links_free(struct lnl_worker *w)
 {
-	for (unsigned i = 0; i < LNL_WORKER_BUCKETS; i++)
-		while (w->links[i] != NULL)
-			lnl_worker_link_end(w->links[i], false, 0);
+	struct lnl_node *node;
+	uint32_t from = 0;
+
+	while ((node = lnl_nodes_any(&w->links, &from)) != NULL)
+		lnl_worker_link_end(LNL_NODE_OF(node, struct lnl_link, node), false, 0);
+	lnl_nodes_deinit(&w->links);
 	while (w->ended != NULL) {
 		struct lnl_link *l = w->ended;
 

@@ -26,18 +26,22 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 		fail(w, -n);
 	if (n <= 0)
 		return;
-	for (unsigned i = 0; i < b->n; i++)
-		b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
+	if (w->routed)
+		lnl_data_route(w->data, b->pkts, b->n);
+	else
+		for (unsigned i = 0; i < b->n; i++)
+			b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
 	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
 	lnl_batch_compact(b);
 	lnl_worker_flush(w);
 }
 
-void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap)
+void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap, bool routed)
 {
 	lnl_worker_tun_del(w);
 	w->tun_fd = fd;
 	w->tap = tap;
+	w->routed = routed;
 	w->tun_error = 0;
 	ev_io_init(&w->tun_readable, readable, fd, EV_READ);
 	w->tun_readable.data = w;
@@ -69,7 +73,7 @@ void lnl_worker_tun_write(struct lnl_worker *w, const struct lnl_packet *pkts, u
 		struct lnl_carrier *c;
 		ssize_t written = -1;
 
-		if (pkts[i].drop != LNL_DROP_NONE)
+		if (pkts[i].drop != LNL_DROP_NONE || pkts[i].relay != LNL_PEER_ID_NONE)
 			continue;
 		errno = EBADF;
 		do {
