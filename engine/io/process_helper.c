@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/listen.h"
 #include "io/process.h"
 #include "io/process_wire.h"
 
@@ -382,6 +383,24 @@ static void exec_asked(struct ev_loop *loop, ev_io *w, int revents)
 		run(&h, (char *)self->message + sizeof(h), (char *)self->message + n);
 }
 
+/* Of the requests' structs only these two kinds of each, and no length but theirs. */
+static int bind_for(const struct lnl_helper_path *m, int *fd)
+{
+	const struct lnl_addr *local = &m->u.bind.local;
+	struct lnl_addr checked;
+
+	if (self->sealed)
+		return EPERM;
+	if ((m->u.bind.type != SOCK_DGRAM && m->u.bind.type != SOCK_STREAM) ||
+	    local->len > sizeof(local->u) ||
+	    lnl_addr_from_sockaddr(&checked, &local->u.sa, local->len) < 0)
+		return EINVAL;
+	*fd = lnl_listen_bind(m->u.bind.type, &checked, m->u.bind.v6only != 0);
+	if (*fd >= 0)
+		return 0;
+	return -*fd;
+}
+
 static int open_for(const struct lnl_helper_path *m, int *fd)
 {
 	unsigned i;
@@ -396,19 +415,21 @@ static int open_for(const struct lnl_helper_path *m, int *fd)
 			return EPERM;
 		if (self->n_paths == LNL_HELPER_PATHS)
 			return ENOSPC;
-		memcpy(self->paths[self->n_paths++], m->path, sizeof(m->path));
+		memcpy(self->paths[self->n_paths++], m->u.path, sizeof(m->u.path));
 		return 0;
 	case LNL_HELPER_SEAL:
 		self->sealed = true;
 		return 0;
 	case LNL_HELPER_READ:
 		for (i = 0; i < self->n_paths; i++) {
-			if (strcmp(self->paths[i], m->path) != 0)
+			if (strcmp(self->paths[i], m->u.path) != 0)
 				continue;
-			*fd = open(m->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			*fd = open(m->u.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 			return *fd < 0 ? errno : 0;
 		}
 		return EACCES;
+	case LNL_HELPER_BIND:
+		return bind_for(m, fd);
 	default:
 		return EINVAL;
 	}
@@ -428,7 +449,8 @@ static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	if (recv(w->fd, &m, sizeof(m), 0) != sizeof(m))
 		end();
-	m.path[sizeof(m.path) - 1] = 0;
+	if (m.op != LNL_HELPER_BIND)
+		m.u.path[sizeof(m.u.path) - 1] = 0;
 	answer = open_for(&m, &fd);
 	if (fd >= 0) {
 		msg.msg_control = control;
