@@ -398,6 +398,7 @@ void lnl_worker_free(struct lnl_worker *w)
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
 	lnl_data_free(w->data);
+	free(w->stream);
 	lnl_batch_deinit(&w->rx);
 	lnl_batch_deinit(&w->tx);
 	lnl_batch_deinit(&w->relay);

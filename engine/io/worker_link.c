@@ -2,6 +2,7 @@
 /* Links of a worker: sockets that come and go, and what they receive. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "io/clock.h"
@@ -98,7 +99,7 @@ static void receive_datagrams(struct lnl_link *l)
 }
 
 /* Cuts what has arrived into packets. LNL_E_FORMAT: the peer has lost its framing. */
-static int take_stream(struct lnl_link *l)
+static int take_stream(struct lnl_link *l, struct lnl_stream *in)
 {
 	struct lnl_batch *b = &l->worker->rx;
 	int rc;
@@ -110,7 +111,7 @@ static int take_stream(struct lnl_link *l)
 			uint8_t *p;
 			size_t len;
 
-			rc = lnl_stream_next(&l->in, &p, &len);
+			rc = lnl_stream_next(in, &p, &len);
 			if (rc <= 0)
 				break;
 			b->pkts[b->n++] = (struct lnl_packet){ .p = p, .len = (uint32_t)len };
@@ -120,27 +121,44 @@ static int take_stream(struct lnl_link *l)
 	return rc;
 }
 
+/* What is no whole packet yet waits in the link: thousands of them have one buffer to read into. */
+static void keep_rest(struct lnl_link *l, const struct lnl_stream *in)
+{
+	l->rest_len = in->end - in->start;
+	if (l->rest_len > 0)
+		memcpy(l->rest, in->data + in->start, l->rest_len);
+}
+
 static void receive_stream(struct lnl_link *l)
 {
-	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
+	struct lnl_stream in;
+	bool more = true;
+
+	lnl_stream_init(&in, l->worker->stream, LNL_WORKER_STREAM, LNL_PACKET_MAX);
+	if (l->rest_len > 0)
+		memcpy(in.data, l->rest, l->rest_len);
+	lnl_stream_added(&in, l->rest_len);
+	for (unsigned turn = 0; turn < LNL_WORKER_TURNS && more; turn++) {
 		size_t room;
-		uint8_t *at = lnl_stream_room(&l->in, &room);
+		uint8_t *at = lnl_stream_room(&in, &room);
 		ssize_t n = recv(l->conf.fd, at, room, MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return;
+			break;
 		if (n <= 0) {
 			lnl_worker_link_end(l, true, n < 0 ? errno : 0);
 			return;
 		}
-		lnl_stream_added(&l->in, (size_t)n);
-		if (take_stream(l) < 0 && !l->closed)
+		lnl_stream_added(&in, (size_t)n);
+		if (take_stream(l, &in) < 0 && !l->closed)
 			lnl_worker_link_end(l, true, EPROTO);
-		if (l->closed || (size_t)n < room)
+		if (l->closed)
 			return;
+		more = (size_t)n == room;
 	}
+	keep_rest(l, &in);
 }
 
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
@@ -166,27 +184,26 @@ struct lnl_link *lnl_worker_link(struct lnl_worker *w, uint32_t id)
 
 static void release(struct lnl_link *l)
 {
-	free(l->in.data);
+	free(l->rest);
 	lnl_backlog_deinit(&l->out);
 	free(l);
 }
 
-static int make(struct lnl_link **out, const struct lnl_link_conf *conf)
+static int make(struct lnl_worker *w, struct lnl_link **out, const struct lnl_link_conf *conf)
 {
 	struct lnl_link *l = calloc(1, sizeof(*l));
-	uint8_t *data;
 
 	if (l == NULL)
 		return LNL_E_NOMEM;
 	l->conf = *conf;
 	if (conf->kind == LNL_LINK_TCP) {
-		data = malloc(LNL_WORKER_STREAM);
-		if (data == NULL || lnl_backlog_init(&l->out) < 0) {
-			free(data);
-			free(l);
+		if (w->stream == NULL)
+			w->stream = malloc(LNL_WORKER_STREAM);
+		l->rest = malloc(LNL_WORKER_REST);
+		if (w->stream == NULL || l->rest == NULL || lnl_backlog_init(&l->out) < 0) {
+			release(l);
 			return LNL_E_NOMEM;
 		}
-		lnl_stream_init(&l->in, data, LNL_WORKER_STREAM, LNL_PACKET_MAX);
 	}
 	*out = l;
 	return 0;
@@ -202,7 +219,7 @@ int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 	else if (lnl_worker_link(w, conf->id) != NULL)
 		rc = LNL_E_EXIST;
 	else
-		rc = make(&l, conf);
+		rc = make(w, &l, conf);
 	if (rc < 0) {
 		close(conf->fd);
 		return rc;

@@ -18,6 +18,7 @@
 
 #define LNL_WORKER_SEEDS  7	       /* of the hash of addresses */
 #define LNL_WORKER_STREAM (256 * 1024) /* read from a TCP socket at once */
+#define LNL_WORKER_REST	  (LNL_STREAM_PREFIX + LNL_PACKET_MAX)
 #define LNL_WORKER_TURNS  4	       /* batches from one socket before others have their turn */
 #define LNL_WORKER_TUN	  (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
 /* No peer can have it: the data plane counts the packet as nobody's. */
@@ -38,8 +39,10 @@ struct lnl_link {
 	bool congested; /* counted in the worker's `congested` */
 	bool errored;	/* an error was told at `error_at` */
 	uint64_t error_at;
-	int ended;		/* errno to tell in LNL_NTF_LINK_CLOSED */
-	struct lnl_stream in;	/* TCP */
+	int ended; /* errno to tell in LNL_NTF_LINK_CLOSED */
+	/* TCP: the beginning of a packet whose rest has not come, in LNL_WORKER_REST bytes */
+	uint8_t *rest;
+	size_t rest_len;
 	struct lnl_backlog out; /* TCP */
 };
 
@@ -133,6 +136,7 @@ struct lnl_worker {
 	unsigned congested;	  /* links that hold TUN back */
 	struct lnl_link *blocked; /* UDP link that the rest of `tx` waits for */
 	unsigned tx_at;		  /* packets of `tx` before it are gone */
+	uint8_t *stream; /* where TCP sockets are read, LNL_WORKER_STREAM; NULL: there was none */
 	struct lnl_batch rx;
 	struct lnl_batch tx;
 	struct lnl_batch relay; /* without memory until it is asked for */

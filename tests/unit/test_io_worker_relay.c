@@ -6,6 +6,8 @@
 /* lunel-test: timeout 120 */
 #include "test_io_worker_many.h"
 
+#include <netinet/tcp.h>
+
 /* ---- TCP ---- */
 
 /* A connection like an accepted one; its other end. */
@@ -100,6 +102,54 @@ static void a_stream_gets_its_peer_later(void **state)
 	close_client(&c[0]);
 	close_client(&c[1]);
 	close(fd);
+}
+
+/* T1: each byte in its own segment, of two streams in turn. */
+static void t1_streams_come_in_pieces(void **state)
+{
+	struct server s;
+	struct client c[2];
+	struct sealed p[2];
+	int fds[2];
+
+	(void)state;
+	open_server(&s);
+	for (uint32_t i = 0; i < 2; i++) {
+		int on = 1;
+
+		open_client(&c[i], 11 + i, false);
+		fds[i] = give_stream(&s, 11 + i);
+		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		give_client(&s, &c[i], 11 + i);
+	}
+	settle(&s);
+	for (uint32_t number = 0; number < 3; number++) {
+		for (uint32_t i = 0; i < 2; i++) {
+			seal(&c[i], &p[i], 1, number + 10 * i);
+			p[i].pkt.p -= 2;
+			p[i].pkt.p[0] = (uint8_t)(p[i].pkt.len >> 8);
+			p[i].pkt.p[1] = (uint8_t)p[i].pkt.len;
+		}
+		for (uint32_t k = 0; k < p[0].pkt.len + 2; k++) {
+			expect_nothing(s.side.tun);
+			for (uint32_t i = 0; i < 2; i++)
+				assert_int_equal(send(fds[i], p[i].pkt.p + k, 1, 0), 1);
+			settle(&s);
+		}
+		for (uint32_t i = 0; i < 2; i++) {
+			uint8_t got[256];
+
+			wait_readable(s.side.tun);
+			assert_int_equal(read(s.side.tun, got, sizeof(got)), LEN);
+			assert_int_equal(got[20] % 10, number);
+			assert_int_equal(got[15], 11 + got[20] / 10);
+		}
+	}
+	close_side(&s.side);
+	for (unsigned i = 0; i < 2; i++) {
+		close_client(&c[i]);
+		close(fds[i]);
+	}
 }
 
 /* By UDP nobody speaks for a peer behind TCP: it does not move, and its stream does not end. */
@@ -370,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_gets_its_peer_later),
+		cmocka_unit_test(t1_streams_come_in_pieces),
 		cmocka_unit_test(d4_streams_do_not_move),
 		cmocka_unit_test(a_full_stream_holds_up_nobody),
 		cmocka_unit_test(peers_reach_each_other),
