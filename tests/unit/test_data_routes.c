@@ -4,12 +4,6 @@
 
 #include "data/routes.h"
 
-static uint32_t next_random(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(*seed >> 33);
-}
-
 static struct lnl_prefix prefix_of(const char *text)
 {
 	struct lnl_prefix p;
