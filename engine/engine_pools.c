@@ -172,6 +172,16 @@ static unsigned version(const struct lnl_service *s)
 	return v;
 }
 
+/* No file of ours is larger; the rest is for comments. */
+static size_t largest_file(const struct lnl_service *s)
+{
+	size_t n = 4096, i;
+
+	for (i = 0; i < s->n_pools; i++)
+		n += lnl_pool_size(s->pools[i].pool);
+	return n * LNL_LEASE_LINE;
+}
+
 static void load_leases(struct lnl_service *s)
 {
 	struct lnl_reason why = { "" };
@@ -182,7 +192,7 @@ static void load_leases(struct lnl_service *s)
 
 	if (!s->conf.o.leases)
 		return;
-	rc = lnl_store_read(s->conf.o.leases, &text, &len, &why);
+	rc = lnl_store_load(s->conf.o.leases, largest_file(s), &text, &len, &why);
 	if (rc == 0)
 		bad = lnl_lease_read(text, len, s, restore);
 	free(text);
@@ -219,13 +229,22 @@ static void put(void *ctx, const char *name, const struct lnl_ip *ip)
 	lnl_lease_write(ctx, name, ip);
 }
 
-static unsigned touched(const struct lnl_service *s)
+static void measure(void *ctx, const char *name, const struct lnl_ip *ip)
 {
-	unsigned n = 0, i;
+	size_t *len = ctx;
+
+	*len += lnl_lease_len(name, ip);
+}
+
+/* What all leases take as text. */
+static size_t text_len(const struct lnl_service *s)
+{
+	size_t len = 0;
+	unsigned i;
 
 	for (i = 0; i < s->n_pools; i++)
-		n += lnl_pool_leases(s->pools[i].pool);
-	return n;
+		lnl_pool_each(s->pools[i].pool, &len, measure);
+	return len;
 }
 
 void lnl_leases_save(struct lnl_service *s, bool now)
@@ -240,15 +259,15 @@ void lnl_leases_save(struct lnl_service *s, bool now)
 	if (!s->conf.o.leases || !interval || version(s) == s->leases_version ||
 	    (!now && lnl_clock_now() < s->leases_at))
 		return;
-	cap = (size_t)touched(s) * (LNL_LEASE_NAME + LNL_IP_TEXT) + 1;
-	text = malloc(cap);
+	cap = text_len(s);
+	text = malloc(cap + 1);
 	if (!text)
 		return; /* the next time */
 	s->leases_at = lnl_clock_now() + interval;
 	lnl_writer_init(&w, text, cap);
 	for (i = 0; i < s->n_pools; i++)
 		lnl_pool_each(s->pools[i].pool, &w, put);
-	if (!w.error && lnl_store_write(s->conf.o.leases, text, lnl_writer_len(&w), &why) == 0)
+	if (!w.error && lnl_store_save(s->conf.o.leases, text, lnl_writer_len(&w), &why) == 0)
 		s->leases_version = version(s);
 	else
 		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "leases.unwritten",

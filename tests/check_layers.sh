@@ -118,7 +118,7 @@ check_tree() {
 		'(^|[^A-Za-z0-9_])assert[ \t]*\(|include[ \t]*<assert\.h>'
 	# Names and object identifiers are no secrets; these files compare tags and keys.
 	refuse 'secrets are compared in constant time' \
-		'^engine/(crypto/(secret|fake|wolfssl|wolfssl_cipher)\.c|data/(aead|cbc|epoch|key)|control/(wrap|cookie|keys))' '(^|[^A-Za-z0-9_])(memcmp|bcmp|strcmp)[ \t]*\('
+		'^engine/(crypto/(secret|fake|wolfssl|wolfssl_cipher)\.c|data/(aead|cbc|epoch|key)|control/(wrap|cookie|keys|token))' '(^|[^A-Za-z0-9_])(memcmp|bcmp|strcmp)[ \t]*\('
 	refuse 'no conditional compilation outside io and wolfssl*' \
 		'^(engine|bindings)/!^engine/(io/|crypto/wolfssl)' \
 		'^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)([^a-z]|$)' \
@@ -183,6 +183,7 @@ refuse_twin() {
 	plant engine/crypto/wolfssl_cipher.c '	return memcmp(tag, computed, 16);'
 	plant engine/data/aead_planted.c '	return memcmp(tag, computed, 16) == 0;'
 	plant engine/control/wrap_planted.c '	if (memcmp(tag, computed, 16))'
+	plant engine/control/token_planted.c '	return strcmp(token, ours) == 0;'
 	plant engine/data/planted_ifdef.c '#ifdef __linux__'
 	plant scripts/lunel/planted_ffi.lua 'local ffi = require "ffi"'
 	plant scripts/lunel/planted_popen.lua 'io.popen("true")'

@@ -9,7 +9,7 @@
 #include "wire/env.h"
 #include "wire/ip.h"
 
-#define LNL_POOL_NAME 64 /* of a lease: a common name or user, cut */
+#define LNL_POOL_NAME 64 /* room for the name of a lease, terminated; longer ones are cut */
 #define LNL_POOL_BITS 22 /* a pool has at most 2^22 addresses that are given out */
 
 enum lnl_pool_kind {
@@ -19,31 +19,50 @@ enum lnl_pool_kind {
 
 struct lnl_pool_conf {
 	enum lnl_pool_kind kind;
-	struct lnl_ip first, last; /* inclusive, of one family; net30: aligned to four */
+	/*
+	 * Inclusive, of one family. net30: IPv4, |first| a multiple of four; what is left behind
+	 * the last whole four is not given out.
+	 */
+	struct lnl_ip first, last;
 };
 
 struct lnl_pool;
 
-/* LNL_E_NOMEM, LNL_E_INVAL (families differ, last before first, too large, not aligned). */
+/*
+ * Of an IPv6 range only the first 2^LNL_POOL_BITS addresses are given out. LNL_E_NOMEM,
+ * LNL_E_RANDOM, LNL_E_INVAL (families differ, last before first, IPv4 range too large, net30 that is
+ * not aligned or has no four).
+ */
 int lnl_pool_new(struct lnl_pool **out, const struct lnl_env *env,
 		 const struct lnl_pool_conf *conf);
 void lnl_pool_free(struct lnl_pool *p);
 
 /*
- * An address for |name| (may be ""): the one leased to it when nobody has it, else the next that was
- * never leased, else the free one whose lease is oldest. Marks it as in use. With net30, |*out| is
- * the client's address. LNL_E_LIMIT when all are in use; LNL_E_NOMEM. Its cost does not grow with
- * the number in use.
+ * Below, with net30 any of four addresses stands for all of them; |*out| and what is told is the
+ * client's. What a call costs does not grow with the addresses in use, nor with the leases. One that
+ * fails changes nothing.
+ */
+
+/*
+ * An address for |name|, marked as in use: the one leased to it when nobody has it, else the lowest
+ * that never was in use or leased, else the longest free one that is leased to nobody, else the
+ * longest free one, whose lease ends. (When a few hundred that are leased to nobody are free, the
+ * longest free one of them goes first, so that memory does not grow with clients that came and went.)
+ * The address becomes |name|'s lease, unless |name| has its lease in use itself or is "". LNL_E_LIMIT
+ * when all are in use; LNL_E_NOMEM.
  */
 int lnl_pool_take(struct lnl_pool *p, const char *name, struct lnl_ip *out);
 /*
- * Marks just |ip| as in use (a fixed address that lies in the pool). LNL_E_EXIST when it is;
- * LNL_E_NOTFOUND outside the pool.
+ * Marks just |ip| as in use (a fixed address that lies in the pool); a lease of it stays. LNL_E_EXIST
+ * when it is; LNL_E_NOTFOUND outside the pool; LNL_E_NOMEM.
  */
 int lnl_pool_reserve(struct lnl_pool *p, const struct lnl_ip *ip);
 /* |ip| is free again; its lease stays. No-op outside the pool or when it is free. */
 void lnl_pool_release(struct lnl_pool *p, const struct lnl_ip *ip);
-/* Restores a lease (from a file): |name| shall get |ip| again. LNL_E_NOTFOUND, LNL_E_NOMEM. */
+/*
+ * Restores a lease (from a file): |name| shall get |ip| again, and nobody else; a lease that either
+ * had ends. LNL_E_NOTFOUND outside the pool, LNL_E_INVAL (no name), LNL_E_NOMEM.
+ */
 int lnl_pool_lease(struct lnl_pool *p, const char *name, const struct lnl_ip *ip);
 
 /* Tells each lease, in the order of addresses. */
@@ -52,9 +71,9 @@ void lnl_pool_each(const struct lnl_pool *p, void *ctx,
 /* Addresses in use, and in all. */
 unsigned lnl_pool_used(const struct lnl_pool *p);
 unsigned lnl_pool_size(const struct lnl_pool *p);
-/* Addresses that somebody has or had: at most so many are told by lnl_pool_each. */
+/* Leases: as many as lnl_pool_each tells. */
 unsigned lnl_pool_leases(const struct lnl_pool *p);
-/* Changes with every lease that is made or moved: whether the file has to be written. */
+/* Changes with every lease that is made, moved or ended: whether the file has to be written. */
 unsigned lnl_pool_version(const struct lnl_pool *p);
 
 #endif

@@ -29,8 +29,8 @@ struct lnl_token_facts {
 struct lnl_tokens {
 	struct lnl_hmac *hmac;
 	uint64_t lifetime; /* seconds since `initial`; 0: no end */
-	uint64_t
-		renewal; /* a token that was not renewed for twice that long has expired; 0: never */
+	/* A token that was not renewed for twice that long has expired; 0: never. */
+	uint64_t renewal;
 };
 
 /*
@@ -41,19 +41,23 @@ int lnl_tokens_init(struct lnl_tokens *t, const struct lnl_env *env, const uint8
 		    uint64_t lifetime, uint64_t renewal);
 void lnl_tokens_deinit(struct lnl_tokens *t);
 /*
- * Reads "OpenVPN auth-token server key" (base64, at least 64 bytes) or 64 bytes and more in
- * base64 out of |text|. LNL_E_FORMAT.
+ * The first 64 bytes of an "OpenVPN auth-token server key" file at |text|, or of a text that is only
+ * base64: see lnl_keyfile_token. LNL_E_FORMAT, and |out| is zero. The caller wipes it.
  */
 int lnl_token_key(uint8_t out[64], const char *text, size_t len);
 
 /* A first token's facts at |wall| seconds since 1970. LNL_E_RANDOM. */
 int lnl_token_begin(struct lnl_token_facts *f, const struct lnl_env *env, uint64_t wall);
-/* Writes the token of |f| for |user|, renewed at |wall|, to |out|. A secret. LNL_E_KEY. */
+/*
+ * Writes the token of |f| for |user|, renewed at |wall| (but never before it began), to |out|. A secret.
+ * LNL_E_KEY, and |out| is "".
+ */
 int lnl_token_write(const struct lnl_tokens *t, struct lnl_token_facts *f, const char *user,
 		    uint64_t wall, char out[LNL_TOKEN_TEXT]);
 /*
- * Judges |password|; with VALID and EXPIRED |f| is set, else zero. A token from the future (60 s and
- * more) is INVALID. The comparison takes a constant time.
+ * Judges |password|: whatever begins as a token is one, however short (a truncated one is not to be
+ * asked about as a password). With VALID and EXPIRED |f| is set, else zero. A token from the future
+ * (60 s and more) is INVALID. The comparison takes a constant time.
  */
 enum lnl_token_state lnl_token_check(const struct lnl_tokens *t, const char *user,
 				     const char *password, uint64_t wall,

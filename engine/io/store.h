@@ -7,18 +7,23 @@
 
 #include "lunel.h"
 
-#define LNL_STORE_MAX ((size_t)16 << 20)
-
 /*
- * Replaces |path| by |len| bytes: a new file beside it, for its owner alone, is written, brought to
- * disk and renamed. LNL_E_PERM, LNL_E_NOTFOUND, LNL_E_SYSTEM, with |why|: then the old one stays.
+ * Makes |len| bytes the content of the regular file |path|: they are written to "|path|.new", brought
+ * to disk and renamed, so that whoever reads finds the whole of the old or of the new ones, also after
+ * a crash. Owner and permissions of the old file are kept (where the owner may not be, nobody else gets
+ * permissions); a new one is its owner's alone (0600). What a crash left as "|path|.new" is replaced.
+ * Blocks until the disk has it.
+ *
+ * With an error, and |why|, the old file stays: LNL_E_INVAL (|path| is a link, device or folder),
+ * LNL_E_EXIST (somebody else is writing it), LNL_E_PERM, LNL_E_NOTFOUND (no folder), LNL_E_SYSTEM (disk
+ * full and others).
  */
-int lnl_store_write(const char *path, const void *data, size_t len, struct lnl_reason *why);
+int lnl_store_save(const char *path, const void *data, size_t len, struct lnl_reason *why);
 /*
- * Reads |path| whole: from malloc, with a NUL behind its |*len| bytes. LNL_E_NOTFOUND when there is
- * none; LNL_E_PERM, LNL_E_LIMIT (above LNL_STORE_MAX), LNL_E_NOMEM, LNL_E_SYSTEM (also for what is no
- * file).
+ * Reads the regular file that |path| is or links to, of at most |max| bytes, whole: from malloc, with a NUL behind its |*len|
+ * bytes. With an error, and |why|, |*out| is NULL: LNL_E_NOTFOUND when there is none, LNL_E_PERM,
+ * LNL_E_INVAL (device or folder), LNL_E_LIMIT (larger), LNL_E_NOMEM, LNL_E_SYSTEM.
  */
-int lnl_store_read(const char *path, char **out, size_t *len, struct lnl_reason *why);
+int lnl_store_load(const char *path, size_t max, char **out, size_t *len, struct lnl_reason *why);
 
 #endif

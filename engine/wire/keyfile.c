@@ -55,17 +55,19 @@ static bool find_block(struct lines *t, const char *name)
 	return false;
 }
 
-/* Takes the next line with content: 1, 0 at the block's end, LNL_E_FORMAT when the text ends
- * before. */
+/*
+ * Takes the next line with content: 1, 0 at the block's end, LNL_E_FORMAT when the text ends before. A
+ * block without |name| is all of the text.
+ */
 static int block_line(struct lines *t, const char *name, struct lines *line)
 {
 	while (next_line(t, line)) {
-		if (is_mark(line, "-----END ", name))
+		if (name != NULL && is_mark(line, "-----END ", name))
 			return 0;
 		if (line->len > 0 && line->p[0] != '#')
 			return 1;
 	}
-	return LNL_E_FORMAT;
+	return name != NULL ? LNL_E_FORMAT : 0;
 }
 
 static int hex_digit(char c)
@@ -112,13 +114,17 @@ int lnl_keyfile_static(struct lnl_static_key *out, const char *text, size_t len)
 	return code;
 }
 
-/* Where the decoded bytes go: the first |head_len| to |head|, the rest to |tail|. */
+/*
+ * Where the decoded bytes go: the first |head_len| to |head|, the rest to |tail|, or nowhere when
+ * |head| is all that counts.
+ */
 struct target {
 	uint8_t *head;
 	size_t head_len;
 	uint8_t *tail;
 	size_t tail_cap;
 	size_t at;
+	bool head_only;
 };
 
 static int put(struct target *to, const uint8_t *bytes, size_t n)
@@ -128,27 +134,25 @@ static int put(struct target *to, const uint8_t *bytes, size_t n)
 			to->head[to->at] = bytes[i];
 		else if (to->at - to->head_len < to->tail_cap)
 			to->tail[to->at - to->head_len] = bytes[i];
-		else
+		else if (!to->head_only)
 			return LNL_E_FORMAT;
 	}
 	return 0;
 }
 
 /*
- * Decodes the block |name| group by group, since lines need not end with a group, and so that no
- * copy of a whole key is left on the stack.
+ * Decodes the lines of block |name| group by group, since lines need not end with a group, and so that
+ * no copy of a whole key is left on the stack.
  */
-static int read_base64(struct target *to, const char *name, const char *text, size_t len)
+static int read_lines(struct target *to, const char *name, struct lines t)
 {
-	struct lines t = { text, len }, line;
+	struct lines line;
 	char four[4];
 	uint8_t three[3];
 	size_t n = 0;
 	bool padded = false;
 	int more;
 
-	if (!find_block(&t, name))
-		return LNL_E_FORMAT;
 	while ((more = block_line(&t, name, &line)) > 0) {
 		for (size_t i = 0; i < line.len; i++) {
 			int got;
@@ -168,9 +172,16 @@ static int read_base64(struct target *to, const char *name, const char *text, si
 	return more == 0 && n == 0 ? 0 : LNL_E_FORMAT;
 }
 
+static int read_base64(struct target *to, const char *name, const char *text, size_t len)
+{
+	struct lines t = { text, len };
+
+	return find_block(&t, name) ? read_lines(to, name, t) : LNL_E_FORMAT;
+}
+
 static int read_v2_client(struct lnl_v2_client_key *out, const char *text, size_t len)
 {
-	struct target to = { out->kc.bytes, LNL_STATIC_KEY_LEN, out->wkc, LNL_WKC_MAX, 0 };
+	struct target to = { out->kc.bytes, LNL_STATIC_KEY_LEN, out->wkc, LNL_WKC_MAX, 0, false };
 	int code = read_base64(&to, "OpenVPN tls-crypt-v2 client key", text, len);
 	size_t wkc_len;
 
@@ -198,12 +209,30 @@ int lnl_keyfile_v2_client(struct lnl_v2_client_key *out, const char *text, size_
 
 int lnl_keyfile_v2_server(uint8_t out[LNL_V2_SERVER_KEY_LEN], const char *text, size_t len)
 {
-	struct target to = { out, LNL_V2_SERVER_KEY_LEN, NULL, 0, 0 };
+	struct target to = { out, LNL_V2_SERVER_KEY_LEN, NULL, 0, 0, false };
 	int code = read_base64(&to, "OpenVPN tls-crypt-v2 server key", text, len);
 
 	if (!code && to.at != LNL_V2_SERVER_KEY_LEN)
 		code = LNL_E_FORMAT;
 	if (code)
 		memset(out, 0, LNL_V2_SERVER_KEY_LEN);
+	return code;
+}
+
+int lnl_keyfile_token(uint8_t out[LNL_TOKEN_KEY_LEN], const char *text, size_t len)
+{
+	static const char name[] = "OpenVPN auth-token server key";
+	struct target to = { out, LNL_TOKEN_KEY_LEN, NULL, 0, 0, true };
+	struct lines t = { text, len };
+	int code;
+
+	if (find_block(&t, name))
+		code = read_lines(&to, name, t);
+	else
+		code = read_lines(&to, NULL, (struct lines){ text, len });
+	if (!code && to.at < LNL_TOKEN_KEY_LEN)
+		code = LNL_E_FORMAT;
+	if (code)
+		memset(out, 0, LNL_TOKEN_KEY_LEN);
 	return code;
 }

@@ -10,6 +10,7 @@
 #define LNL_STATIC_KEY_LEN    256
 #define LNL_V2_SERVER_KEY_LEN 128 /* Ke 64, Ka 64 */
 #define LNL_WKC_MAX	      1024
+#define LNL_TOKEN_KEY_LEN     64
 
 struct lnl_static_key {
 	uint8_t bytes[LNL_STATIC_KEY_LEN];
@@ -40,6 +41,12 @@ int lnl_keyfile_v2_client(struct lnl_v2_client_key *out, const char *text, size_
 
 /* "OpenVPN tls-crypt-v2 server key": 128 bytes in base64. */
 int lnl_keyfile_v2_server(uint8_t out[LNL_V2_SERVER_KEY_LEN], const char *text, size_t len);
+
+/*
+ * "OpenVPN auth-token server key": at least 64 bytes in base64, of which the first 64 count. A text
+ * without such a block may also be the base64 alone.
+ */
+int lnl_keyfile_token(uint8_t out[LNL_TOKEN_KEY_LEN], const char *text, size_t len);
 
 /* Which of a static key's four 64-byte parts: |slot| 0 or 1. */
 static inline const uint8_t *lnl_static_cipher(const struct lnl_static_key *k, unsigned slot)

@@ -270,6 +270,100 @@ static void hex_of_both_cases(void **state)
 	assert_int_equal(read_static(&k, text, len), LNL_E_FORMAT);
 }
 
+#define TOKEN_BEGIN "-----BEGIN OpenVPN auth-token server key-----\n"
+#define TOKEN_END   "-----END OpenVPN auth-token server key-----\n"
+
+static int read_token(uint8_t *k, const char *text, size_t len)
+{
+	char *copy = malloc(len + (len == 0));
+	int code;
+
+	assert_non_null(copy);
+	memcpy(copy, text, len);
+	memset(k, 0x5a, LNL_TOKEN_KEY_LEN);
+	code = lnl_keyfile_token(k, copy, len);
+	free(copy);
+	if (code)
+		assert_true(all_zero(k, LNL_TOKEN_KEY_LEN));
+	return code;
+}
+
+/* |before|, base64 of |n| bytes that count from 0 in lines of |line| characters, |after|. */
+static size_t token_key(char *out, size_t cap, const char *before, size_t n, size_t line,
+			const char *after)
+{
+	uint8_t bytes[512];
+	char b64[sizeof(bytes) / 3 * 4 + 8];
+	struct lnl_writer w;
+	size_t at = (size_t)snprintf(out, cap, "%s", before);
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
+	lnl_writer_init(&w, b64, sizeof(b64));
+	lnl_base64_write(&w, bytes, n);
+	assert_int_equal(w.error, 0);
+	for (size_t i = 0; i < lnl_writer_len(&w); i += line) {
+		size_t left = lnl_writer_len(&w) - i;
+
+		at += (size_t)snprintf(out + at, cap - at, "%.*s\n",
+				       (int)(left < line ? left : line), b64 + i);
+	}
+	return at + (size_t)snprintf(out + at, cap - at, "%s", after);
+}
+
+static void token_forms(void **state)
+{
+	static const struct {
+		const char *before;
+		size_t n, line;
+		const char *after;
+		int code;
+	} row[] = {
+		{ TOKEN_BEGIN, 128, 64, TOKEN_END, 0 },
+		{ TOKEN_BEGIN, 64, 64, TOKEN_END, 0 },
+		{ TOKEN_BEGIN, 512, 64, TOKEN_END, 0 },
+		{ TOKEN_BEGIN, 128, 7, TOKEN_END, 0 },
+		{ TOKEN_BEGIN "# a comment\n\n", 65, 1000, TOKEN_END, 0 },
+		{ "some text\n" TOKEN_BEGIN, 66, 64, TOKEN_END "more text\n", 0 },
+		{ TOKEN_BEGIN, 63, 64, TOKEN_END, LNL_E_FORMAT },
+		{ TOKEN_BEGIN, 0, 64, TOKEN_END, LNL_E_FORMAT },
+		{ TOKEN_BEGIN, 128, 64, "", LNL_E_FORMAT },
+		{ TOKEN_BEGIN "A", 128, 64, TOKEN_END, LNL_E_FORMAT },
+		{ TOKEN_BEGIN, 128, 64, "AAAA\n" TOKEN_END, LNL_E_FORMAT }, /* behind padding */
+		{ TOKEN_BEGIN, 128, 64, "-----END OpenVPN Static key V1-----\n", LNL_E_FORMAT },
+		/* base64 alone */
+		{ "", 64, 64, "", 0 },
+		{ "", 128, 30, "\n\n", 0 },
+		{ "# a comment\n", 128, 64, "", 0 },
+		{ "", 63, 64, "", LNL_E_FORMAT },
+		{ "", 0, 64, "", LNL_E_FORMAT },
+		{ "", 128, 64, "!", LNL_E_FORMAT },
+		{ "", 128, 64, TOKEN_END, LNL_E_FORMAT },
+		{ "-----BEGIN OpenVPN tls-crypt-v2 server key-----\n", 128, 64,
+		  "-----END OpenVPN tls-crypt-v2 server key-----\n", LNL_E_FORMAT },
+	};
+	uint8_t k[LNL_TOKEN_KEY_LEN];
+	char text[2048];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		size_t len = token_key(text, sizeof(text), row[i].before, row[i].n, row[i].line,
+				       row[i].after);
+
+		assert_true(len < sizeof(text));
+		if (read_token(k, text, len) != row[i].code)
+			fail_msg("row %zu", i);
+		for (size_t j = 0; !row[i].code && j < sizeof(k); j++)
+			assert_int_equal(k[j], j);
+	}
+	/* A block that is cut is no key, although its base64 alone would be one. */
+	for (size_t n = 0, len = token_key(text, sizeof(text), TOKEN_BEGIN, 128, 64, TOKEN_END);
+	     n < len; n++)
+		assert_int_equal(read_token(k, text, n), n < len - 1 ? LNL_E_FORMAT : 0);
+	assert_int_equal(read_token(k, static_text, strlen(static_text)), LNL_E_FORMAT);
+	assert_int_equal(read_token(k, server_text, strlen(server_text)), LNL_E_FORMAT);
+}
+
 /* No truncation of a key file is a key. */
 static void truncations_are_refused(void **state)
 {
@@ -409,13 +503,10 @@ static void server_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(samples_are_read),
-		cmocka_unit_test(kinds_are_told_apart),
-		cmocka_unit_test(static_forms),
-		cmocka_unit_test(hex_of_both_cases),
-		cmocka_unit_test(truncations_are_refused),
-		cmocka_unit_test(W3_wkc_lengths),
-		cmocka_unit_test(base64_lines_of_any_length),
+		cmocka_unit_test(samples_are_read), cmocka_unit_test(kinds_are_told_apart),
+		cmocka_unit_test(static_forms),	    cmocka_unit_test(hex_of_both_cases),
+		cmocka_unit_test(token_forms),	    cmocka_unit_test(truncations_are_refused),
+		cmocka_unit_test(W3_wkc_lengths),   cmocka_unit_test(base64_lines_of_any_length),
 		cmocka_unit_test(server_forms),
 	};
 
