@@ -75,6 +75,7 @@ function M.new()
       local result = { pcall(fn, unpack(args, 1, args.n)) }
       if done then done(unpack(result, 1, 5)) end
     end
+    function task.expire() done(false, "its deadline has passed") end
     core.tasks[#core.tasks + 1] = task
     return #core.tasks
   end
