@@ -341,7 +341,8 @@ function builder:finish_scripts()
         .. "on the command line or in a file that only root can write")
     end
   end
-  for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange" } do
+  for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange",
+                         "client_disconnect" } do
     local script = self.scripts[key]
     if script then self:tell_not_run(script) end
   end

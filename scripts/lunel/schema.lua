@@ -195,8 +195,21 @@ local function check_server_tls(tls, at, out)
   end
 end
 
+-- Programs that decide who may come: a server without them would let in whom they refuse.
+local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect" }
+
+local function check_programs(out, at)
+  if out.scripts_allowed and out.script_security >= 2 then return end
+  for _, key in ipairs(DECIDE) do
+    if out[key] then
+      at:child(key):fail("the program may not run (script_security), and decides who may come")
+    end
+  end
+end
+
 local function finish_server(out, at)
   local on = out.on or {}
+  check_programs(out, at)
   local judged = on.authenticate ~= nil or out.auth_user_pass_verify ~= nil
   if out.auth_user_pass == nil then out.auth_user_pass = judged end
   if out.auth_user_pass and not judged then
@@ -207,10 +220,16 @@ local function finish_server(out, at)
   end
   if not out.server and not out.server_ipv6 then out.server = server.cover(out.pools or {}) end
   if not out.server and not out.server_ipv6 then
-    at:fail("'server' is missing (or server_ipv6, or pools): clients would get no address")
+    at:fail("'server' is missing (or server_ipv6, or pools that lie in one network): clients would "
+      .. "get no address")
+  end
+  if out.ccd_exclusive and not out.client_config_dir then
+    at:child("ccd_exclusive"):fail("it belongs to client_config_dir, which is not set")
   end
   local keepalive = out.keepalive
-  if keepalive then
+  if keepalive and keepalive.timeout < 2 * keepalive.interval then
+    at:child("keepalive"):fail("the timeout must be at least twice the interval")
+  elseif keepalive then
     out.push = out.push or {}
     table.insert(out.push, 1, ("ping %d"):format(keepalive.interval))
     table.insert(out.push, 2, ("ping-restart %d"):format(keepalive.timeout))
