@@ -10,9 +10,9 @@
 #include "bindings/objects.h"
 #include "bindings/pki.h"
 #include "bindings/plain.h"
-#include "bindings/vault.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
+#include "bindings/vault.h"
 
 #define HOST_TYPE "lunel.host"
 #define VM_TYPE	  "lunel.vm"

@@ -213,9 +213,9 @@ static int op_reply_remote(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lnl_config_remote(L, 2, &r);
-	return lnl_ops_answer(L,
-		      lnl_reply_remote(lnl_ops_engine(L), lnl_event_ticket(L, 1), &r,
-				       (int)luaL_optinteger(L, 3, 0) - 1, luaL_optnumber(L, 4, 0)));
+	return lnl_ops_answer(L, lnl_reply_remote(lnl_ops_engine(L), lnl_event_ticket(L, 1), &r,
+						  (int)luaL_optinteger(L, 3, 0) - 1,
+						  luaL_optnumber(L, 4, 0)));
 }
 
 static const char *optional_text(lua_State *L, int index)
@@ -233,22 +233,22 @@ static const char *optional_text(lua_State *L, int index)
 static int op_reply_credentials(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_credentials(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-					       optional_text(L, 2), optional_text(L, 3),
-					       optional_text(L, 4)));
+						       optional_text(L, 2), optional_text(L, 3),
+						       optional_text(L, 4)));
 }
 
 /* reply_answer(ticket, answer or nil, reason) */
 static int op_reply_answer(lua_State *L)
 {
-	return lnl_ops_answer(L, lnl_reply_answer(lnl_ops_engine(L), lnl_event_ticket(L, 1), optional_text(L, 2),
-					  optional_text(L, 3)));
+	return lnl_ops_answer(L, lnl_reply_answer(lnl_ops_engine(L), lnl_event_ticket(L, 1),
+						  optional_text(L, 2), optional_text(L, 3)));
 }
 
 /* reply_verdict(ticket, ok, reason) */
 static int op_reply_verdict(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_verdict(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-					   lua_toboolean(L, 2), optional_text(L, 3)));
+						   lua_toboolean(L, 2), optional_text(L, 3)));
 }
 
 /* reply_options(ticket, list or nil, reason) */
@@ -263,15 +263,15 @@ static int op_reply_options(lua_State *L)
 		list = text_list(L, 2);
 		n = (unsigned)lua_objlen(L, 2);
 	}
-	return lnl_ops_answer(L, lnl_reply_options(lnl_ops_engine(L), lnl_event_ticket(L, 1), list, n,
-					   optional_text(L, 3)));
+	return lnl_ops_answer(L, lnl_reply_options(lnl_ops_engine(L), lnl_event_ticket(L, 1), list,
+						   n, optional_text(L, 3)));
 }
 
 /* reply_reconnect(ticket, seconds, reason) */
 static int op_reply_reconnect(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_reconnect(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-					     luaL_checknumber(L, 2), optional_text(L, 3)));
+						     luaL_checknumber(L, 2), optional_text(L, 3)));
 }
 
 static int op_reply_default(lua_State *L)
@@ -305,7 +305,7 @@ static int op_tunnel_open(lua_State *L)
 static int op_tunnel_stop(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_tunnel_stop(lnl_ops_engine(L), tunnel_at(L, 1),
-					 luaL_optstring(L, 2, "stopped")));
+						 luaL_optstring(L, 2, "stopped")));
 }
 
 /* tunnel_reconnect(handle, hard, remote or nil, index or nil, reason) */
@@ -318,9 +318,10 @@ static int op_tunnel_reconnect(lua_State *L)
 		luaL_checktype(L, 3, LUA_TTABLE);
 		lnl_config_remote(L, 3, &r);
 	}
-	return lnl_ops_answer(L, lnl_tunnel_reconnect(lnl_ops_engine(L), tunnel_at(L, 1), lua_toboolean(L, 2),
-					      given ? &r : NULL, (int)luaL_optinteger(L, 4, 0) - 1,
-					      luaL_optstring(L, 5, "asked for")));
+	return lnl_ops_answer(L, lnl_tunnel_reconnect(lnl_ops_engine(L), tunnel_at(L, 1),
+						      lua_toboolean(L, 2), given ? &r : NULL,
+						      (int)luaL_optinteger(L, 4, 0) - 1,
+						      luaL_optstring(L, 5, "asked for")));
 }
 
 static int op_tunnel_stats(lua_State *L)
@@ -342,7 +343,8 @@ static int op_tunnel_state(lua_State *L)
 
 static int op_tunnel_text(lua_State *L)
 {
-	return lnl_ops_answer(L, lnl_tunnel_text(lnl_ops_engine(L), tunnel_at(L, 1), luaL_checkstring(L, 2)));
+	return lnl_ops_answer(L, lnl_tunnel_text(lnl_ops_engine(L), tunnel_at(L, 1),
+						 luaL_checkstring(L, 2)));
 }
 
 void lnl_ops_push_cert(lua_State *L, const struct lnl_cert_info *c)

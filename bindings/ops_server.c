@@ -52,9 +52,9 @@ static int op_reply_login(lua_State *L)
 	static const char *const verdicts[] = { "ok", "deny", "challenge", "temp", NULL };
 	int verdict = luaL_checkoption(L, 2, NULL, verdicts);
 
-	return lnl_ops_answer(L, lnl_reply_login(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-						 (enum lnl_login_verdict)verdict,
-						 text_or_null(L, 3)));
+	return lnl_ops_answer(L,
+			      lnl_reply_login(lnl_ops_engine(L), lnl_event_ticket(L, 1),
+					      (enum lnl_login_verdict)verdict, text_or_null(L, 3)));
 }
 
 /* reply_grant(ticket, table or nil, text or nil) */
@@ -149,8 +149,8 @@ static int op_peer_text(lua_State *L)
 
 static int op_peer_renegotiate(lua_State *L)
 {
-	return lnl_ops_answer(
-		L, lnl_peer_renegotiate(lnl_ops_engine(L), number_at(L, 1), number_at(L, 2)));
+	return lnl_ops_answer(L, lnl_peer_renegotiate(lnl_ops_engine(L), number_at(L, 1),
+						      number_at(L, 2)));
 }
 
 /* peers(server): their numbers */

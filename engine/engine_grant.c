@@ -299,8 +299,7 @@ static void learn(struct lnl_served *v)
 /* The address that it will have unless the answer says otherwise: programs are told of it. */
 static void preview(struct lnl_served *v)
 {
-	struct lnl_served *other =
-		v->service->conf.o.duplicate_cn ? NULL : lnl_door_same_name(v);
+	struct lnl_served *other = v->service->conf.o.duplicate_cn ? NULL : lnl_door_same_name(v);
 
 	if (other) {
 		/* Which ends if this one is granted, and leaves its lease. */

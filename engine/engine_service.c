@@ -6,8 +6,8 @@
 
 #include "engine_service.h"
 
-#define CHORES	   1.0		     /* seconds */
-#define CRL_EVERY  (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
+#define CHORES	  1.0		    /* seconds */
+#define CRL_EVERY (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
 /* For acknowledgements of our goodbye; OpenVPN's clients give none. */
 #define GOODBYE_BY LNL_SECOND
 
