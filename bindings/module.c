@@ -10,7 +10,7 @@
 #include "bindings/objects.h"
 #include "bindings/pki.h"
 #include "bindings/plain.h"
-#include "bindings/store.h"
+#include "bindings/vault.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 
@@ -369,7 +369,7 @@ int luaopen_lunel_core(lua_State *L)
 	luaL_register(L, NULL, functions);
 	lnl_system_open(L);
 	lnl_secret_register(L);
-	lnl_store_open(L);
+	lnl_vault_open(L);
 	lnl_pki_register(L);
 	return 1;
 }

@@ -360,6 +360,9 @@ static void knock(struct lnl_service *s, const struct lnl_ntf *n, struct lnl_ser
 	struct lnl_admitted a;
 	struct lnl_served *v;
 
+	/* Our cookie would be worth nothing to who comes back to our successor with it. */
+	if (s->stopping)
+		return;
 	lnl_admission_datagram(s->admission, &ip, lnl_addr_port(from), n->u.datagram.bytes,
 			       n->u.datagram.len, reply.u.datagram.bytes,
 			       sizeof(reply.u.datagram.bytes), lnl_clock_now(), &a);

@@ -8,7 +8,8 @@
 
 #define CHORES	   1.0		     /* seconds */
 #define CRL_EVERY  (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
-#define GOODBYE_BY (5 * LNL_SECOND)
+/* For acknowledgements of our goodbye; OpenVPN's clients give none. */
+#define GOODBYE_BY LNL_SECOND
 
 void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
 {
@@ -263,7 +264,7 @@ void lnl_service_free(struct lnl_service *s)
 	uint32_t i;
 
 	for (i = 0; i < s->n_listeners; i++)
-		lnl_listener_free(s->listeners[i]);
+		lnl_listener_stop(&s->listeners[i]);
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])
 			lnl_door_remove(s->served[i]);
@@ -294,7 +295,7 @@ void lnl_service_stop(struct lnl_service *s, const char *reason)
 	s->stop_by = lnl_clock_now() + GOODBYE_BY;
 	lnl_log(&s->engine->log, LNL_LEVEL_INFO, "tunnel.stopping", LNL_F("reason", reason));
 	for (i = 0; i < s->n_listeners; i++)
-		lnl_listener_free(s->listeners[i]);
+		lnl_listener_stop(&s->listeners[i]);
 	s->n_listeners = 0;
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])

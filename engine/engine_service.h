@@ -102,7 +102,7 @@ struct lnl_service {
 	ev_timer timer; /* seconds: limits, leases, CRL */
 	struct lnl_admission *admission;
 	struct lnl_tokens tokens;
-	struct lnl_listener *listeners[LNL_SERVICE_LISTEN]; /* TCP */
+	struct lnl_listener listeners[LNL_SERVICE_LISTEN]; /* TCP */
 	unsigned n_listeners;
 	uint32_t next_link;
 

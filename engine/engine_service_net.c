@@ -160,23 +160,22 @@ static int family_of(enum lnl_proto p)
 }
 
 /* Where to bind: without an address all of them, of IPv6 and IPv4 unless the proto says one. */
-static int bind_address(const struct lnl_listen *l, struct lnl_addr *out, bool *both,
+static int bind_address(const struct lnl_listen *l, struct lnl_listen_conf *out,
 			struct lnl_reason *why)
 {
 	int family = family_of(l->proto);
 	struct lnl_ip ip = { 0 };
 
-	*both = false;
 	if (!l->address || !*l->address) {
 		ip.family = family == 4 ? 4 : 6;
-		*both = family == 0;
 	} else if (lnl_ip_parse(&ip, l->address) < 0) {
 		return lnl_reason_set(why, LNL_E_INVAL, "listen: '%s' is no address", l->address);
 	} else if (family && family != ip.family) {
 		return lnl_reason_set(why, LNL_E_INVAL, "listen: '%s' is no IPv%d address",
 				      l->address, family);
 	}
-	*out = lnl_addr_from(&ip, l->port);
+	out->v6only = family == 6;
+	out->local = lnl_addr_from(&ip, l->port);
 	return 0;
 }
 
@@ -185,11 +184,18 @@ static void accepted(void *ctx, int fd, const struct lnl_addr *from)
 	lnl_door_accept(ctx, fd, from);
 }
 
+static void accept_failed(void *ctx, const struct lnl_reason *why)
+{
+	const struct lnl_service *s = ctx;
+
+	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "server.accept_failed", LNL_F("why", why->text));
+}
+
 static int listen_udp(struct lnl_service *s, const struct lnl_listen_conf *conf,
 		      struct lnl_reason *why)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
-	int fd = lnl_listen_udp(conf, s->engine->process, why);
+	int fd = lnl_listen_udp(conf, why);
 
 	if (fd < 0)
 		return fd;
@@ -206,6 +212,7 @@ static int listen_one(struct lnl_service *s, const struct lnl_listen *l, struct 
 {
 	const struct lnl_server_options *o = &s->conf.o;
 	struct lnl_listen_conf conf = {
+		.helper = s->engine->process,
 		.socket = { .bind_dev = o->bind_dev,
 			    .mark = o->mark,
 			    .sndbuf = o->sndbuf,
@@ -214,18 +221,19 @@ static int listen_one(struct lnl_service *s, const struct lnl_listen *l, struct 
 			    .tcp_nodelay = o->tcp_nodelay },
 	};
 	char address[LNL_ADDR_TEXT];
-	int rc = bind_address(l, &conf.socket.local, &conf.both, why);
+	int rc = bind_address(l, &conf, why);
 
 	if (rc == 0 && is_tcp(l->proto)) {
-		rc = lnl_listen_tcp(&s->listeners[s->n_listeners], s->engine->loop, &conf,
-				    s->engine->process, accepted, s, why);
+		lnl_listener_init(&s->listeners[s->n_listeners]);
+		rc = lnl_listen_tcp(&s->listeners[s->n_listeners], s->engine->loop, &conf, accepted,
+				    accept_failed, s, why);
 		s->n_listeners += rc == 0;
 	} else if (rc == 0) {
 		rc = listen_udp(s, &conf, why);
 	}
 	if (rc == 0)
 		lnl_log(&s->engine->log, LNL_LEVEL_INFO, "server.listening",
-			LNL_F("address", lnl_addr_text(&conf.socket.local, address)),
+			LNL_F("address", lnl_addr_text(&conf.local, address)),
 			LNL_F("proto", is_tcp(l->proto) ? "tcp" : "udp"));
 	return rc;
 }

@@ -191,8 +191,8 @@ struct lnl_tunnel {
 	/* Credentials (engine_auth.c). */
 	char *username, *password, *token, *token_user;
 	const char *why_credentials;
-	char challenge_state[LNL_MESSAGE_FIELD];
-	char challenge_user[LNL_MESSAGE_FIELD];
+	char challenge_state[LNL_MESSAGE_FIELD + 1];
+	char challenge_user[LNL_MESSAGE_FIELD + 1];
 	bool challenge_echo, challenge_response;
 	bool challenge_open; /* a CRV1 to answer before the next attempt */
 	char *response;	     /* the answer, for static or dynamic challenges */

@@ -161,10 +161,13 @@ struct lnl_client_end {
 	uint32_t backoff;	  /* seconds; 0: none given */
 	bool keep_auth;		  /* do not drop cached credentials */
 	bool drop_token;	  /* the token is no good any more */
-	/* Cause CHALLENGE (CRV1): what to answer with; empty state otherwise. */
+	/*
+	 * Cause CHALLENGE (CRV1): what to answer with, as it came (not cleaned); empty state
+	 * otherwise.
+	 */
 	bool echo, response;
-	char challenge_state[LNL_MESSAGE_FIELD];
-	char challenge_user[LNL_MESSAGE_FIELD];
+	char challenge_state[LNL_MESSAGE_FIELD + 1];
+	char challenge_user[LNL_MESSAGE_FIELD + 1];
 };
 
 struct lnl_client_event {

@@ -9,6 +9,13 @@ static void copy_text(char *out, size_t cap, const char *text, size_t len)
 	lnl_text_clean(out, cap, text, len);
 }
 
+/* For what is sent back to the server, who must know it again; nobody is shown it. */
+static void copy_field(char out[LNL_MESSAGE_FIELD + 1], const void *field, size_t len)
+{
+	memcpy(out, field, len);
+	out[len] = 0;
+}
+
 static void take_auth_failed(struct lnl_client *c, const struct lnl_message *m)
 {
 	char text[512];
@@ -32,10 +39,8 @@ static void take_auth_failed(struct lnl_client *c, const struct lnl_message *m)
 	if (cause == LNL_CAUSE_CHALLENGE) {
 		e->end.echo = m->echo;
 		e->end.response = m->response;
-		copy_text(e->end.challenge_state, sizeof(e->end.challenge_state), m->state,
-			  m->state_len);
-		copy_text(e->end.challenge_user, sizeof(e->end.challenge_user),
-			  (const char *)m->user, m->user_len);
+		copy_field(e->end.challenge_state, m->state, m->state_len);
+		copy_field(e->end.challenge_user, m->user, m->user_len);
 	}
 }
 

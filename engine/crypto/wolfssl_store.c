@@ -210,7 +210,14 @@ static bool is_trusted(const struct lnl_store *s, const char *subject)
 	return false;
 }
 
-void lnl_store_retry_crls(struct lnl_store *s)
+/* What wolfSSL says without memory; FATAL_ERROR where it has none for a context to load by. */
+static bool is_out_of_memory(int code)
+{
+	return code == MEMORY_E || code == MEMORY_ERROR || code == WOLFSSL_FATAL_ERROR;
+}
+
+/* Loads the CRLs whose issuers are known. LNL_E_NOMEM. */
+static int try_crls(struct lnl_store *s)
 {
 	uint64_t now = s->env->wallclock(s->env->ctx);
 
@@ -219,10 +226,18 @@ void lnl_store_retry_crls(struct lnl_store *s)
 			continue;
 		int code = wolfSSL_CertManagerLoadCRLBuffer(s->manager, crl->der, (long)crl->len,
 							    WOLFSSL_FILETYPE_ASN1);
+		if (is_out_of_memory(code))
+			return LNL_E_NOMEM;
 		crl->loaded = code == WOLFSSL_SUCCESS;
-		crl->bad = !crl->loaded && crl->next_update > now && code != MEMORY_E &&
-			   is_trusted(s, crl->issuer);
+		crl->bad = !crl->loaded && crl->next_update >= now && is_trusted(s, crl->issuer);
 	}
+	return 0;
+}
+
+void lnl_store_retry_crls(struct lnl_store *s)
+{
+	/* What was not loaded vouches for nobody. */
+	(void)try_crls(s);
 }
 
 int lnl_store_set_crl(struct lnl_store *s, const struct lnl_blob *pem, struct lnl_why *why)
@@ -276,7 +291,7 @@ static int load_cas(struct lnl_store *s)
 			continue;
 		int code = wolfSSL_CertManagerLoadCABuffer(s->manager, ca->der, (long)ca->len,
 							   WOLFSSL_FILETYPE_ASN1);
-		if (code == MEMORY_E)
+		if (is_out_of_memory(code))
 			return LNL_E_NOMEM;
 		if (code == WOLFSSL_SUCCESS)
 			continue;
@@ -301,7 +316,7 @@ static int check_revocation(struct lnl_store *s)
 		if (ca->out != LNL_CERT_OK)
 			continue;
 		int code = wolfSSL_CertManagerCheckCRL(s->manager, ca->der, (int)ca->len);
-		if (code == MEMORY_E)
+		if (is_out_of_memory(code))
 			return LNL_E_NOMEM;
 		if (code == CRL_CERT_REVOKED)
 			ca->out = LNL_CERT_REVOKED;
@@ -347,8 +362,11 @@ static void note_dates(struct lnl_store *s, uint64_t now)
 		note_date(s, ca->not_before, now);
 		note_date(s, ca->not_after + 1, now);
 	}
-	for (const struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next)
-		note_date(s, crl->next_update, now);
+	for (const struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next) {
+		/* Like a CA it holds to the end of its last second; not to say when is no date. */
+		if (crl->next_update != UINT64_MAX)
+			note_date(s, crl->next_update + 1, now);
+	}
 }
 
 static unsigned count_trusted(const struct lnl_store *s)
@@ -368,8 +386,8 @@ static int load_crls(struct lnl_store *s)
 		return LNL_E_NOMEM;
 	for (struct lnl_crl *crl = s->crls; crl != NULL; crl = crl->next)
 		crl->loaded = false;
-	lnl_store_retry_crls(s);
-	return check_revocation(s);
+	int error = try_crls(s);
+	return error != 0 ? error : check_revocation(s);
 }
 
 static int fill(struct lnl_store *s, uint64_t now)

@@ -74,7 +74,7 @@ struct lnl_peer_conf {
 	uint64_t ping_timeout;	/* microseconds without receiving, then a notice; 0: none */
 	bool ping_timer_rem;	/* the timeout only counts once something came (ping-timer-rem) */
 	bool tap;		/* payload is Ethernet: IP, if any, stands behind its header */
-	/* Opened packets must have a source address that routes to this peer (a server's). */
+	/* Opened packets must have a source address that routes to this peer (a server's); not tap. */
 	bool check_source;
 };
 
@@ -108,6 +108,7 @@ struct lnl_notice {
 };
 
 struct lnl_data;
+struct lnl_packet;
 
 /*
  * A plane for at most |max_peers|. It keeps |env|. Everything that packets need is allocated here
@@ -147,14 +148,12 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot);
 /* Sets when the key in |slot| expires (tran-window). LNL_E_NOTFOUND. */
 int lnl_data_key_expire(struct lnl_data *d, uint32_t peer, enum lnl_slot slot, uint64_t when);
 
-struct lnl_packet;
-
 /* ---- routes: which destinations inside the tunnel belong to which peer (a server's) ---- */
 
 /*
  * Leads |prefix| (host bits are passed over) to |peer|. LNL_E_EXIST when just this prefix is
- * another peer's; again for the same is fine. LNL_E_NOTFOUND (peer), LNL_E_LIMIT (more than
- * LNL_ROUTES_PEER of one peer), LNL_E_NOMEM.
+ * another peer's; again for the same is fine. LNL_E_NOTFOUND (peer), LNL_E_INVAL (no prefix),
+ * LNL_E_LIMIT (more than LNL_ROUTES_PEER of one peer), LNL_E_NOMEM, LNL_E_RANDOM.
  */
 int lnl_data_route_add(struct lnl_data *d, const struct lnl_prefix *prefix, uint32_t peer);
 /* LNL_E_NOTFOUND. Deleting a peer deletes its routes. */
@@ -203,10 +202,21 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
  * Opens |n| data packets in place. On entry `peer` says whom the address belongs to: it decides,
  * whatever peer-id the packet carries (a client has one peer, and OpenVPN does not look either).
  * LNL_PEER_ID_NONE when unknown: then DATA_V2's peer-id decides, and DATA_V1 is dropped. `peer`
- * comes back as found; LNL_DROP_SOURCE where check_source is not met. Pings and OCC messages are consumed: they come back as LNL_DROP_EMPTY, not
- * counted as dropped. Returns how many are for TUN. Notices are queued, see lnl_data_notice.
+ * comes back as found; LNL_DROP_SOURCE where check_source is not met. Pings and OCC messages are
+ * consumed: they come back as LNL_DROP_EMPTY, not counted as dropped. Returns how many are for TUN. Notices are queued, see lnl_data_notice.
  */
 unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now);
+
+/*
+ * Whether |pkt|, as lnl_data_open left it, is authentic and not seen before, whatever became of it
+ * then: only such a packet says where its peer is.
+ */
+static inline bool lnl_packet_is_fresh(const struct lnl_packet *pkt)
+{
+	return pkt->drop == LNL_DROP_NONE || pkt->drop == LNL_DROP_EMPTY ||
+	       pkt->drop == LNL_DROP_COMPRESSED || pkt->drop == LNL_DROP_INNER ||
+	       pkt->drop == LNL_DROP_SOURCE;
+}
 
 /*
  * A ping or an OCC EXIT to send: writes a sealed packet to |pkt| (a buffer of at least LNL_HEADROOM

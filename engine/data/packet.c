@@ -35,6 +35,8 @@ static void watch_limit(struct lnl_data *d, struct lnl_peer *p, struct lnl_keysl
 	lnl_notice_put(d, p, LNL_NOTICE_KEY_LIMIT, k->id);
 }
 
+/* ---- sealing ---- */
+
 /* From payload to datagram. */
 static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt, uint64_t now)
 {
@@ -84,8 +86,8 @@ unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, 
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
-		if (pkt->drop != LNL_DROP_NONE)
-			continue; /* it has no route, and was counted */
+		if (pkt->drop == LNL_DROP_ROUTE)
+			continue; /* counted when no route was found */
 		p = find_next(d, p, pkt->peer);
 		if (p == NULL) {
 			pkt->drop = LNL_DROP_PEER;
@@ -121,6 +123,8 @@ int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 		p->counters.occ_sent++;
 	return 0;
 }
+
+/* ---- opening ---- */
 
 /* The peer that a datagram is for: its address's, else the one that it names. */
 static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt,
@@ -225,27 +229,6 @@ static bool consume(struct lnl_data *d, struct lnl_peer *p, const struct lnl_pac
 	return true;
 }
 
-/* Whether a server's client may send this: the source must be its own, or behind it. */
-static bool has_right_source(const struct lnl_data *d, const struct lnl_peer *p,
-			     const struct lnl_packet *pkt)
-{
-	int family;
-	const uint8_t *source = lnl_inner_address(pkt->p, pkt->len, true, &family);
-
-	return source != NULL && lnl_routes_find(&d->routes, family, source) == p;
-}
-
-/* client-to-client: the other peer that a packet of |p| is for. */
-static uint32_t relay_of(const struct lnl_data *d, const struct lnl_peer *p,
-			 const struct lnl_packet *pkt)
-{
-	int family;
-	const uint8_t *to = lnl_inner_address(pkt->p, pkt->len, false, &family);
-	const struct lnl_peer *other = to ? lnl_routes_find(&d->routes, family, to) : NULL;
-
-	return other != NULL && other != p ? other->conf.id : LNL_PEER_ID_NONE;
-}
-
 /* Opens one datagram of |p|. True when it was counted already, as a message and not as a drop. */
 static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt,
 			  uint32_t header, uint64_t now)
@@ -267,12 +250,11 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 		pkt->drop = LNL_DROP_INNER;
 		return false;
 	}
-	if (p->conf.check_source && !p->conf.tap && !has_right_source(d, p, pkt)) {
-		pkt->drop = LNL_DROP_SOURCE;
-		return false;
+	if ((p->conf.check_source || d->relay) && !p->conf.tap) {
+		pkt->drop = lnl_steer(d, p, pkt);
+		if (pkt->drop != LNL_DROP_NONE)
+			return false;
 	}
-	if (d->relay)
-		pkt->relay = relay_of(d, p, pkt);
 	if (p->conf.mss != 0)
 		lnl_mss_clamp(pkt->p, pkt->len, p->conf.mss, p->conf.tap);
 	p->counters.rx_packets++;

@@ -14,12 +14,9 @@ int lnl_data_new(struct lnl_data **out, const struct lnl_env *env, uint32_t max_
 	d->env = env;
 	d->max_peers = max_peers;
 	lnl_ivs_init(&d->ivs, env);
-	int rc = lnl_routes_init(&d->routes, env);
-	if (rc == 0)
-		rc = lnl_table_init(&d->peers, env);
-	if (rc != 0) {
+	if (lnl_table_init(&d->peers, env) != 0) {
 		lnl_release(env, d);
-		return rc;
+		return LNL_E_NOMEM;
 	}
 	*out = d;
 	return 0;
@@ -29,7 +26,11 @@ static void free_peer(struct lnl_data *d, struct lnl_peer *p)
 {
 	for (unsigned i = 0; i < LNL_SLOTS; i++)
 		lnl_keyslot_free(p->slots[i], d->env);
-	lnl_routes_forget(&d->routes, p);
+	while (p->routes != NULL) {
+		struct lnl_peer_route *r = p->routes;
+		p->routes = r->next;
+		lnl_release(d->env, r);
+	}
 	lnl_release(d->env, p);
 }
 
@@ -41,7 +42,9 @@ void lnl_data_free(struct lnl_data *d)
 		free_peer(d, d->heap[i].peer);
 	lnl_release(d->env, d->heap);
 	lnl_table_deinit(&d->peers, d->env);
-	lnl_routes_deinit(&d->routes);
+	if (d->routes != NULL)
+		lnl_routes_deinit(d->routes, d->env);
+	lnl_release(d->env, d->routes);
 	lnl_ivs_deinit(&d->ivs);
 	lnl_release(d->env, d);
 }
@@ -107,6 +110,8 @@ int lnl_data_peer_del(struct lnl_data *d, uint32_t id)
 	lnl_notice_forget(d, p);
 	lnl_timer_remove(d, p);
 	lnl_table_remove(&d->peers, p);
+	for (const struct lnl_peer_route *r = p->routes; r != NULL; r = r->next)
+		lnl_routes_remove(d->routes, &r->prefix);
 	free_peer(d, p);
 	return 0;
 }
@@ -162,6 +167,99 @@ int lnl_data_key_expire(struct lnl_data *d, uint32_t peer, enum lnl_slot slot, u
 	p->slots[slot]->expires = when;
 	lnl_timer_update(d, p);
 	return 0;
+}
+
+/* A client has none, and no memory for them. */
+static int have_routes(struct lnl_data *d)
+{
+	if (d->routes != NULL)
+		return 0;
+	d->routes = lnl_alloc(d->env, sizeof(*d->routes));
+	if (d->routes == NULL)
+		return LNL_E_NOMEM;
+	lnl_routes_init(d->routes);
+	return 0;
+}
+
+static uint32_t owner_of(const struct lnl_data *d, const struct lnl_prefix *masked)
+{
+	return d->routes != NULL ? lnl_routes_owner(d->routes, masked) : LNL_PEER_ID_NONE;
+}
+
+static int add_route(struct lnl_data *d, struct lnl_peer *p, const struct lnl_prefix *masked)
+{
+	struct lnl_peer_route *r = lnl_alloc(d->env, sizeof(*r));
+	int rc = r != NULL ? have_routes(d) : LNL_E_NOMEM;
+
+	if (rc == 0)
+		rc = lnl_routes_add(d->routes, d->env, masked, p->conf.id);
+	if (rc != 0) {
+		lnl_release(d->env, r);
+		return rc;
+	}
+	r->prefix = *masked;
+	r->next = p->routes;
+	p->routes = r;
+	p->n_routes++;
+	return 0;
+}
+
+int lnl_data_route_add(struct lnl_data *d, const struct lnl_prefix *prefix, uint32_t peer)
+{
+	struct lnl_peer *p = lnl_table_find(&d->peers, peer);
+	struct lnl_prefix masked = *prefix;
+
+	if (p == NULL)
+		return LNL_E_NOTFOUND;
+	if (!lnl_routes_is_valid(prefix))
+		return LNL_E_INVAL;
+	lnl_prefix_mask(&masked);
+	uint32_t owner = owner_of(d, &masked);
+	if (owner != LNL_PEER_ID_NONE)
+		return owner == peer ? 0 : LNL_E_EXIST;
+	if (p->n_routes >= LNL_ROUTES_PEER)
+		return LNL_E_LIMIT;
+	return add_route(d, p, &masked);
+}
+
+int lnl_data_route_del(struct lnl_data *d, const struct lnl_prefix *prefix)
+{
+	struct lnl_prefix masked = *prefix;
+
+	if (!lnl_routes_is_valid(prefix))
+		return LNL_E_NOTFOUND;
+	lnl_prefix_mask(&masked);
+	uint32_t owner = owner_of(d, &masked);
+	if (owner == LNL_PEER_ID_NONE)
+		return LNL_E_NOTFOUND;
+	struct lnl_peer *p = lnl_table_find(&d->peers, owner);
+	struct lnl_peer_route **at = &p->routes, *r;
+	while ((r = *at)->prefix.bits != masked.bits || !lnl_ip_equal(&r->prefix.ip, &masked.ip))
+		at = &r->next;
+	*at = r->next;
+	p->n_routes--;
+	lnl_release(d->env, r);
+	lnl_routes_remove(d->routes, &masked);
+	return 0;
+}
+
+uint32_t lnl_data_route_find(const struct lnl_data *d, const struct lnl_ip *ip)
+{
+	if (d->routes == NULL)
+		return LNL_PEER_ID_NONE;
+	switch (ip->family) {
+	case 4:
+		return lnl_routes_find4(d->routes, ip->bytes);
+	case 6:
+		return lnl_routes_find6(d->routes, ip->bytes);
+	default:
+		return LNL_PEER_ID_NONE;
+	}
+}
+
+void lnl_data_set_relay(struct lnl_data *d, bool on)
+{
+	d->relay = on;
 }
 
 int lnl_data_counters(const struct lnl_data *d, uint32_t peer, struct lnl_counters *out)

@@ -14,6 +14,12 @@
 #define LNL_SLOTS	 2
 #define LNL_NOTICE_KINDS (LNL_NOTICE_DECRYPT + 1)
 
+/* A prefix that leads to a peer, in the peer's list. */
+struct lnl_peer_route {
+	struct lnl_peer_route *next;
+	struct lnl_prefix prefix;
+};
+
 struct lnl_peer {
 	struct lnl_peer_conf conf;
 	struct lnl_keyslot *slots[LNL_SLOTS]; /* by enum lnl_slot; NULL: empty */
@@ -25,7 +31,7 @@ struct lnl_peer {
 	uint32_t heap_at;
 	struct lnl_peer *next_noticed;
 	struct lnl_peer *prev_noticed;
-	struct lnl_data_route *routes;
+	struct lnl_peer_route *routes;
 	uint32_t n_routes;
 	struct lnl_counters counters;
 };
@@ -58,8 +64,8 @@ struct lnl_data {
 	struct lnl_peer *last_noticed;
 	struct lnl_counters strays; /* packets of nobody */
 	struct lnl_ivs ivs;
-	struct lnl_routes routes;
-	bool relay; /* client-to-client */
+	bool relay;		   /* client-to-client */
+	struct lnl_routes *routes; /* NULL: there has been none */
 };
 
 /* ---- table.c ---- */
@@ -81,6 +87,14 @@ void lnl_timer_add(struct lnl_data *d, struct lnl_peer *p);
 void lnl_timer_remove(struct lnl_data *d, struct lnl_peer *p);
 /* Computes anew when |p| is due, after anything but a packet changed it. */
 void lnl_timer_update(struct lnl_data *d, struct lnl_peer *p);
+
+/* ---- steer.c ---- */
+
+/*
+ * What a server asks of an opened IP packet of |p|: LNL_DROP_SOURCE when it may not be from there;
+ * sets `relay` when it is for another peer.
+ */
+uint16_t lnl_steer(const struct lnl_data *d, const struct lnl_peer *p, struct lnl_packet *pkt);
 
 /* ---- notice.c ---- */
 

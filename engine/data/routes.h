@@ -1,57 +1,60 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Which destinations belong to which peer: the longest prefix wins. A hash table of prefixes for each
- * family, asked once for each length that is in use, so that its cost grows with neither peers nor
- * routes. Private to this room; data.h is what others see.
+ * Longest prefix match: which peer an address inside the tunnel belongs to. A hash table a family,
+ * keyed by prefix and length, is asked once for each length that is in use, longest first: the cost
+ * grows with the lengths in use and not with the number of prefixes. Of this room only.
  */
 #ifndef LNL_DATA_ROUTES_H
 #define LNL_DATA_ROUTES_H
 
-#include "data/data.h"
+#include "wire/env.h"
+#include "wire/header.h"
+#include "wire/ip.h"
 
-struct lnl_peer;
+#define LNL_ROUTES_SEEDS 6 /* 64-bit numbers that nobody outside can know */
 
-/* One prefix; on the list of its peer. */
-struct lnl_data_route {
-	struct lnl_data_route *next;
-	struct lnl_peer *peer;
-	struct lnl_prefix prefix; /* without host bits */
-};
-
-#define LNL_ROUTE_LENGTHS 129 /* of an IPv6 prefix: 0..128 */
-
-/* The routes of one family: open addressing, at most half full. */
+/*
+ * Open addressing, at most half full. A cell is 1 + `words` numbers: length << 24 | peer, then the
+ * address, so that the cells of 10,000 IPv4 peers fit into a processor's second cache.
+ */
 struct lnl_route_table {
-	struct lnl_data_route **cells; /* NULL: empty */
-	uint32_t mask, n;
-	uint8_t lengths[LNL_ROUTE_LENGTHS]; /* in use, the longest first */
-	unsigned n_lengths;
-	uint32_t count[LNL_ROUTE_LENGTHS]; /* routes of each length */
+	uint32_t *cells; /* NULL: none yet */
+	uint32_t words;	 /* of an address: 1 or 4 */
+	uint32_t shift;	 /* 64 - log2 of the number of cells */
+	uint32_t mask;
+	uint32_t n;
+	uint32_t used[129]; /* prefixes of each length */
+	uint8_t lens[129];  /* those that are in use, longest first */
+	uint8_t n_lens;
 };
 
 struct lnl_routes {
-	const struct lnl_env *env;
-	uint64_t seed; /* so that nobody outside can aim at one cell */
-	struct lnl_route_table v4, v6;
+	bool seeded;
+	uint64_t seeds[LNL_ROUTES_SEEDS];
+	struct lnl_route_table v4;
+	struct lnl_route_table v6;
 };
 
-/* LNL_E_RANDOM. */
-int lnl_routes_init(struct lnl_routes *r, const struct lnl_env *env);
-/* Releases the tables; routes are their peers'. */
-void lnl_routes_deinit(struct lnl_routes *r);
-/* LNL_E_EXIST (another peer's), LNL_E_NOMEM, LNL_E_INVAL (no prefix). */
-int lnl_routes_add(struct lnl_routes *r, const struct lnl_prefix *prefix, struct lnl_peer *peer);
-/* LNL_E_NOTFOUND. */
-int lnl_routes_del(struct lnl_routes *r, const struct lnl_prefix *prefix);
-/* All of one peer. */
-void lnl_routes_forget(struct lnl_routes *r, struct lnl_peer *peer);
-/* The peer that has |address| of |family| (4 bytes or 16), or NULL. */
-struct lnl_peer *lnl_routes_find(const struct lnl_routes *r, int family, const uint8_t *address);
+/* Empty; takes no memory yet. */
+void lnl_routes_init(struct lnl_routes *r);
+void lnl_routes_deinit(struct lnl_routes *r, const struct lnl_env *env);
+
+/* Whether |p| is a prefix at all: of family 4 or 6 and no longer than its address. */
+bool lnl_routes_is_valid(const struct lnl_prefix *p);
 
 /*
- * Where the destination (|source|: the source) stands in an IP packet: its bytes and |*family|, or
- * NULL when it is no IP packet.
+ * Leads |p|, which is valid, without host bits and not in the table, to |peer|. LNL_E_NOMEM,
+ * LNL_E_RANDOM (the seeds are drawn with the first prefix).
  */
-const uint8_t *lnl_inner_address(const uint8_t *packet, uint32_t len, bool source, int *family);
+int lnl_routes_add(struct lnl_routes *r, const struct lnl_env *env, const struct lnl_prefix *p,
+		   uint32_t peer);
+/* Takes out |p|, which is in the table. */
+void lnl_routes_remove(struct lnl_routes *r, const struct lnl_prefix *p);
+/* The peer of just this valid prefix without host bits, or LNL_PEER_ID_NONE. */
+uint32_t lnl_routes_owner(const struct lnl_routes *r, const struct lnl_prefix *p);
+
+/* The peer of the longest prefix that has the address of 4 or 16 bytes, or LNL_PEER_ID_NONE. */
+uint32_t lnl_routes_find4(const struct lnl_routes *r, const uint8_t *address);
+uint32_t lnl_routes_find6(const struct lnl_routes *r, const uint8_t *address);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define LNL_BACKLOG_SIZE    (512 * 1024)
 #define LNL_BACKLOG_RESERVE (32 * 1024)	 /* of it, for control packets */
+#define LNL_BACKLOG_PEER    (96 * 1024)	 /* a server's for data of one peer: 64 packets of 1,500 */
 #define LNL_BACKLOG_HIGH    (128 * 1024) /* full for backpressure; no more at half of it */
 
 struct lnl_backlog {

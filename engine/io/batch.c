@@ -36,7 +36,6 @@ static void set_packet(struct lnl_batch *b, unsigned i, size_t len)
 		.len = (uint32_t)len,
 		.peer = LNL_PEER_ID_NONE,
 		.drop = LNL_DROP_NONE,
-		.relay = LNL_PEER_ID_NONE,
 	};
 }
 
@@ -159,14 +158,14 @@ int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
 	return n < 0 ? -errno : n;
 }
 
-bool lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len, uint32_t peer)
+struct lnl_packet *lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len)
 {
-	if (b->n == LNL_BATCH || len > LNL_PACKET_MAX)
-		return false;
-	set_packet(b, b->n, len);
-	memcpy(b->pkts[b->n].p, data, len);
-	b->pkts[b->n++].peer = peer;
-	return true;
+	unsigned i = b->n++;
+
+	set_packet(b, i, len);
+	if (len > 0)
+		memcpy(b->pkts[i].p, data, len);
+	return &b->pkts[i];
 }
 
 void lnl_batch_compact(struct lnl_batch *b)

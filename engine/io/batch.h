@@ -50,8 +50,11 @@ int lnl_batch_read(struct lnl_batch *b, int fd, size_t max_bytes);
 int lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
 		   const struct lnl_addr *to);
 
-/* Appends a copy of |len| bytes for |peer|. False when the batch is full or they are too many. */
-bool lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len, uint32_t peer);
+/*
+ * Adds a packet of |len| bytes (at most LNL_PACKET_MAX), copied from |data|, to a batch that has
+ * room; the packet.
+ */
+struct lnl_packet *lnl_batch_add(struct lnl_batch *b, const uint8_t *data, size_t len);
 
 /* Moves the packets that have no drop reason together, addresses too; n counts them. */
 void lnl_batch_compact(struct lnl_batch *b);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A server's sockets: bound UDP ones, and TCP ones that accept on a libev loop. */
+/*
+ * A server's sockets: UDP for many peers, and TCP that is accepted on a libev loop. Answers leave
+ * by the address that routes choose: a host of several addresses listens on each (OpenVPN's
+ * `multihome` is not here yet).
+ */
 #ifndef LNL_IO_LISTEN_H
 #define LNL_IO_LISTEN_H
 
@@ -9,30 +13,52 @@
 #include "io/socket.h"
 
 struct lnl_listen_conf {
-	struct lnl_socket_conf socket; /* `local` has address and port */
-	bool both; /* an IPv6 socket takes IPv4, too, where the system allows it */
+	/* Address, perhaps the unspecified one (0.0.0.0, ::), and port; port 0: the kernel picks. */
+	struct lnl_addr local;
+	bool v6only; /* an IPv6 socket without IPv4's peers, which it shows as ::ffff:a.b.c.d */
+	struct lnl_socket_conf socket; /* but for `local` and `lport`; mtu_disc -1: the system's */
+	struct lnl_process *helper;    /* binds where we may not (ports below 1024), until sealed */
 };
 
 /*
- * A UDP socket bound as |conf| says: the descriptor, or an error as lnl_socket_open's; LNL_E_EXIST
- * when the address is in use; LNL_E_PERM for a port that |helper| (may be NULL) may not bind either.
+ * A bound socket of |type| (SOCK_DGRAM, SOCK_STREAM), non-blocking and close-on-exec, or a negative
+ * errno: what the helper does for us, too. TCP's port may be one that was in use just now.
  */
-int lnl_listen_udp(const struct lnl_listen_conf *conf, struct lnl_process *helper,
-		   struct lnl_reason *why);
-
-/* Told for each connection; |fd| is the callee's, non-blocking and close-on-exec. */
-typedef void lnl_accepted(void *ctx, int fd, const struct lnl_addr *from);
-
-struct lnl_listener;
+int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only);
 
 /*
- * Listens on TCP. When descriptors run out, it pauses for a second instead of spinning. Errors as
- * above, and LNL_E_NOMEM.
+ * A UDP socket for packets of many peers, bound and not connected: the file descriptor, or an error
+ * and its cause in |why|: LNL_E_PERM (port, mark, device), LNL_E_NOTFOUND (device),
+ * LNL_E_UNSUPPORTED (address family), LNL_E_SYSTEM (in use, not our address ...).
  */
-int lnl_listen_tcp(struct lnl_listener **out, struct ev_loop *loop,
-		   const struct lnl_listen_conf *conf, struct lnl_process *helper,
-		   lnl_accepted *accepted, void *ctx, struct lnl_reason *why);
-/* |l| may be NULL. */
-void lnl_listener_free(struct lnl_listener *l);
+int lnl_listen_udp(const struct lnl_listen_conf *conf, struct lnl_reason *why);
+
+/* Somebody connected: |fd|, the callee's, non-blocking and close-on-exec, from |from|. */
+typedef void lnl_accepted(void *ctx, int fd, const struct lnl_addr *from);
+/* None can be accepted (no descriptors, say); tried again in a second. At most one a second. */
+typedef void lnl_accept_failed(void *ctx, const struct lnl_reason *why);
+
+struct lnl_listener {
+	struct ev_loop *loop; /* NULL: idle */
+	struct ev_io io;
+	struct ev_timer pause;
+	bool tcp_nodelay;
+	lnl_accepted *accepted;
+	lnl_accept_failed *failed;
+	void *ctx;
+};
+
+/* Makes |l| idle. */
+void lnl_listener_init(struct lnl_listener *l);
+/*
+ * Listens over TCP; |accepted| and |failed| (may be NULL) are called from the loop, and may stop
+ * |l|, which must stay where it is. Returns 0, LNL_E_STATE when it is busy, or an error as
+ * lnl_listen_udp's.
+ */
+int lnl_listen_tcp(struct lnl_listener *l, struct ev_loop *loop, const struct lnl_listen_conf *conf,
+		   lnl_accepted *accepted, lnl_accept_failed *failed, void *ctx,
+		   struct lnl_reason *why);
+/* Closes the socket; those accepted are others'. No-op when idle. */
+void lnl_listener_stop(struct lnl_listener *l);
 
 #endif

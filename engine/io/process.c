@@ -267,47 +267,12 @@ void lnl_process_cancel(struct lnl_exec *x)
 
 /* ---- opening ---- */
 
-/* Puts descriptor |fd| into |msg|, with room for it in |control|. */
-static void attach(struct msghdr *msg, char *control, size_t len, int fd)
-{
-	struct cmsghdr *c;
-
-	msg->msg_control = control;
-	msg->msg_controllen = len;
-	c = CMSG_FIRSTHDR(msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-}
-
-int lnl_process_bind(struct lnl_process *p, int fd, const struct sockaddr *address, socklen_t len)
-{
-	struct lnl_helper_path m = { .op = LNL_HELPER_BIND, .len = len };
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &m, sizeof(m) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int32_t answer = EIO;
-
-	if (!p)
-		return ENOSYS;
-	if (len > sizeof(m.path))
-		return EINVAL;
-	memcpy(m.path, address, len);
-	attach(&msg, control, sizeof(control), fd);
-	if (sendmsg(p->open_fd, &msg, MSG_NOSIGNAL) < 0 ||
-	    recv(p->open_fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
-		return EIO;
-	return answer;
-}
-
 /*
  * Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1
  * without a descriptor.
  */
-static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
+static int ask(struct lnl_process *p, const struct lnl_helper_path *m, int *fd)
 {
-	struct lnl_helper_path m = { .op = op };
 	char control[CMSG_SPACE(sizeof(int))];
 	int32_t answer = EIO;
 	struct iovec iov = { &answer, sizeof(answer) };
@@ -320,10 +285,7 @@ static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *
 	*fd = -1;
 	if (!p)
 		return ENOSYS;
-	if (strlen(path) >= sizeof(m.path))
-		return ENAMETOOLONG;
-	memcpy(m.path, path, strlen(path) + 1);
-	if (send(p->open_fd, &m, sizeof(m), MSG_NOSIGNAL) < 0 ||
+	if (send(p->open_fd, m, sizeof(*m), MSG_NOSIGNAL) < 0 ||
 	    recvmsg(p->open_fd, &msg, MSG_CMSG_CLOEXEC) < (ssize_t)sizeof(answer))
 		return EIO;
 	c = CMSG_FIRSTHDR(&msg);
@@ -332,11 +294,36 @@ static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *
 	return answer;
 }
 
+static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
+{
+	struct lnl_helper_path m = { .op = op };
+
+	*fd = -1;
+	if (strlen(path) >= sizeof(m.u.path))
+		return ENAMETOOLONG;
+	memcpy(m.u.path, path, strlen(path) + 1);
+	return ask(p, &m, fd);
+}
+
 int lnl_process_open_tun(struct lnl_process *p)
 {
 	int fd;
 
 	return ask_open(p, LNL_HELPER_TUN, "", &fd) == 0 ? fd : -1;
+}
+
+int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only)
+{
+	struct lnl_helper_path m = { .op = LNL_HELPER_BIND };
+	int fd, err;
+
+	m.u.bind.type = type;
+	m.u.bind.v6only = v6only;
+	m.u.bind.local = *local;
+	err = ask(p, &m, &fd);
+	if (err != 0)
+		return -err;
+	return fd >= 0 ? fd : -EIO;
 }
 
 int lnl_process_allow(struct lnl_process *p, const char *path)

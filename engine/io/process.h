@@ -9,8 +9,8 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
+#include "io/address.h"
 #include "lunel.h"
 
 #define LNL_EXEC_OUTPUT                                                                            \
@@ -61,17 +61,18 @@ void lnl_process_cancel(struct lnl_exec *x);
 int lnl_process_open_tun(struct lnl_process *p);
 
 /*
- * Before the list below is sealed: has the helper bind our socket |fd| to an address of |len| bytes
- * that this process may not bind (a low port). 0, or an errno.
+ * A socket of |type| (SOCK_DGRAM, SOCK_STREAM) bound by the helper as lnl_listen_bind does it: a
+ * file descriptor, the caller's, or a negative errno. EPERM once the list below is sealed: no port
+ * is taken later that was not asked for at the start.
  */
-int lnl_process_bind(struct lnl_process *p, int fd, const struct sockaddr *address, socklen_t len);
+int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only);
 
 /*
  * Before privileges are dropped: |path| may be read through the helper later (a CRL). LNL_E_STATE
  * once the list is sealed, LNL_E_LIMIT, LNL_E_SYSTEM.
  */
 int lnl_process_allow(struct lnl_process *p, const char *path);
-/* No further paths. */
+/* No further paths and ports. */
 void lnl_process_seal(struct lnl_process *p);
 /*
  * Reads the whole file, itself or through the helper: a buffer from malloc with a NUL behind |*len|

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/listen.h"
 #include "io/process.h"
 #include "io/process_wire.h"
 
@@ -382,20 +383,25 @@ static void exec_asked(struct ev_loop *loop, ev_io *w, int revents)
 		run(&h, (char *)self->message + sizeof(h), (char *)self->message + n);
 }
 
-static int bind_for(const struct lnl_helper_path *m, int fd)
+/* Of the requests' structs only these two kinds of each, and no length but theirs. */
+static int bind_for(const struct lnl_helper_path *m, int *fd)
 {
-	struct sockaddr_storage address = { 0 };
+	const struct lnl_addr *local = &m->u.bind.local;
+	struct lnl_addr checked;
 
 	if (self->sealed)
 		return EPERM;
-	if (fd < 0 || m->len > sizeof(address))
+	if ((m->u.bind.type != SOCK_DGRAM && m->u.bind.type != SOCK_STREAM) ||
+	    local->len > sizeof(local->u) ||
+	    lnl_addr_from_sockaddr(&checked, &local->u.sa, local->len) < 0)
 		return EINVAL;
-	memcpy(&address, m->path, m->len);
-	return bind(fd, (struct sockaddr *)&address, m->len) < 0 ? errno : 0;
+	*fd = lnl_listen_bind(m->u.bind.type, &checked, m->u.bind.v6only != 0);
+	if (*fd >= 0)
+		return 0;
+	return -*fd;
 }
 
-/* |given| came with the request, -1: none. */
-static int open_for(const struct lnl_helper_path *m, int given, int *fd)
+static int open_for(const struct lnl_helper_path *m, int *fd)
 {
 	unsigned i;
 
@@ -409,45 +415,24 @@ static int open_for(const struct lnl_helper_path *m, int given, int *fd)
 			return EPERM;
 		if (self->n_paths == LNL_HELPER_PATHS)
 			return ENOSPC;
-		memcpy(self->paths[self->n_paths++], m->path, sizeof(m->path));
+		memcpy(self->paths[self->n_paths++], m->u.path, sizeof(m->u.path));
 		return 0;
 	case LNL_HELPER_SEAL:
 		self->sealed = true;
 		return 0;
 	case LNL_HELPER_READ:
 		for (i = 0; i < self->n_paths; i++) {
-			if (strcmp(self->paths[i], m->path) != 0)
+			if (strcmp(self->paths[i], m->u.path) != 0)
 				continue;
-			*fd = open(m->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			*fd = open(m->u.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 			return *fd < 0 ? errno : 0;
 		}
 		return EACCES;
 	case LNL_HELPER_BIND:
-		return bind_for(m, given);
+		return bind_for(m, fd);
 	default:
 		return EINVAL;
 	}
-}
-
-/* Takes a request, and the descriptor that came with it (-1: none). False: there will be no more. */
-static bool take_request(int socket, struct lnl_helper_path *m, int *given)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { m, sizeof(*m) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-
-	*given = -1;
-	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != sizeof(*m))
-		return false;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(given, CMSG_DATA(c), sizeof(*given));
-	m->path[sizeof(m->path) - 1] = 0;
-	return true;
 }
 
 static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
@@ -458,15 +443,15 @@ static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 	struct iovec iov = { &answer, sizeof(answer) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
-	int fd, given;
+	int fd;
 
 	(void)loop;
 	(void)revents;
-	if (!take_request(w->fd, &m, &given))
+	if (recv(w->fd, &m, sizeof(m), 0) != sizeof(m))
 		end();
-	answer = open_for(&m, given, &fd);
-	if (given >= 0)
-		close(given);
+	if (m.op != LNL_HELPER_BIND)
+		m.u.path[sizeof(m.u.path) - 1] = 0;
+	answer = open_for(&m, &fd);
 	if (fd >= 0) {
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "io/address.h"
+
 #define LNL_HELPER_MESSAGE (160 * 1024)
 #define LNL_HELPER_REQUEST (128 * 1024)
 #define LNL_HELPER_PATHS   16
@@ -37,21 +39,27 @@ struct lnl_helper_exit {
 };
 
 /*
- * On the open socket, asked and answered in turn: a code and a path; the answer is an errno and
- * perhaps a descriptor.
+ * On the open socket, asked and answered in turn: a code and a path, or what to bind; the answer is
+ * an errno and perhaps a descriptor.
  */
 enum lnl_helper_open {
 	LNL_HELPER_TUN = 1,
 	LNL_HELPER_ALLOW,
 	LNL_HELPER_SEAL,
 	LNL_HELPER_READ,
-	LNL_HELPER_BIND, /* a socket comes along, its address in place of a path */
+	LNL_HELPER_BIND
 };
 
 struct lnl_helper_path {
 	uint32_t op;
-	uint32_t len; /* of the address with BIND */
-	char path[LNL_HELPER_PATH];
+	union {
+		char path[LNL_HELPER_PATH];
+		struct {
+			int32_t type;
+			uint32_t v6only;
+			struct lnl_addr local;
+		} bind;
+	} u;
 };
 
 /* The helper's life: serves until the sockets close. Never returns. */

@@ -49,8 +49,8 @@ static int set_mtu_disc(int fd, int family, int how, struct lnl_reason *why)
 	return rc == 0 ? 0 : lnl_reason_errno(why, errno, "cannot set mtu-disc %d", how);
 }
 
-static int set_options(int fd, int type, int family, const struct lnl_socket_conf *conf,
-		       struct lnl_reason *why)
+int lnl_socket_set(int fd, int type, int family, const struct lnl_socket_conf *conf,
+		   struct lnl_reason *why)
 {
 	if (conf->mark != 0 && set(fd, SOL_SOCKET, SO_MARK, (int)conf->mark) < 0)
 		return lnl_reason_errno(why, errno, "cannot set mark %u on a socket", conf->mark);
@@ -104,7 +104,7 @@ int lnl_socket_open(int type, const struct lnl_addr *remote, const struct lnl_so
 	/* One socket, one family: a dual-stack one would show IPv4 peers under other addresses. */
 	if (family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	rc = set_options(fd, type, family, conf, why);
+	rc = lnl_socket_set(fd, type, family, conf, why);
 	if (rc == 0)
 		rc = bind_local(fd, type, family, conf, why);
 	if (rc < 0) {

@@ -29,6 +29,13 @@ int lnl_socket_open(int type, const struct lnl_addr *remote, const struct lnl_so
 		    struct lnl_reason *why);
 
 /*
+ * Sets what |conf| says of a socket of |type| and |family| (AF_INET, AF_INET6) but the addresses.
+ * Errors as above.
+ */
+int lnl_socket_set(int fd, int type, int family, const struct lnl_socket_conf *conf,
+		   struct lnl_reason *why);
+
+/*
  * Changes an open socket as a server's push asks: bytes of buffers (0: leave), no Nagle. A
  * wish: never fails.
  */

@@ -38,7 +38,9 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 	n.id = link;
 	n.peer = LNL_PEER_ID_NONE;
 	n.error = 0;
-	n.u.datagram.from = *from;
+	n.u.datagram.from.len = 0;
+	if (from != NULL)
+		n.u.datagram.from = *from;
 	n.u.datagram.len = (uint16_t)pkt->len;
 	memcpy(n.u.datagram.bytes, pkt->p, pkt->len);
 	if (lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE))
@@ -114,8 +116,7 @@ static void tell_all(struct lnl_worker *w)
 	while (lnl_worker_has_room(w) && lnl_data_notice(w->data, &notice))
 		tell_notice(w, &notice);
 	lnl_worker_links_tell(w);
-	if (w->floated != NULL)
-		lnl_worker_floats_tell(w, lnl_clock_now());
+	lnl_worker_floats_tell(w);
 	if (w->tun_error != 0 && lnl_worker_has_room(w)) {
 		lnl_worker_note_error(w, LNL_NTF_TUN_ERROR, 0, LNL_PEER_ID_NONE, w->tun_error);
 		w->tun_error = 0;
@@ -139,10 +140,8 @@ static void ticked(struct ev_loop *loop, struct ev_timer *timer, int revents)
 
 static void arm(struct lnl_worker *w)
 {
-	uint64_t due = lnl_data_next_due(w->data), floats = LNL_NEVER;
+	uint64_t due = lnl_data_next_due(w->data), floats = lnl_worker_floats_due(w);
 
-	if (w->floated != NULL)
-		floats = lnl_worker_floats_due(w);
 	if (floats < due)
 		due = floats;
 	if (due == w->armed)
@@ -285,28 +284,10 @@ uint64_t lnl_worker_lost(const struct lnl_worker *w)
 
 /* ---- beginning and end ---- */
 
-/* Links and peers by number, peers by address: as many buckets as there may be peers. */
-static int make_tables(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_peers)
-{
-	uint32_t n = LNL_WORKER_BUCKETS;
-
-	while (n < max_peers && n < UINT32_C(1) << 20)
-		n *= 2;
-	w->mask = n - 1;
-	w->links = calloc(n, sizeof(struct lnl_link *));
-	w->carriers = calloc(n, sizeof(struct lnl_carrier *));
-	w->addresses = calloc(n, sizeof(struct lnl_carrier *));
-	if (w->links == NULL || w->carriers == NULL || w->addresses == NULL)
-		return LNL_E_NOMEM;
-	return env->random(env->ctx, (uint8_t *)&w->seed, sizeof(w->seed));
-}
-
 static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_peers)
 {
-	int rc = make_tables(w, env, max_peers);
+	int rc = lnl_ring_init(&w->commands, COMMANDS, true);
 
-	if (rc == 0)
-		rc = lnl_ring_init(&w->commands, COMMANDS, true);
 	if (rc == 0)
 		rc = lnl_ring_init(&w->notes, NOTES, false);
 	if (rc == 0)
@@ -315,6 +296,8 @@ static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_
 		rc = lnl_batch_init(&w->tx);
 	if (rc == 0)
 		rc = lnl_data_new(&w->data, env, max_peers);
+	if (rc == 0)
+		rc = env->random(env->ctx, (uint8_t *)w->seeds, sizeof(w->seeds));
 	if (rc < 0)
 		return rc;
 	w->loop = ev_loop_new(EVFLAG_NOENV);
@@ -415,12 +398,10 @@ void lnl_worker_free(struct lnl_worker *w)
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
 	lnl_data_free(w->data);
+	free(w->stream);
 	lnl_batch_deinit(&w->rx);
 	lnl_batch_deinit(&w->tx);
 	lnl_batch_deinit(&w->relay);
-	free(w->links);
-	free(w->carriers);
-	free(w->addresses);
 	lnl_ring_deinit(&w->commands);
 	lnl_ring_deinit(&w->notes);
 	free(w);

@@ -5,9 +5,10 @@
  * notifications come out, nothing waits for an answer.
  *
  * A client's packets of TUN go to the peer that was added last and is there still. When its link is
- * full (TCP, or a UDP socket that would block), TUN is not read until it has room: the kernel's queue
- * and the senders behind it feel that. A server's go where routes lead; there a full TCP link drops
- * its own peer's packets (queue_full) and holds up nobody else.
+ * full (TCP, or a UDP socket that would block), TUN is not read until it has room: the kernel's
+ * queue and the senders behind it feel that. A server's go where routes lead; there a full TCP link
+ * drops its own peer's packets (queue_full) and holds up nobody else. Packets from peer to peer wait
+ * for nothing.
  */
 #ifndef LNL_IO_WORKER_H
 #define LNL_IO_WORKER_H
@@ -31,15 +32,15 @@ struct lnl_link_conf {
 	 */
 	struct lnl_addr remote;
 	/*
-	 * data packets belong to this peer (a client's link); LNL_PEER_ID_NONE: their peer-id
-	 * decides
+	 * Data packets belong to this peer (a client's link). LNL_PEER_ID_NONE: their peer-id
+	 * decides; but over TCP they are nobody's until the link has a peer.
 	 */
 	uint32_t peer;
 	/*
 	 * A server's UDP socket: not connected, of many peers. Data packets belong to the peer that
 	 * they name, or (DATA_V1) whose address they come from; whose authentic packet comes from
 	 * another address than before has moved there (LNL_NTF_FLOAT), unless that address is
-	 * another peer's. `remote` is not used.
+	 * another peer's. What names a peer behind TCP is nobody's. `remote` is not used; not TCP's.
 	 */
 	bool many;
 };
@@ -52,7 +53,7 @@ enum lnl_command_kind {
 	 * An id that is not there is fine: the link may have ended by itself.
 	 */
 	LNL_CMD_LINK_DEL,
-	/* id, datagram: one control packet; dropped where there is no link or no room */
+	/* id, datagram: one control packet; dropped where there is no link, no room or no `to` */
 	LNL_CMD_LINK_SEND,
 	/*
 	 * tun: the device, owned from now on; one that was there is closed. `routed`: its packets
@@ -61,8 +62,9 @@ enum lnl_command_kind {
 	LNL_CMD_TUN_ADD,
 	LNL_CMD_TUN_DEL, /* closed */
 	/*
-	 * peer, id: its link (0: none yet); address: where it is behind a link of many. A TCP link
-	 * without a peer has this one from now on.
+	 * peer, id: its link (0: none yet); address: where it is behind a link of many; who was
+	 * there before is found by its peer-id alone. A TCP link without a peer has this one from
+	 * now on, until it is deleted.
 	 */
 	LNL_CMD_PEER_ADD,
 	LNL_CMD_PEER_SET,    /* conf */
@@ -137,8 +139,12 @@ enum lnl_ntf_kind {
 	 */
 	LNL_NTF_NOTICE,
 	LNL_NTF_COUNTERS, /* peer, counters; zeroes for a peer that is not there */
-	LNL_NTF_FLOAT,	  /* peer, id: its link, address: where it is now; at most one a second */
-	LNL_NTF_FAILED,	  /* id: the command's kind, peer, error: LNL_E_*: it could not be done */
+	/*
+	 * peer, id: its link, address: where it is now (its packets go there already); at most one
+	 * a second and peer, the last of them within two
+	 */
+	LNL_NTF_FLOAT,
+	LNL_NTF_FAILED, /* id: the command's kind, peer, error: LNL_E_*: it could not be done */
 	LNL_NTF_STOPPED,
 };
 
@@ -164,7 +170,7 @@ struct lnl_worker;
 /*
  * Starts the thread. |wake| is called from the worker's thread whenever notifications may wait (it
  * must be async-safe: an ev_async_send). |env| is used by the worker's data plane from the worker's
- * thread: it must be thread-safe. LNL_E_NOMEM, LNL_E_SYSTEM.
+ * thread: it must be thread-safe. LNL_E_NOMEM, LNL_E_SYSTEM, LNL_E_RANDOM.
  */
 int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 		   void (*wake)(void *ctx), void *ctx);

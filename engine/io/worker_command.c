@@ -72,8 +72,7 @@ static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 
 	if (c == NULL)
 		return LNL_E_NOTFOUND;
-	c->link_id = cmd->id;
-	c->link = lnl_worker_link(w, cmd->id);
+	lnl_worker_carrier_link(w, c, cmd->id, NULL);
 	return 0;
 }
 
@@ -119,17 +118,6 @@ static int tell_counters(struct lnl_worker *w, uint32_t peer)
 	return 0;
 }
 
-static int set_relay(struct lnl_worker *w, bool on)
-{
-	int rc = on && w->relay.memory == NULL ? lnl_batch_init(&w->relay) : 0;
-
-	if (rc == 0)
-		lnl_data_set_relay(w->data, on);
-	if (!on)
-		lnl_batch_deinit(&w->relay);
-	return rc;
-}
-
 static int run_key(struct lnl_worker *w, const struct lnl_command *cmd)
 {
 	switch (cmd->kind) {
@@ -171,14 +159,14 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 		return del_peer(w, cmd->peer);
 	case LNL_CMD_SPECIAL:
 		return lnl_worker_special(w, cmd->peer, cmd->u.special);
-	case LNL_CMD_COUNTERS:
-		return tell_counters(w, cmd->peer);
 	case LNL_CMD_ROUTE_ADD:
 		return lnl_data_route_add(w->data, &cmd->u.route, cmd->peer);
 	case LNL_CMD_ROUTE_DEL:
 		return lnl_data_route_del(w->data, &cmd->u.route);
 	case LNL_CMD_RELAY:
-		return set_relay(w, cmd->u.relay);
+		return lnl_worker_set_relay(w, cmd->u.relay);
+	case LNL_CMD_COUNTERS:
+		return tell_counters(w, cmd->peer);
 	default:
 		return run_key(w, cmd);
 	}
@@ -186,12 +174,14 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 
 void lnl_worker_run(struct lnl_worker *w, struct lnl_command *cmd)
 {
-	/* What is added is in front in both. */
-	bool of_conf = cmd->kind == LNL_CMD_PEER_ADD || cmd->kind == LNL_CMD_PEER_SET;
+	uint32_t peer = cmd->peer;
 	int rc = run(w, cmd);
 
+	if (cmd->kind == LNL_CMD_PEER_ADD)
+		peer = cmd->u.peer.conf.id;
+	else if (cmd->kind == LNL_CMD_PEER_SET)
+		peer = cmd->u.conf.id;
 	if (rc < 0)
-		lnl_worker_note_error(w, LNL_NTF_FAILED, cmd->kind,
-				      of_conf ? cmd->u.conf.id : cmd->peer, rc);
+		lnl_worker_note_error(w, LNL_NTF_FAILED, cmd->kind, peer, rc);
 	wipe(cmd);
 }

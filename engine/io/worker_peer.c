@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The peers of a worker: by which link and where each is reached, and what of theirs was lost on the
- * way.
+ * The peers of a worker: by which link and at which address each is reached, and what of theirs was
+ * lost on the way.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/worker_state.h"
 
+static struct lnl_carrier *by_peer(struct lnl_node *node)
+{
+	return node != NULL ? LNL_NODE_OF(node, struct lnl_carrier, node) : NULL;
+}
+
 struct lnl_carrier *lnl_worker_carrier(struct lnl_worker *w, uint32_t peer)
 {
-	struct lnl_carrier *c = w->carriers[peer & w->mask];
-
-	while (c != NULL && c->peer != peer)
-		c = c->next;
-	return c;
+	return by_peer(lnl_nodes_find(&w->carriers, peer));
 }
 
 struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer)
@@ -26,182 +27,159 @@ struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer)
 
 /* ---- addresses ---- */
 
-static uint64_t mix(uint64_t h, uint64_t word)
+/*
+ * Keyed by numbers drawn at start: who can choose its address cannot choose its place. The link
+ * counts, too: behind a NAT two clients of two of our sockets may have the same address.
+ */
+static uint32_t key_of(const struct lnl_worker *w, uint32_t link_id, const struct lnl_addr *a)
 {
-	h = (h ^ word) * UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 32;
+	const struct lnl_ip ip = lnl_addr_ip(a);
+	uint64_t sum = w->seeds[0] + link_id * w->seeds[1] + lnl_addr_port(a) * w->seeds[2];
+	uint32_t words[4];
+
+	memcpy(words, ip.bytes, sizeof(words));
+	for (unsigned i = 0; i < 4; i++)
+		sum += words[i] * w->seeds[3 + i];
+	return (uint32_t)(sum >> 32);
 }
 
-static struct lnl_carrier **bucket_at(const struct lnl_worker *w, uint32_t link,
-				      const struct lnl_addr *a)
+struct lnl_carrier *lnl_worker_at(struct lnl_worker *w, uint32_t link_id, const struct lnl_addr *a)
 {
-	uint64_t h = mix(w->seed, link), words[2] = { 0, 0 };
+	struct lnl_node *node = lnl_nodes_find(&w->addresses, key_of(w, link_id, a));
 
-	if (a->u.sa.sa_family == AF_INET6)
-		memcpy(words, &a->u.in6.sin6_addr, sizeof(words));
-	else
-		memcpy(words, &a->u.in4.sin_addr, sizeof(a->u.in4.sin_addr));
-	h = mix(mix(h, words[0]), words[1]);
-	return &w->addresses[mix(h, lnl_addr_port(a)) & w->mask];
+	for (; node != NULL; node = lnl_nodes_again(node)) {
+		struct lnl_carrier *c = LNL_NODE_OF(node, struct lnl_carrier, place);
+
+		if (c->link_id == link_id && lnl_addr_equal(&c->address, a))
+			return c;
+	}
+	return NULL;
 }
 
-struct lnl_carrier *lnl_worker_at(const struct lnl_worker *w, const struct lnl_link *link,
-				  const struct lnl_addr *address)
+static void unplace(struct lnl_worker *w, struct lnl_carrier *c)
 {
-	struct lnl_carrier *c = *bucket_at(w, link->conf.id, address);
-
-	while (c != NULL && (c->link != link || !lnl_addr_equal(&c->address, address)))
-		c = c->next_address;
-	return c;
-}
-
-static void leave_place(struct lnl_worker *w, struct lnl_carrier *c)
-{
-	struct lnl_carrier **p = bucket_at(w, c->link_id, &c->address);
-
-	if (!c->placed)
-		return;
-	while (*p != c)
-		p = &(*p)->next_address;
-	*p = c->next_address;
+	if (c->placed)
+		lnl_nodes_take(&w->addresses, &c->place);
 	c->placed = false;
 }
 
-/* Whoever was there before has to be found by its peer-id now. */
-static void take_place(struct lnl_worker *w, struct lnl_carrier *c)
+/* Where two are said to be at one address, the later is. */
+static void place(struct lnl_worker *w, struct lnl_carrier *c)
 {
-	struct lnl_carrier **p, *before;
+	struct lnl_carrier *other;
 
-	if (c->address.len == 0 || c->link == NULL || !c->link->conf.many)
+	if (c->address.len == 0)
 		return;
-	before = lnl_worker_at(w, c->link, &c->address);
-	if (before != NULL)
-		leave_place(w, before);
-	p = bucket_at(w, c->link_id, &c->address);
-	c->next_address = *p;
-	*p = c;
+	other = lnl_worker_at(w, c->link_id, &c->address);
+	if (other != NULL)
+		unplace(w, other);
+	lnl_nodes_put(&w->addresses, &c->place, key_of(w, c->link_id, &c->address));
 	c->placed = true;
 }
 
-void lnl_worker_float(struct lnl_worker *w, struct lnl_carrier *c, struct lnl_link *link,
-		      const struct lnl_addr *address, uint64_t now)
+/* ---- links ---- */
+
+static void leave_link(struct lnl_carrier *c)
 {
-	if (c->link == link && lnl_addr_equal(&c->address, address))
-		return;
-	/* A stream does not move, and nobody moves to where somebody else is. */
-	if ((c->link != NULL && !c->link->conf.many) || lnl_worker_at(w, link, address) != NULL)
-		return;
-	leave_place(w, c);
-	c->link = link;
-	c->link_id = link->conf.id;
-	c->address = *address;
-	take_place(w, c);
-	if (c->floated)
-		return;
-	c->floated = true;
-	if (c->float_at < now)
-		c->float_at = now;
-	c->next_floated = w->floated;
-	w->floated = c;
+	*c->on_link = c->next_on_link;
+	if (c->next_on_link != NULL)
+		c->next_on_link->on_link = c->on_link;
 }
 
-void lnl_worker_floats_tell(struct lnl_worker *w, uint64_t now)
+/* |link| NULL: to those whose link is not there. */
+static void enter_link(struct lnl_worker *w, struct lnl_carrier *c, struct lnl_link *link)
 {
-	struct lnl_carrier **p = &w->floated, *c;
-	struct lnl_ntf n;
+	struct lnl_carrier **first = link != NULL ? &link->carriers : &w->unlinked;
 
-	while ((c = *p) != NULL && lnl_worker_has_room(w)) {
-		if (c->float_at > now) {
-			p = &c->next_floated;
-			continue;
+	c->link = link;
+	c->next_on_link = *first;
+	c->on_link = first;
+	if (*first != NULL)
+		(*first)->on_link = &c->next_on_link;
+	*first = c;
+	/* A client that connected by TCP has become a peer. */
+	if (link != NULL && link->conf.kind == LNL_LINK_TCP && link->conf.peer == LNL_PEER_ID_NONE)
+		link->conf.peer = c->peer;
+}
+
+void lnl_worker_carrier_link(struct lnl_worker *w, struct lnl_carrier *c, uint32_t link_id,
+			     const struct lnl_addr *address)
+{
+	leave_link(c);
+	unplace(w, c);
+	c->link_id = link_id;
+	if (address != NULL)
+		c->address = *address;
+	enter_link(w, c, lnl_worker_link(w, link_id));
+	place(w, c);
+}
+
+void lnl_worker_carriers_link(struct lnl_worker *w, struct lnl_link *link)
+{
+	struct lnl_carrier *c = w->unlinked;
+
+	while (c != NULL) {
+		struct lnl_carrier *next = c->next_on_link;
+
+		if (c->link_id == link->conf.id) {
+			leave_link(c);
+			enter_link(w, c, link);
 		}
-		*p = c->next_floated;
-		c->floated = false;
-		c->float_at = now + LNL_SECOND;
-		n.kind = LNL_NTF_FLOAT;
-		n.id = c->link_id;
-		n.peer = c->peer;
-		n.error = 0;
-		n.u.address = c->address;
-		lnl_worker_note(w, &n, offsetof(struct lnl_ntf, u) + sizeof(n.u.address));
+		c = next;
 	}
 }
 
-uint64_t lnl_worker_floats_due(const struct lnl_worker *w)
+void lnl_worker_carriers_unlink(struct lnl_worker *w, struct lnl_link *link)
 {
-	const struct lnl_carrier *c;
-	uint64_t due = LNL_NEVER;
+	while (link->carriers != NULL) {
+		struct lnl_carrier *c = link->carriers;
 
-	for (c = w->floated; c != NULL; c = c->next_floated)
-		if (c->float_at < due)
-			due = c->float_at;
-	return due;
+		leave_link(c);
+		enter_link(w, c, NULL);
+	}
 }
 
 /* ---- coming and going ---- */
 
-/* A stream that nobody has yet is the peer's from now on. */
-static void own_stream(struct lnl_carrier *c)
-{
-	struct lnl_link *l = c->link;
-
-	if (l != NULL && l->conf.kind == LNL_LINK_TCP && l->conf.peer == LNL_PEER_ID_NONE)
-		l->conf.peer = c->peer;
-}
-
 int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id,
 			   const struct lnl_addr *address)
 {
-	struct lnl_carrier **bucket = &w->carriers[peer & w->mask];
 	struct lnl_carrier *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return LNL_E_NOMEM;
 	c->peer = peer;
 	c->link_id = link_id;
-	c->link = lnl_worker_link(w, link_id);
 	c->address = *address;
-	c->next = *bucket;
-	*bucket = c;
+	lnl_nodes_put(&w->carriers, &c->node, peer);
 	c->older = w->newest;
-	if (w->newest != NULL)
-		w->newest->newer = c;
+	if (c->older != NULL)
+		c->older->newer = c;
 	w->newest = c;
-	take_place(w, c);
-	own_stream(c);
+	enter_link(w, c, lnl_worker_link(w, link_id));
+	place(w, c);
 	return 0;
-}
-
-static void leave_floated(struct lnl_worker *w, struct lnl_carrier *c)
-{
-	struct lnl_carrier **p = &w->floated;
-
-	if (!c->floated)
-		return;
-	while (*p != c)
-		p = &(*p)->next_floated;
-	*p = c->next_floated;
 }
 
 void lnl_worker_carrier_del(struct lnl_worker *w, uint32_t peer)
 {
-	struct lnl_carrier **at = &w->carriers[peer & w->mask];
-	struct lnl_carrier *c;
+	struct lnl_carrier *c = lnl_worker_carrier(w, peer);
 
-	while (*at != NULL && (*at)->peer != peer)
-		at = &(*at)->next;
-	c = *at;
 	if (c == NULL)
 		return;
-	*at = c->next;
+	/* The next that is added by this link is who is there. */
+	if (c->link != NULL && c->link->conf.kind == LNL_LINK_TCP && c->link->conf.peer == peer)
+		c->link->conf.peer = LNL_PEER_ID_NONE;
+	lnl_worker_float_forget(w, c);
+	unplace(w, c);
+	leave_link(c);
+	lnl_nodes_take(&w->carriers, &c->node);
 	if (c->newer != NULL)
 		c->newer->older = c->older;
 	else
 		w->newest = c->older;
 	if (c->older != NULL)
 		c->older->newer = c->newer;
-	leave_place(w, c);
-	leave_floated(w, c);
 	free(c);
 }
 
@@ -209,30 +187,8 @@ void lnl_worker_carriers_free(struct lnl_worker *w)
 {
 	while (w->newest != NULL)
 		lnl_worker_carrier_del(w, w->newest->peer);
-}
-
-static void relink(struct lnl_worker *w, struct lnl_carrier *c, struct lnl_link *link, bool there)
-{
-	if (c->link_id != link->conf.id)
-		return;
-	leave_place(w, c);
-	c->link = there ? link : NULL;
-	take_place(w, c);
-}
-
-void lnl_worker_carriers_link(struct lnl_worker *w, struct lnl_link *link, bool there)
-{
-	struct lnl_carrier *c;
-
-	/* A stream has one peer: a server has too many of both to look through. */
-	if (link->conf.kind == LNL_LINK_TCP && w->routed) {
-		c = lnl_worker_carrier(w, link->conf.peer);
-		if (c != NULL)
-			relink(w, c, link, there);
-		return;
-	}
-	for (c = w->newest; c != NULL; c = c->older)
-		relink(w, c, link, there);
+	lnl_nodes_deinit(&w->carriers);
+	lnl_nodes_deinit(&w->addresses);
 }
 
 void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *out)
@@ -242,11 +198,8 @@ void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *
 	memset(out, 0, sizeof(*out));
 	if (lnl_data_counters(w->data, peer, out) < 0)
 		return;
-	if (c == NULL) {
+	if (c == NULL)
 		c = &w->nobody;
-		for (unsigned i = 0; i < LNL_DROP_COUNT; i++)
-			out->drops[i] += w->stray_drops[i];
-	}
 	/* The data plane took for delivered what it gave to us. */
 	out->rx_packets -= c->drops_tun < out->rx_packets ? c->drops_tun : out->rx_packets;
 	out->rx_bytes -= c->drops_tun_bytes < out->rx_bytes ? c->drops_tun_bytes : out->rx_bytes;

@@ -14,8 +14,6 @@ static void set_congested(struct lnl_link *l, bool congested)
 	if (l->congested == congested)
 		return;
 	l->congested = congested;
-	if (l->worker->routed)
-		return; /* one slow client holds up nobody else */
 	if (congested)
 		l->worker->congested++;
 	else
@@ -69,6 +67,8 @@ int lnl_worker_drain(struct lnl_link *l)
 static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n, size_t skip,
 			bool urgent)
 {
+	/* A server's TUN waits for no peer: who does not read loses packets, and they do not pile up. */
+	bool bounded = l->worker->routed && !urgent;
 	unsigned lost = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -82,13 +82,14 @@ static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n,
 		 * The rest of a packet of which a part is gone has to follow: it fits, with nothing
 		 * before it.
 		 */
-		if (!lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent))
+		if ((bounded && l->out.used >= LNL_BACKLOG_PEER) ||
+		    !lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent))
 			lost++;
 		skip = 0;
 	}
 	if (l->out.used > 0)
 		ev_io_start(l->worker->loop, &l->writable);
-	if (l->out.used >= LNL_BACKLOG_HIGH)
+	if (l->out.used >= LNL_BACKLOG_HIGH && !l->worker->routed)
 		set_congested(l, true);
 	return lost;
 }
@@ -114,11 +115,6 @@ static void send_stream(struct lnl_link *l, struct lnl_batch *b, unsigned at, un
 {
 	struct lnl_carrier *c = lnl_worker_counting(l->worker, b->pkts[at].peer);
 
-	/* TUN goes on for the others, so what is too much has to be dropped here. */
-	if (l->worker->routed && l->out.used >= LNL_BACKLOG_HIGH) {
-		c->drops_queue += count;
-		return;
-	}
 	for (unsigned i = at; i < at + count; i++) {
 		put_prefix(&b->pkts[i]);
 		b->iovs[i] = (struct iovec){ b->pkts[i].p, b->pkts[i].len };
@@ -134,11 +130,11 @@ static bool useless(int err)
 	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
 }
 
-/* Where |c| is; NULL: the socket is connected. */
-static const struct lnl_addr *destination(const struct lnl_link *l, const struct lnl_carrier *c)
+/* |to| is for a link of many. NULL: the socket is connected. */
+static const struct lnl_addr *destination(const struct lnl_link *l, const struct lnl_addr *to)
 {
 	if (l->conf.many)
-		return &c->address;
+		return to;
 	return l->conf.remote.len != 0 ? &l->conf.remote : NULL;
 }
 
@@ -158,19 +154,16 @@ static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, 
 /*
  * Sends a run; returns how many packets are dealt with, sent or dropped: 0 when the socket is full.
  */
-static unsigned send_run(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count,
-			 const struct lnl_addr *to)
+static unsigned send_run(struct lnl_carrier *c, struct lnl_batch *b, unsigned at, unsigned count)
 {
-	int n = send_datagrams(l, b, at, count, to);
+	struct lnl_link *l = c->link;
+	int n = send_datagrams(l, b, at, count, destination(l, &c->address));
 
 	if (n > 0)
 		return (unsigned)n;
-	if (n == -EAGAIN) {
-		l->worker->blocked = l;
-		ev_io_start(l->worker->loop, &l->writable);
+	if (n == -EAGAIN)
 		return 0;
-	}
-	lnl_worker_counting(l->worker, b->pkts[at].peer)->drops_send++;
+	c->drops_send++;
 	if (useless(-n))
 		lnl_worker_link_end(l, true, -n);
 	else if (n != -ENOBUFS)
@@ -190,49 +183,55 @@ static unsigned run_of(const struct lnl_batch *b, unsigned at)
 	return end - at;
 }
 
+/*
+ * Sends the run at |*at| and moves it on. False when its socket is full: |*c| is whose, and |*at|
+ * stays.
+ */
+static bool send_next(struct lnl_worker *w, struct lnl_batch *b, unsigned *at,
+		      struct lnl_carrier **c)
+{
+	unsigned first = *at, count = run_of(b, first), done;
+
+	*c = lnl_worker_counting(w, b->pkts[first].peer);
+	if ((*c)->link == NULL || ((*c)->link->conf.many && (*c)->address.len == 0)) {
+		(*c)->drops_send += count;
+		*at += count;
+		return true;
+	}
+	if ((*c)->link->conf.kind == LNL_LINK_TCP) {
+		*at += count;
+		send_stream((*c)->link, b, first, count);
+		return true;
+	}
+	done = send_run(*c, b, first, count);
+	*at += done;
+	return done > 0;
+}
+
 void lnl_worker_flush(struct lnl_worker *w)
 {
 	struct lnl_batch *b = &w->tx;
+	struct lnl_carrier *c;
 
 	while (w->tx_at < b->n && w->blocked == NULL) {
-		struct lnl_carrier *c = lnl_worker_counting(w, b->pkts[w->tx_at].peer);
-		unsigned count = run_of(b, w->tx_at);
-
-		if (c->link == NULL) {
-			c->drops_send += count;
-			w->tx_at += count;
-		} else if (c->link->conf.kind == LNL_LINK_TCP) {
-			unsigned at = w->tx_at;
-
-			w->tx_at += count;
-			send_stream(c->link, b, at, count);
-		} else {
-			w->tx_at += send_run(c->link, b, w->tx_at, count, destination(c->link, c));
-		}
+		if (send_next(w, b, &w->tx_at, &c))
+			continue;
+		w->blocked = c->link;
+		ev_io_start(w->loop, &c->link->writable);
 	}
 	lnl_worker_tun_watch(w);
 }
 
-void lnl_worker_relay(struct lnl_worker *w)
+void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_batch *b)
 {
-	struct lnl_batch *b = &w->relay;
+	struct lnl_carrier *c;
 	unsigned at = 0;
 
-	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
-	lnl_batch_compact(b);
 	while (at < b->n) {
-		struct lnl_carrier *c = lnl_worker_counting(w, b->pkts[at].peer);
-		unsigned count = run_of(b, at);
-		int sent = 0;
-
-		if (c->link != NULL && c->link->conf.kind == LNL_LINK_TCP)
-			send_stream(c->link, b, at, count);
-		else if (c->link != NULL)
-			sent = send_datagrams(c->link, b, at, count, destination(c->link, c));
-		if (c->link == NULL || sent < 0)
-			c->drops_send += count;
-		/* Of UDP a part may have gone; the rest has its own try. */
-		at += sent > 0 ? (unsigned)sent : count;
+		if (send_next(w, b, &at, &c))
+			continue;
+		c->drops_queue += run_of(b, at);
+		at += run_of(b, at);
 	}
 }
 
@@ -246,12 +245,13 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct ln
 		iov = (struct iovec){ pkt->p, pkt->len };
 		return send_frames(l, &iov, 1, true) == 0;
 	}
-	if (!l->conf.many)
-		to = &l->conf.remote;
+	to = destination(l, to);
+	if (l->conf.many && to->len == 0)
+		return false;
 	/* The first try may bring the error of an earlier packet. */
 	for (unsigned i = 0; i < 2; i++) {
 		n = sendto(l->conf.fd, pkt->p, pkt->len, MSG_DONTWAIT | MSG_NOSIGNAL,
-			   to->len != 0 ? &to->u.sa : NULL, to->len);
+			   to != NULL ? &to->u.sa : NULL, to != NULL ? to->len : 0);
 		if (n >= 0)
 			return true;
 		if (errno == EAGAIN || errno == ENOBUFS)

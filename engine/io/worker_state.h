@@ -11,30 +11,45 @@
 
 #include "io/backlog.h"
 #include "io/batch.h"
+#include "io/nodes.h"
 #include "io/ring.h"
 #include "io/worker.h"
 #include "wire/stream.h"
 
-#define LNL_WORKER_BUCKETS 256		/* at least; more with more peers */
-#define LNL_WORKER_STREAM  (256 * 1024) /* read from a TCP socket at once */
-#define LNL_WORKER_TURNS   4		/* batches from one socket before others have their turn */
-#define LNL_WORKER_TUN	   (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
-#define LNL_WORKER_SPECIAL (LNL_BATCH_ROOM + LNL_HEADROOM + 64 + LNL_TAILROOM)
+#define LNL_WORKER_SEEDS  7	       /* of the hash of addresses */
+#define LNL_WORKER_STREAM (256 * 1024) /* read from a TCP socket at once */
+#define LNL_WORKER_REST	  (LNL_STREAM_PREFIX + LNL_PACKET_MAX)
+#define LNL_WORKER_TURNS  4	       /* batches from one socket before others have their turn */
+#define LNL_WORKER_TUN	  (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
+/* No peer can have it: the data plane counts the packet as nobody's. */
+#define LNL_WORKER_STRANGER (LNL_PEER_ID_NONE + 1)
+#define LNL_WORKER_SPECIAL  (LNL_BATCH_ROOM + LNL_HEADROOM + 64 + LNL_TAILROOM)
 
 struct lnl_worker;
 
 struct lnl_link {
-	struct lnl_link *next; /* in its bucket, or in the list of those that ended */
+	struct lnl_node node;  /* by id */
+	struct lnl_link *next; /* in the list of those that ended */
 	struct lnl_worker *worker;
+	struct lnl_carrier *carriers; /* the peers behind it */
 	struct lnl_link_conf conf;
 	struct ev_io readable;
 	struct ev_io writable;
+	bool closed;	/* it ended: its socket is no more */
 	bool congested; /* counted in the worker's `congested` */
 	bool errored;	/* an error was told at `error_at` */
 	uint64_t error_at;
-	int ended;		/* errno to tell in LNL_NTF_LINK_CLOSED */
-	struct lnl_stream in;	/* TCP */
+	int ended; /* errno to tell in LNL_NTF_LINK_CLOSED */
+	/* TCP: the beginning of a packet whose rest has not come, in LNL_WORKER_REST bytes */
+	uint8_t *rest;
+	size_t rest_len;
 	struct lnl_backlog out; /* TCP */
+};
+
+/* Peers that have moved. */
+struct lnl_floats {
+	struct lnl_carrier *first;
+	struct lnl_carrier *last;
 };
 
 /*
@@ -42,18 +57,24 @@ struct lnl_link {
  * sealing or opening.
  */
 struct lnl_carrier {
-	struct lnl_carrier *next;	   /* in its bucket */
-	struct lnl_carrier *older, *newer; /* in the order in which they were added */
+	struct lnl_node node;  /* by peer */
+	struct lnl_node place; /* by link and address, where it is `placed` */
+	bool placed;
+	struct lnl_carrier *older; /* added before */
+	struct lnl_carrier *newer;
 	uint32_t peer;
 	uint32_t link_id;
 	struct lnl_link *link;	 /* NULL: none */
-	struct lnl_addr address; /* behind a link of many; else none */
-	struct lnl_carrier *next_address;
-	bool placed; /* in the table of addresses */
-	/* It moved, and the control thread is to be told: not before `float_at`. */
-	struct lnl_carrier *next_floated;
-	bool floated;
+	struct lnl_addr address; /* behind a link of many */
+	struct lnl_carrier *next_on_link;
+	struct lnl_carrier **on_link; /* what points to it in that list */
+
+	struct lnl_floats *floats; /* the list that it is in; NULL: there is no news of it */
+	struct lnl_carrier *float_next;
+	struct lnl_carrier *float_prev;
+	bool float_told; /* at `float_at`, or to be told again then */
 	uint64_t float_at;
+
 	uint64_t drops_tun, drops_tun_bytes;
 	uint64_t drops_send, drops_queue;
 };
@@ -93,31 +114,32 @@ struct lnl_worker {
 	bool noted;	/* the control thread has to be woken */
 	bool stopping;
 	struct lnl_data *data;
-	uint32_t mask; /* of the three tables' buckets */
-	uint64_t seed; /* so that nobody outside can aim at one bucket */
-	struct lnl_link **links;
+	struct lnl_nodes links; /* by id */
 	struct lnl_link *ended;
-	struct lnl_carrier **carriers;
-	struct lnl_carrier **addresses;
-	struct lnl_carrier *newest; /* a client's: TUN's packets are its */
-	struct lnl_carrier *floated;
-	struct lnl_carrier nobody;	      /* counts what is no peer's */
-	uint64_t stray_drops[LNL_DROP_COUNT]; /* before the data plane saw them */
-	struct lnl_notice notice;	      /* one that found no room; kind NONE: there is none */
+	struct lnl_nodes carriers;  /* by peer */
+	struct lnl_nodes addresses; /* carriers by link and address, keyed with `seeds` */
+	uint64_t seeds[LNL_WORKER_SEEDS];
+	struct lnl_carrier *unlinked;	/* carriers whose link is not there */
+	struct lnl_carrier *newest;	/* TUN's packets are its */
+	struct lnl_floats floats;	/* to be told now */
+	struct lnl_floats floats_later; /* and at their `float_at`, in its order */
+	struct lnl_carrier nobody;	/* counts what is no peer's */
+	struct lnl_notice notice;	/* one that found no room; kind NONE: there is none */
 	bool decrypt_told;
 	uint64_t decrypt_at;
 
 	int tun_fd; /* -1: none */
 	bool tap;
-	bool routed;   /* a server's */
+	bool routed;   /* a server's: packets go where routes lead */
 	int tun_error; /* to be told; 0: nothing */
 	struct ev_io tun_readable;
 	unsigned congested;	  /* links that hold TUN back */
 	struct lnl_link *blocked; /* UDP link that the rest of `tx` waits for */
 	unsigned tx_at;		  /* packets of `tx` before it are gone */
+	uint8_t *stream; /* where TCP sockets are read, LNL_WORKER_STREAM; NULL: there was none */
 	struct lnl_batch rx;
 	struct lnl_batch tx;
-	struct lnl_batch relay; /* client-to-client; no memory: it is off */
+	struct lnl_batch relay; /* without memory until it is asked for */
 	uint8_t special[LNL_WORKER_SPECIAL];
 };
 
@@ -125,7 +147,10 @@ struct lnl_worker {
 
 /* Puts a notification into the ring, its first |len| bytes; false when there is no room. */
 bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len);
-/* A control packet for the control thread; one that finds no room is lost. */
+/*
+ * A control packet for the control thread, |from| NULL unless of a link of many; one that finds no room is
+ * lost.
+ */
 void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt,
 			    const struct lnl_addr *from);
 /* A short one: no union. Lost when there is no room. */
@@ -151,25 +176,41 @@ void lnl_worker_run(struct lnl_worker *w, struct lnl_command *cmd);
 struct lnl_carrier *lnl_worker_carrier(struct lnl_worker *w, uint32_t peer); /* NULL: none */
 /* The same, or the one that counts what is nobody's. */
 struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer);
-/* |address|: where it is behind a link of many, or none. LNL_E_NOMEM. */
+/* LNL_E_NOMEM. */
 int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id,
 			   const struct lnl_addr *address);
+/* |c| is behind |link_id| from now on, and at |address| (NULL: where it was). */
+void lnl_worker_carrier_link(struct lnl_worker *w, struct lnl_carrier *c, uint32_t link_id,
+			     const struct lnl_addr *address);
+/* Who is at |address| behind a link of many, or NULL. */
+struct lnl_carrier *lnl_worker_at(struct lnl_worker *w, uint32_t link_id,
+				  const struct lnl_addr *address);
 void lnl_worker_carrier_del(struct lnl_worker *w, uint32_t peer);
 void lnl_worker_carriers_free(struct lnl_worker *w);
-/* |link| has come (|there|), or goes: so does its peers' way out. */
-void lnl_worker_carriers_link(struct lnl_worker *w, struct lnl_link *link, bool there);
-/* Who is at |address| behind |link|, or NULL. */
-struct lnl_carrier *lnl_worker_at(const struct lnl_worker *w, const struct lnl_link *link,
-				  const struct lnl_addr *address);
-/* An authentic packet of |c| came from there: that is where it is, unless it is another's place. */
-void lnl_worker_float(struct lnl_worker *w, struct lnl_carrier *c, struct lnl_link *link,
-		      const struct lnl_addr *address, uint64_t now);
-/* Tells of those that moved, as far as it is time and there is room. */
-void lnl_worker_floats_tell(struct lnl_worker *w, uint64_t now);
-/* When that is next, or LNL_NEVER. */
-uint64_t lnl_worker_floats_due(const struct lnl_worker *w);
+/* |link| has come, or goes: so for the peers behind it. */
+void lnl_worker_carriers_link(struct lnl_worker *w, struct lnl_link *link);
+void lnl_worker_carriers_unlink(struct lnl_worker *w, struct lnl_link *link);
 /* The data plane's counters and ours. */
 void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *out);
+
+/* ---- worker_many.c ---- */
+
+/* Sets the peers of a batch that a link of many received; |owners| (NULL: nobody's), LNL_BATCH. */
+void lnl_worker_owners(struct lnl_link *l, struct lnl_batch *b, struct lnl_carrier **owners);
+/* Once they are opened: who has moved? */
+void lnl_worker_follow(struct lnl_link *l, const struct lnl_batch *b, struct lnl_carrier **owners,
+		       uint64_t now);
+/* Nothing is told of |c| any more. */
+void lnl_worker_float_forget(struct lnl_worker *w, struct lnl_carrier *c);
+/* Tells of moves as far as there is room and time has come. */
+void lnl_worker_floats_tell(struct lnl_worker *w);
+/* When the next is to be told, or LNL_NEVER. */
+uint64_t lnl_worker_floats_due(const struct lnl_worker *w);
+/* LNL_E_NOMEM. */
+int lnl_worker_set_relay(struct lnl_worker *w, bool on);
+/* Sends those of |pkts|, at most LNL_BATCH, that go on to another peer. */
+void lnl_worker_relay(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n,
+		      uint64_t now);
 
 /* ---- worker_link.c ---- */
 
@@ -188,13 +229,13 @@ void lnl_worker_links_free(struct lnl_worker *w);
 
 /* Sends the batch `tx` from `tx_at` on, as far as links take it. */
 void lnl_worker_flush(struct lnl_worker *w);
+/* Sends a batch; what finds no room is dropped and counted. */
+void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_batch *b);
 /*
- * Sends one packet with LNL_BATCH_ROOM before it: control, ping. |to| where the link is one of many.
+ * Sends one packet with LNL_BATCH_ROOM before it: control, ping. |to| is where, by a link of many.
  * False when it was dropped.
  */
 bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to);
-/* Seals and sends the batch `relay`; what finds no room is lost. */
-void lnl_worker_relay(struct lnl_worker *w);
 /* Asks the data plane for a ping or a goodbye and sends it. LNL_E_* as lnl_data_special. */
 int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special what);
 /* Sends what is queued as far as it needs no waiting. Returns 0 or an errno that ends the link. */
@@ -208,7 +249,7 @@ void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap, bool routed);
 void lnl_worker_tun_del(struct lnl_worker *w);
 /* Reads TUN, or stops reading, as links have room. */
 void lnl_worker_tun_watch(struct lnl_worker *w);
-/* Writes opened packets without a drop reason. */
+/* Writes opened packets without a drop reason that go on to nobody. */
 void lnl_worker_tun_write(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n);
 
 #endif

@@ -28,8 +28,9 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 		return;
 	if (w->routed)
 		lnl_data_route(w->data, b->pkts, b->n);
-	for (unsigned i = 0; i < b->n && !w->routed; i++)
-		b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
+	else
+		for (unsigned i = 0; i < b->n; i++)
+			b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
 	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
 	lnl_batch_compact(b);
 	lnl_worker_flush(w);
@@ -72,7 +73,7 @@ void lnl_worker_tun_write(struct lnl_worker *w, const struct lnl_packet *pkts, u
 		struct lnl_carrier *c;
 		ssize_t written = -1;
 
-		if (pkts[i].drop != LNL_DROP_NONE)
+		if (pkts[i].drop != LNL_DROP_NONE || pkts[i].relay != LNL_PEER_ID_NONE)
 			continue;
 		errno = EBADF;
 		do {

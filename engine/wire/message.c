@@ -211,7 +211,7 @@ static bool has_control_bytes(struct slice s)
 
 int lnl_message_parse(struct lnl_message *m, const char *text, size_t len)
 {
-	struct slice s = { len > 0 ? text : "", len };
+	struct slice s = { text ? text : "", len };
 	bool clean;
 
 	memset(m, 0, sizeof(*m));
@@ -234,7 +234,7 @@ int lnl_message_parse(struct lnl_message *m, const char *text, size_t len)
 
 void lnl_info_parse(struct lnl_info *i, const char *text, size_t len)
 {
-	struct slice s = { len > 0 ? text : "", len };
+	struct slice s = { text ? text : "", len };
 	struct slice flags;
 
 	memset(i, 0, sizeof(*i));

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- How a hook is asked: in a task or at once, its answer checked and passed on by ticket. An error is
--- logged with file and line, and the default applies.
+--- How a hook is asked: in a task or at once, its answer checked and passed on by ticket. An error
+-- is logged with file and line, and the default applies.
 local core = require "lunel.core"
 
 local M = {}
@@ -22,9 +22,11 @@ local function answer(name, ticket, reply, ...)
   core.reply_default(ticket)
 end
 
---- Asks a hook that may wait. |owner| ends it when it is gone.
+--- Asks a hook that may wait. |owner| ends it when it is gone. |ev.finally|, if there is one, is
+-- called when the hook has ended, also by its deadline (but not when it was cancelled).
 function M.task(name, ev, owner, fn, reply, ...)
   core.spawn(owner, title(name), ev.deadline, function(ok, ...)
+    if ev.finally then ev.finally() end
     if ok then
       answer(name, ev.ticket, reply, ...)
     else

@@ -5,7 +5,7 @@ local suggest = require "lunel.suggest"
 local M = {}
 
 M.usage = [[
-usage: lunel FILE [--OPTION ...]            run a profile (.ovpn, .conf)
+usage: lunel FILE [--OPTION ...]            run a profile, or a server's configuration
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
        lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing

@@ -69,7 +69,7 @@ end)
 rows["pull"] = row(0, 0, "f", function(b) b:set("pull", true) end)
 rows["tls-client"] = row(0, 0, "f", function(b) b.tls_client = true end)
 rows["mode"] = row(1, 1, "f", function(b, args)
-  if args[1] == "server" then b.is_server = true
+  if args[1] == "server" then b:serves()
   elseif args[1] ~= "p2p" then b:fail(("the mode is p2p or server, not '%s'"):format(args[1]))
   else b:note("info", "mode p2p is what a client has") end
 end)
@@ -112,7 +112,7 @@ rows["bind"] = row(0, 1, "fc", function(b, args)
   b:bind(true)
 end)
 rows["local"] = row(1, 3, "fc", function(b, args)
-  if args[3] then b.is_server = true end
+  if args[3] then b:serves() end
   b.locals[#b.locals + 1] = { args[1], value_of(args[2]), args[3] }
   b:set("local", args[1])
   if args[2] then b:set("lport", value_of(args[2])) end
@@ -228,7 +228,7 @@ rows["tls-crypt-v2"] = row(1, 2, "fci", function(b, args)
     b:fail(("after the file may stand force-cookie or allow-noncookie, not '%s'"):format(args[2]))
     return
   end
-  b.is_server = true
+  b:serves()
   b:set("tls_crypt_v2_cookie", args[2] == "force-cookie")
 end)
 rows["key-direction"] = row(1, 1, "fc", function(b, args)

@@ -13,7 +13,7 @@ M.rows = rows
 
 local function row(min, max, where, act)
   return { kind = "act", min = min, max = max, where = where, act = function(b, args, inline)
-    b.is_server = true
+    b:serves()
     act(b, args, inline)
   end }
 end

@@ -5,6 +5,7 @@ local core = require "lunel.core"
 local ask = require "lunel.ask"
 local peers = require "lunel.peer"
 local policy_server = require "lunel.policy_server"
+local suggest = require "lunel.suggest"
 
 local M = {}
 
@@ -15,9 +16,11 @@ function M.bind(m) instance = m end
 --- The questions that the server |t| wants asked, as the engine's bits.
 function M.asks(t)
   local sum = 0
-  for _, name in ipairs { "verify_cert", "authenticate", "authorize", "learn", "control" } do
+  for _, name in ipairs { "authenticate", "authorize", "learn", "control" } do
     if t.on[name] then sum = sum + core.asks[name] end
   end
+  -- Any hook may look at peer.cert, and the engine shows the chain only while it asks.
+  if next(t.on) then sum = sum + core.asks.verify_cert end
   return sum
 end
 
@@ -26,9 +29,12 @@ end
 local verdict = {}
 verdict.__index = verdict
 
+-- For the control channel, where a control character would spoil the message.
+local function plain(text) return (tostring(text):gsub("%c", " ")) end
+
 --- What `authenticate` and `authorize` return to refuse.
 function M.deny(text)
-  return setmetatable({ kind = "deny", text = text and tostring(text) }, verdict)
+  return setmetatable({ kind = "deny", text = text and plain(text) }, verdict)
 end
 
 -- Base64 of a text, for a challenge's user name.
@@ -53,14 +59,28 @@ end
 function M.challenge(o)
   local text = o.text or o[1]
   if type(text) ~= "string" then error("vpn.challenge: a text expected", 3) end
-  return setmetatable({ kind = "challenge", text = text, state = tostring(o.state or "-"),
+  local state = tostring(o.state or "-")
+  if state == "" or state:find("[:%c]") then
+    error("vpn.challenge: state has to be some text without colons and line breaks", 3)
+  end
+  return setmetatable({ kind = "challenge", text = plain(text), state = state,
                         echo = o.echo == true, inside = o.inside == true }, verdict)
 end
 
 local GRANT = { pool = "string", address = "string", address6 = "string", routes = "table",
                 push = "table", push_remove = "table", push_reset = "boolean",
                 expires = "number" }
+local GRANT_NAMES = {}
+for name in pairs(GRANT) do GRANT_NAMES[#GRANT_NAMES + 1] = name end
 local LATER = { rate = true, filter = true }
+
+local function check_list(key, list)
+  for _, text in ipairs(list) do
+    if type(text) ~= "string" then
+      error(("vpn.grant: in %s is a %s, not a string"):format(key, type(text)), 4)
+    end
+  end
+end
 
 --- What `authorize` returns to let a client in.
 function M.grant(o)
@@ -68,10 +88,12 @@ function M.grant(o)
     if LATER[key] then
       error(("vpn.grant: '%s' is not supported by this version"):format(key), 3)
     elseif not GRANT[key] then
-      error(("vpn.grant: there is no '%s'"):format(tostring(key)), 3)
+      error(("vpn.grant: there is no '%s'%s"):format(tostring(key),
+        suggest.hint(tostring(key), GRANT_NAMES)), 3)
     elseif type(value) ~= GRANT[key] then
       error(("vpn.grant: %s is a %s, not a %s"):format(key, GRANT[key], type(value)), 3)
     end
+    if type(value) == "table" then check_list(key, value) end
   end
   local out = { kind = "grant" }
   for key, value in pairs(o or {}) do out[key] = value end
@@ -91,12 +113,30 @@ end
 
 -- ---- the questions ----
 
+-- Lets go of a peer: its tasks, and what they left behind.
+local function forget(t, p)
+  t.peers[p.id] = nil
+  p.ended, p.up = true, false
+  core.cancel_owner(p.owner)
+  policy_server.tidy(p)
+end
+
+-- The engine tells the end of those that were established alone. Others make room here, before the
+-- engine gives their numbers to the next: nobody inherits a certificate or `vars`.
+local function sweep(t)
+  local gone = {}
+  for _, p in pairs(t.peers) do
+    if not p.up and peers.is_gone(p) then gone[#gone + 1] = p end
+  end
+  for _, p in ipairs(gone) do forget(t, p) end
+end
+
 local function peer_of(t, ev)
   local p = t.peers[ev.peer]
-  if not p then
-    p = peers.new(t, ev.peer, instance.new_owner())
-    t.peers[ev.peer] = p
-  end
+  if p and (p.up or not peers.is_gone(p)) then return p end
+  sweep(t)
+  p = peers.new(t, ev.peer, instance.new_owner())
+  t.peers[ev.peer] = p
   return p
 end
 
@@ -106,6 +146,7 @@ function handlers.verify_cert(t, ev)
   local p = peer_of(t, ev)
   local chain = core.peer_chain(t.handle, ev.peer)
   p.cert = chain[1]
+  if not t.on.verify_cert then return core.reply_verdict(ev.ticket, true) end
   ask.task("verify_cert", ev, p.owner, t.on.verify_cert, function(ok, reason)
     if type(ok) ~= "boolean" then
       ask.bad_result("verify_cert", ok, "true, or false and a reason")
@@ -131,7 +172,7 @@ end
 
 function handlers.authenticate(t, ev)
   local p = peer_of(t, ev)
-  p.cert = p.cert or core.peer_chain(t.handle, ev.peer)[1]
+  ev.finally = function() policy_server.tidy(p) end
   local cred = { username = ev.username, password = ev.password, response = ev.response,
                  state = ev.state, again = ev.again }
   ask.task("authenticate", ev, p.owner, t.on.authenticate, function(value)
@@ -147,6 +188,7 @@ end
 
 function handlers.authorize(t, ev)
   local p = peer_of(t, ev)
+  ev.finally = function() policy_server.tidy(p) end
   ask.task("authorize", ev, p.owner, t.on.authorize, function(value)
     if value == true then return core.reply_grant(ev.ticket, {}) end
     if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value)) end
@@ -181,14 +223,20 @@ end
 
 function handlers.peer_closed(t, ev)
   local p = t.peers[ev.peer]
-  t.peers[ev.peer] = nil
   if not p then return end
-  p.ended, p.up = true, false
-  core.cancel_owner(p.owner)
-  if not t.on.closed then return end
+  local was_up = p.up
+  forget(t, p)
+  if not was_up or not t.on.closed then return end
   -- It may run on when the server has ended already.
   instance.hold()
   ask.tell("closed", 0, 10, instance.release, t.on.closed, p, ev.cause, ev.stats)
+end
+
+--- The server |t| is gone for good, and with it who is left.
+function M.closed(t, ev)
+  for id in pairs(t.peers) do
+    handlers.peer_closed(t, { peer = id, cause = ev.cause, stats = ev.stats })
+  end
 end
 
 --- An event about a server's client.

@@ -48,7 +48,7 @@ end
 --- What `authorize` returns to let a client in: { pool = or address =, routes =, push =, ... }.
 function vpn.grant(o)
   if o ~= nil then expect(o, "table", "vpn.grant") end
-  return hooks_server.grant(o)
+  return (hooks_server.grant(o)) -- no tail call: its errors name the caller's line
 end
 
 --- What `authenticate` and `authorize` return to refuse; the client is told |text|.
@@ -57,7 +57,7 @@ vpn.deny = hooks_server.deny
 --- What `authenticate` returns to ask the client a question.
 function vpn.challenge(o)
   expect(o, "table", "vpn.challenge")
-  return hooks_server.challenge(o)
+  return (hooks_server.challenge(o))
 end
 
 --- A remote: { host, port, proto, ... }; other fields are the script's own.

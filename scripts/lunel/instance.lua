@@ -223,12 +223,12 @@ local function with_place(t, text)
 end
 
 local function open_one(t)
-  local given = t.options.key_password
+  local known = t.options.key_password
   local handle, err, passphrase
   for _ = 1, 3 do
     local open = t.server and core.server_open or core.tunnel_open
     handle, err, passphrase = open(t.options)
-    if handle or not passphrase or given then break end
+    if handle or not passphrase or known then break end
     local text, why = credentials.passphrase(t)
     if not text then
       err = err .. " (" .. why .. ")"
@@ -380,8 +380,12 @@ local function closed(t, ev)
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
   M.hold()
-  local tell = t.server and function(_, _, after) after() end or hooks.closed
-  tell(t, ev, M.release)
+  if t.server then
+    hooks_server.closed(t, ev)
+    M.release()
+  else
+    hooks.closed(t, ev, M.release)
+  end
 end
 
 --- One event of the engine (bindings/events.c).

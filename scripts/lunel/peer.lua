@@ -10,28 +10,36 @@ local methods = {}
 --- Whether packets can flow right now.
 function methods.is_up(p) return p.up == true and not p.ended end
 
---- Counters: rx, tx (bytes through the tunnel), packets, drops; nil once the peer is gone.
-function methods.stats(p) return core.peer_stats(p.server.handle, p.id) end
-
---- Ends the connection; the client is told `HALT` and |reason|, unless it is nil.
-function methods.kill(p, reason)
-  return core.peer_kill(p.server.handle, p.id, reason and "HALT," .. reason or "HALT")
+-- What asks the engine for something. Once the peer is gone its number may be another's.
+local function asking(fn)
+  return function(p, ...)
+    if p.ended then return nil, "the peer is gone" end
+    return fn(p.server.handle, p.id, ...)
+  end
 end
 
+--- Counters: rx, tx (bytes through the tunnel), packets, drops; nil once the peer is gone.
+methods.stats = asking(function(server, id) return core.peer_stats(server, id) end)
+
+--- Ends the connection; the client is told `HALT` and |reason|, unless it is nil.
+methods.kill = asking(function(server, id, reason)
+  return core.peer_kill(server, id, reason and "HALT," .. tostring(reason) or "HALT")
+end)
+
 --- Ends the connection and asks the client to come back.
-function methods.restart(p) return core.peer_kill(p.server.handle, p.id, "RESTART") end
+methods.restart = asking(function(server, id) return core.peer_kill(server, id, "RESTART") end)
 
 --- Sends a text on the control channel.
-function methods.send(p, text) return core.peer_text(p.server.handle, p.id, text) end
+methods.send = asking(function(server, id, text) return core.peer_text(server, id, text) end)
 
 --- Renews the keys now.
-function methods.renegotiate(p) return core.peer_renegotiate(p.server.handle, p.id) end
+methods.renegotiate = asking(function(server, id) return core.peer_renegotiate(server, id) end)
 
 -- What the engine knows, asked for when somebody looks.
 local LIVE = { name = true, cn = true, user = true, address = true, proto = true, ipv4 = true,
                ipv6 = true, cipher = true, connected_at = true, peer_info = true, metadata = true }
 local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, owner = true,
-                server = true, known = true }
+                server = true, known = true, from = true, files = true }
 local NAMES = { "is_up", "stats", "kill", "restart", "send", "renegotiate", "id", "vars", "cert",
                 "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
                 "connected_at", "peer_info", "metadata" }
@@ -54,9 +62,18 @@ local meta = {
   __tostring = function(p) return "peer " .. tostring(p.name or p.address or p.id) end,
 }
 
---- A peer |id| of |server|; |owner| is whose tasks end with it.
+--- A peer |id| of |server|; |owner| is whose tasks end with it. `from` is where it was first,
+-- `files` are what was written for programs about it.
 function M.new(server, id, owner)
-  return setmetatable({ server = server, id = id, owner = owner, vars = {} }, meta)
+  local p = setmetatable({ server = server, id = id, owner = owner, vars = {}, files = {} }, meta)
+  p.from = p.address
+  return p
+end
+
+--- Whether |p| is not the connection any more that has its number now, if one has.
+function M.is_gone(p)
+  local now = core.peer_info(p.server.handle, p.id)
+  return not now or not p.up and now.address ~= p.from
 end
 
 --- Remembers what is known, for who asks after the end.

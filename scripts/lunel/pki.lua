@@ -218,7 +218,7 @@ local function quote(path)
 end
 
 local SERVER = [[
-# A server of the PKI in %s. `openvpn --config` runs it.
+# A server of the PKI in %s. `lunel` runs it, and so does `openvpn --config`.
 port 1194
 proto udp
 dev tun
@@ -267,7 +267,7 @@ function commands.server(o)
   say("  %s/issued/%s.crt", dir, o.cn)
   say("  %s/private/%s.key", dir, o.cn)
   say("  %s/%s.conf: the configuration above. Next:", dir, o.cn)
-  say("  change addresses in it to suit, and start it: openvpn --config %s/%s.conf", dir, o.cn)
+  say("  change addresses in it to suit, and start it: lunel %s/%s.conf", dir, o.cn)
   say("  on another machine it needs these files, ca.crt, crl.pem and tls-crypt-v2.key, not ca.key")
 end
 

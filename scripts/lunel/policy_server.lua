@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- What OpenVPN's server does by files and programs, as hooks: client-config-dir, tls-verify,
 -- auth-user-pass-verify, client-connect, client-disconnect. A script's own hooks come after them.
+local address = require "lunel.schema_address"
 local core = require "lunel.core"
 local lexer = require "lunel.profile_lexer"
 
@@ -12,8 +13,13 @@ local TIMEOUT = 60
 
 -- ---- programs ----
 
+-- The later word counts: what is so goes over what `setenv` says.
 local function add(env, name, value)
-  if value ~= nil and value ~= "" then env[#env + 1] = name .. "=" .. tostring(value) end
+  if value == nil or value == "" then return end
+  for i = #env, 1, -1 do
+    if env[i]:sub(1, #name + 1) == name .. "=" then table.remove(env, i) end
+  end
+  env[#env + 1] = name .. "=" .. tostring(value)
 end
 
 -- The X.509 fields of a subject "C=DE, O=Example, CN=anna" as OpenVPN names them.
@@ -61,17 +67,20 @@ local function environment(t, p, script_type, stats)
   return env
 end
 
--- Runs |command| with |more| words behind it: true, or false and why.
-local function run(command, more, env)
+-- Runs |command| of the server |t| with |more| words behind it: true, or false and why.
+local function run(t, command, more, env)
   local argv = {}
   for _, word in ipairs(command) do argv[#argv + 1] = word end
   for _, word in ipairs(more) do argv[#argv + 1] = word end
-  local program = core.program(argv[1])
+  if t.conf.workdir and argv[1]:find("^[^/]+/") then argv[1] = t.conf.workdir .. "/" .. argv[1] end
+  -- A path is for the helper to look at: it may where this process may not.
+  local program = argv[1]:find("/", 1, true) and argv[1] or core.program(argv[1])
   if not program then return false, ("there is no program '%s'"):format(argv[1]) end
   argv[1] = program
   local r, err = core.exec(argv, env, nil, TIMEOUT)
   if not r then return false, err end
   if r.timeout then return false, ("'%s' took too long"):format(command[1]) end
+  if r.status == 127 then return false, ("there is no program '%s'"):format(program) end
   if r.status ~= 0 then
     local said = (r.err ~= "" and r.err or r.out):match("[^\n]+")
     return false, ("'%s' ended with status %d%s"):format(command[1], r.status,
@@ -80,9 +89,10 @@ local function run(command, more, env)
   return true
 end
 
--- A file of our own with |text|, for a program; its path.
-local function temporary(text)
+-- A file of our own with |text|, for a program about |p|; its path.
+local function temporary(p, text)
   local path = os.tmpname() -- made by mkstemp, for us alone
+  p.files[path] = true
   local file, err = io.open(path, "we")
   if not file then return nil, err end
   file:write(text)
@@ -90,65 +100,118 @@ local function temporary(text)
   return path
 end
 
--- ---- lines of client-config-dir and client-connect ----
-
-local BITS = { [255] = 8, [254] = 7, [252] = 6, [248] = 5, [240] = 4, [224] = 3, [192] = 2,
-               [128] = 1, [0] = 0 }
-
-local function prefix(words)
-  if words[2]:find("/", 1, true) then return words[2] end
-  local n = 0
-  for octet in (words[3] or "255.255.255.255"):gmatch("%d+") do
-    n = n + (BITS[tonumber(octet)] or 0)
-  end
-  return ("%s/%d"):format(words[2], n)
+--- Removes the files that were written for programs about |p|, whatever ended them.
+function M.tidy(p)
+  for path in pairs(p.files) do os.remove(path) end
+  p.files = {}
 end
 
+-- ---- lines of client-config-dir and client-connect ----
+
+-- "10.0.0.0 255.0.0.0" or "10.0.0.0/8" as the latter; or nil and what is wrong.
+local function prefix(words)
+  local ip, bits = words[2]:match("^([^/]*)/(%d+)$")
+  if ip then
+    bits = tonumber(bits)
+  else
+    local mask = address.ipv4(words[3] or "255.255.255.255")
+    if not mask or not address.is_netmask(mask) then
+      return nil, ("'%s' is not a netmask"):format(words[3])
+    end
+    ip, bits = words[2], 0
+    while mask >= 2 ^ 31 do mask, bits = (mask - 2 ^ 31) * 2, bits + 1 end
+  end
+  if not address.ipv4(ip) or bits > 32 then
+    return nil, ("'%s' is not an IPv4 network"):format(words[2])
+  end
+  return ("%s/%d"):format(ip, bits)
+end
+
+local function fixed(g, key, ip, is_one)
+  if not is_one(ip) then return ("'%s' is not an address"):format(ip) end
+  g[key] = ip
+end
+
+local function network(g, words)
+  local text, wrong = prefix(words)
+  g.routes[#g.routes + 1] = text
+  return wrong
+end
+
+-- Name, least and most words behind it, what it does: nil, or what is wrong.
 local lines = {
-  ["ifconfig-push"] = function(g, w) g.address = w[2] end,
-  ["ifconfig-ipv6-push"] = function(g, w) g.address6 = w[2]:gsub("/.*$", "") end,
-  iroute = function(g, w) table.insert(g.routes, prefix(w)) end,
-  ["iroute-ipv6"] = function(g, w) table.insert(g.routes, w[2]) end,
-  push = function(g, w) table.insert(g.push, w[2]) end,
-  ["push-reset"] = function(g) g.push_reset = true end,
-  ["push-remove"] = function(g, w) table.insert(g.push_remove, w[2]) end,
-  disable = function(g) g.disabled = true end,
+  ["ifconfig-push"] = { 1, 3, function(g, w) return fixed(g, "address", w[2], address.ipv4) end },
+  ["ifconfig-ipv6-push"] = { 1, 2, function(g, w)
+    return fixed(g, "address6", (w[2]:gsub("/%d+$", "")), address.is_ipv6)
+  end },
+  iroute = { 1, 2, network },
+  ["iroute-ipv6"] = { 1, 1, function(g, w)
+    local ip, bits = w[2]:match("^(.-)/(%d+)$")
+    if not ip or not address.is_ipv6(ip) or tonumber(bits) > 128 then
+      return ("'%s' is not an IPv6 network"):format(w[2])
+    end
+    table.insert(g.routes, w[2])
+  end },
+  push = { 1, 1, function(g, w) table.insert(g.push, w[2]) end },
+  ["push-reset"] = { 0, 0, function(g) g.push_reset = true end },
+  ["push-remove"] = { 1, 1, function(g, w) table.insert(g.push_remove, w[2]) end },
+  disable = { 0, 0, function(g) g.disabled = true end },
 }
-local ALONE = { ["push-reset"] = true, disable = true }
+
+-- One line's words into |g|: nil, or what is wrong.
+local function read_line(g, words)
+  local name = words[1]
+  if not name then return nil end
+  local row = lines[name]
+  if not row then return ("'%s' is no option of a client"):format(name) end
+  local n = #words - 1
+  if n < row[1] then return ("'%s' needs a value"):format(name) end
+  if n > row[2] then
+    return ("'%s' has too many words; what has blanks in it stands in quotes"):format(name)
+  end
+  return row[3](g, words)
+end
 
 --- Reads options of one client out of |text| into the grant |g|; |where| is what messages call it.
 -- True, or nil and what is wrong.
 function M.read_options(g, text, where)
   for i, line in ipairs(lexer.lines(text)) do
     local words, err = lexer.words(line)
-    if not words then return nil, ("%s:%d: %s"):format(where, i, err) end
-    local act = words[1] and lines[words[1]]
-    if words[1] and not act then
-      return nil, ("%s:%d: '%s' is no option of a client"):format(where, i, words[1])
-    elseif act and #words < 2 and not ALONE[words[1]] then
-      return nil, ("%s:%d: '%s' needs a value"):format(where, i, words[1])
-    elseif act then
-      act(g, words)
-    end
+    local wrong = err or read_line(g, words)
+    if wrong then return nil, ("%s:%d: %s"):format(where, i, wrong) end
   end
   return true
 end
 
--- The client's file, or DEFAULT: true, or nil and why it may not come.
-local function from_folder(t, p, g)
+-- The text of the client's file, or of DEFAULT, and its path; false: there is none; nil and why.
+local function client_file(t, p)
   local dir = t.conf.client_config_dir
-  if not dir then return true end
   local name = (p.name or ""):gsub("[^%w_.@-]", "_")
-  if name == "" or name:find("^%.") then name = "DEFAULT" end
-  local path = dir .. "/" .. name
-  if not core.exists(path) then
-    if t.conf.ccd_exclusive then return nil, ("there is no file for it in '%s'"):format(dir) end
-    path = dir .. "/DEFAULT"
-    if not core.exists(path) then return true end
+  -- No client is called DEFAULT, and none is a folder.
+  local own = name ~= "" and name ~= "DEFAULT" and not name:find("^%.")
+  for _, file in ipairs { own and name or "DEFAULT", "DEFAULT" } do
+    if file == "DEFAULT" and t.conf.ccd_exclusive then
+      return nil, ("there is no file for it in '%s'"):format(dir)
+    end
+    local path = dir .. "/" .. file
+    local text, err = core.read_file(path)
+    if text then return text, path end
+    -- What cannot be read may be there and refuse the client.
+    if err ~= "No such file or directory" then
+      return nil, ("cannot read '%s': %s"):format(path, err or "unknown error")
+    end
   end
-  -- A file that is there and cannot be read may hold what refuses the client.
-  local text, err = core.read_file(path)
-  if not text then return nil, ("cannot read '%s': %s"):format(path, err or "unknown error") end
+  return false
+end
+
+-- What client-config-dir says: true, or nil and why the client may not come.
+local function from_folder(t, p, g)
+  if not t.conf.client_config_dir then return true end
+  local text, path = client_file(t, p)
+  if not text then
+    if text == nil then return nil, path end
+    return true
+  end
   local ok, wrong = M.read_options(g, text, path)
   if not ok then return nil, wrong end
   if g.disabled then return nil, ("'disable' stands in '%s'"):format(path) end
@@ -158,13 +221,16 @@ end
 local function from_program(t, p, g)
   local command = t.conf.client_connect
   if not command then return true end
-  local path, err = temporary("")
+  local path, err = temporary(p, "")
   if not path then return nil, err end
-  local ok, why = run(command, { path }, environment(t, p, "client-connect"))
-  local text = ok and core.read_file(path)
-  os.remove(path)
+  local ok, why = run(t, command, { path }, environment(t, p, "client-connect"))
+  local text, unread
+  if ok then text, unread = core.read_file(path) end
+  M.tidy(p)
   if not ok then return nil, why end
-  local read, wrong = M.read_options(g, text or "", "client-connect")
+  -- What it wrote may refuse the client.
+  if not text then return nil, ("cannot read what client-connect wrote: %s"):format(unread) end
+  local read, wrong = M.read_options(g, text, "client-connect")
   if not read then return nil, wrong end
   if g.disabled then return nil, "client-connect said 'disable'" end
   return true
@@ -209,16 +275,15 @@ end
 local function authenticate(t, hook)
   local command, via_env = t.conf.auth_user_pass_verify, t.conf.auth_user_pass_via == "via-env"
   return function(p, cred)
-    local env, words, path = environment(t, p, "user-pass-verify"), {}, nil
+    local env, words = environment(t, p, "user-pass-verify"), {}
     local password = cred.password and cred.password:reveal() or ""
     if via_env then
       add(env, "password", password)
     else
-      path = temporary((cred.username or "") .. "\n" .. password .. "\n")
-      words[1] = path
+      words[1] = assert(temporary(p, (cred.username or "") .. "\n" .. password .. "\n"))
     end
-    local ok, why = run(command, words, env)
-    if path then os.remove(path) end
+    local ok, why = run(t, command, words, env)
+    M.tidy(p)
     if not ok then return deny(t, p, "wrong_login", why) end
     if hook then return hook(p, cred) end
     return true
@@ -230,7 +295,7 @@ local function verify_cert(t, hook)
     for i = #chain, 1, -1 do
       local env = { PATH, "script_type=tls-verify" }
       for _, cert in ipairs(chain) do add_subject(env, cert.depth, cert) end
-      local ok, why = run(t.conf.tls_verify, { tostring(chain[i].depth), chain[i].subject }, env)
+      local ok, why = run(t, t.conf.tls_verify, { tostring(chain[i].depth), chain[i].subject }, env)
       if not ok then return false, why end
     end
     if hook then return hook(p, chain) end
@@ -240,10 +305,16 @@ end
 
 local function closed(t, hook)
   return function(p, why, stats)
-    local ok, err = run(t.conf.client_disconnect, {}, environment(t, p, "client-disconnect", stats))
+    local env = environment(t, p, "client-disconnect", stats)
+    local ok, err = run(t, t.conf.client_disconnect, {}, env)
     if not ok then core.log("warn", "script", "failed", { error = err }) end
     if hook then hook(p, why, stats) end
   end
+end
+
+--- Whether programs may run.
+function M.may_run(conf)
+  return conf.scripts_allowed ~= false and (conf.script_security or 1) >= 2
 end
 
 --- Puts what the configuration of the server |t| asks for in front of its hooks. |make| has deny,
@@ -256,7 +327,16 @@ function M.install(t, make)
   if conf.client_config_dir or conf.client_connect then
     on.authorize = authorize(t, on.authorize)
   end
-  if conf.client_disconnect then on.closed = closed(t, on.closed) end
+  if not conf.client_disconnect then return end
+  -- The programs that decide are refused by the schema when none may run.
+  if M.may_run(conf) then
+    on.closed = closed(t, on.closed)
+  else
+    core.log("warn", "script", "not_allowed", {
+      directive = "client-disconnect", program = conf.client_disconnect[1],
+      why = "needs 'script-security 2' on the command line or in a file that root owns",
+    })
+  end
 end
 
 return M

@@ -217,7 +217,8 @@ local function finish(b, whole)
   local conf, list, notes = b:finish(whole)
   if conf then return conf, list end
   if not b:is_full() then
-    for _, e in ipairs(schema.value_errors(b.conf, b.origin)) do list[#list + 1] = e end
+    local wrong = schema.value_errors(b.conf, b.origin, b.is_server)
+    for _, e in ipairs(wrong) do list[#list + 1] = e end
   end
   return nil, list, notes
 end

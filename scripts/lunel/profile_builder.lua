@@ -228,11 +228,16 @@ end
 -- What a client has, or what is so for every server, and means nothing more here.
 local MEANINGLESS = {
   persist_tun = "the device stays as long as the server runs",
-  nobind = "a server listens", bind = "a server listens", lport = "it is part of `port`",
+  nobind = "a server listens", bind = "a server listens",
   float = "a client that proves itself may always come from another address",
   ping_timer_rem = "the time-out begins with the client", pull = "a server pulls nothing",
   resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
 }
+
+--- This is a server's configuration: the first line that says so is remembered.
+function builder:serves()
+  self.is_server = self.is_server or self:place()
+end
 
 --- The sockets that `local`, `port` and `proto` mean.
 function builder:finish_server()
@@ -248,7 +253,7 @@ function builder:finish_server()
   end
   if #conf.listen == 0 then conf.listen[1] = { port = port, proto = proto } end
   self.origin.listen = defaults.port and defaults.port.at or defaults.proto and defaults.proto.at
-  conf["local"], conf.pull, conf.remotes = nil, nil, nil
+  conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
   for key, reason in pairs(MEANINGLESS) do
     if conf[key] ~= nil then
@@ -336,7 +341,8 @@ function builder:finish_scripts()
         .. "on the command line or in a file that only root can write")
     end
   end
-  for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange" } do
+  for _, key in ipairs { "up", "route_up", "route_pre_down", "down", "ipchange",
+                         "client_disconnect" } do
     local script = self.scripts[key]
     if script then self:tell_not_run(script) end
   end
@@ -373,7 +379,10 @@ function builder:finish(whole)
   self:finish_trust()
   if self.is_server then
     self:finish_server()
-    if self.tls_client then self:fail("`client` and a server's directives exclude each other") end
+    if self.tls_client then
+      self.at, self.name = self.is_server, self.is_server.name
+      self:fail("it is a server's; remove the line from a client's profile")
+    end
   elseif conf.pull == nil then
     conf.pull = false
   end

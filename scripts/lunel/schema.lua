@@ -40,7 +40,16 @@ local function new_report(origin)
   return setmetatable({ errors = {}, roots = {}, origin = origin or {} }, report)
 end
 
-local root = types.record(client.keys, { text = "a table of settings", moved = client.moved })
+local server_keys = {}
+for _, key in ipairs(server.keys) do server_keys[key[1]] = true end
+
+-- Why |name| is no key of a client.
+local function client_moved(name)
+  return client.moved(name)
+    or server_keys[name] and "it is a server's: vpn.server { ... }" or nil
+end
+
+local root = types.record(client.keys, { text = "a table of settings", moved = client_moved })
 local server_root = types.record(server.keys, { text = "a table of settings",
                                                 moved = server.moved })
 
@@ -186,8 +195,21 @@ local function check_server_tls(tls, at, out)
   end
 end
 
+-- Programs that decide who may come: a server without them would let in whom they refuse.
+local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect" }
+
+local function check_programs(out, at)
+  if out.scripts_allowed and out.script_security >= 2 then return end
+  for _, key in ipairs(DECIDE) do
+    if out[key] then
+      at:child(key):fail("the program may not run (script_security), and decides who may come")
+    end
+  end
+end
+
 local function finish_server(out, at)
   local on = out.on or {}
+  check_programs(out, at)
   local judged = on.authenticate ~= nil or out.auth_user_pass_verify ~= nil
   if out.auth_user_pass == nil then out.auth_user_pass = judged end
   if out.auth_user_pass and not judged then
@@ -198,10 +220,16 @@ local function finish_server(out, at)
   end
   if not out.server and not out.server_ipv6 then out.server = server.cover(out.pools or {}) end
   if not out.server and not out.server_ipv6 then
-    at:fail("'server' is missing (or server_ipv6, or pools): clients would get no address")
+    at:fail("'server' is missing (or server_ipv6, or pools that lie in one network): clients would "
+      .. "get no address")
+  end
+  if out.ccd_exclusive and not out.client_config_dir then
+    at:child("ccd_exclusive"):fail("it belongs to client_config_dir, which is not set")
   end
   local keepalive = out.keepalive
-  if keepalive then
+  if keepalive and keepalive.timeout < 2 * keepalive.interval then
+    at:child("keepalive"):fail("the timeout must be at least twice the interval")
+  elseif keepalive then
     out.push = out.push or {}
     table.insert(out.push, 1, ("ping %d"):format(keepalive.interval))
     table.insert(out.push, 2, ("ping-restart %d"):format(keepalive.timeout))
@@ -237,6 +265,7 @@ end
 -- the list of all errors. The remotes in it are changed in place: they stay the same objects.
 function M.check(conf, origin)
   if type(conf) ~= "table" then return nil, { "the configuration is not a table" } end
+  if conf.is_server then return M.check_server(conf, origin) end
   local rep = new_report(origin or conf.origin)
   local at = setmetatable({ path = "", report = rep }, place)
   local plain = {}
@@ -258,11 +287,16 @@ function M.check(conf, origin)
   return out
 end
 
---- The errors of the values that |conf| has, one by one; what is missing or does not fit together
--- is left aside. For a configuration that is known to be incomplete.
-function M.value_errors(conf, origin)
+--- The errors of the values that |conf| has (a server's with |is_server|), one by one; what is
+-- missing or does not fit together is left aside. For a configuration known to be incomplete.
+function M.value_errors(conf, origin, is_server)
   local rep = new_report(origin)
-  root.check(conf, setmetatable({ path = "", report = rep }, place))
+  local plain = {}
+  for k, v in pairs(conf) do
+    if k ~= "is_server" then plain[k] = v end
+  end
+  local what = is_server and server_root or root
+  what.check(plain, setmetatable({ path = "", report = rep }, place))
   return rep.errors
 end
 

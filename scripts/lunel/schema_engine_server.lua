@@ -60,6 +60,17 @@ local function logins(out, conf, files)
   out.token_secret = files:content("auth_gen_token_secret", conf.auth_gen_token_secret)
 end
 
+-- Without its folder, what would refuse a client is not found.
+local function check_folder(conf, files)
+  local dir = conf.client_config_dir
+  if not dir then return end
+  local _, err = files.reader(dir)
+  if err ~= "Is a directory" then
+    files:fail("client_config_dir", ("cannot read '%s': %s"):format(dir,
+      type(err) == "string" and err or "it is no folder"))
+  end
+end
+
 --- The engine's options for |conf|, a result of schema.check_server; |reader| and |origin| as in
 -- schema_engine.options. Returns the table, or nil and the errors.
 function M.options(conf, reader, origin)
@@ -73,6 +84,7 @@ function M.options(conf, reader, origin)
   shared.security(out, conf, files)
   limits(out, conf)
   logins(out, conf, files)
+  check_folder(conf, files)
   if #files.errors > 0 then return nil, files.errors end
   return out
 end

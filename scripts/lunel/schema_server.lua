@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- The keys of `vpn.server {...}`: its own, and those that it shares with a client.
+local address = require "lunel.schema_address"
 local client = require "lunel.schema_client"
 local types = require "lunel.schema_types"
 
@@ -45,29 +46,25 @@ M.listen = {
   end,
 }
 
-local address_bits = { [4] = 32, [6] = 128 }
+local ADDRESS_BITS = { [4] = 32, [6] = 128 }
+
+local function family_of(ip)
+  return address.ipv4(ip) and 4 or address.is_ipv6(ip) and 6 or nil
+end
 
 local function parse_prefix(value)
-  local ip, bits = tostring(value):match("^([%x:.]+)/(%d+)$")
-  if not ip then return nil end
-  local family = ip:find(":", 1, true) and 6 or 4
+  local ip, bits = tostring(value):match("^([%x:.]+)/(%d%d?%d?)$")
+  local family = ip and family_of(ip)
   bits = tonumber(bits)
-  if bits > address_bits[family] then return nil end
+  if not family or bits > ADDRESS_BITS[family] then return nil end
   return ip, bits, family
 end
 
-local function mask_bits(mask)
-  local n, open = 0, true
-  local count = 0
-  for octet in mask:gmatch("%d+") do
-    octet, count = tonumber(octet), count + 1
-    for bit = 7, 0, -1 do
-      local set = math.floor(octet / 2 ^ bit) % 2 == 1
-      if set and not open then return nil end
-      if set then n = n + 1 else open = false end
-    end
-  end
-  return count == 4 and n or nil
+local function mask_bits(netmask)
+  local mask, n = address.ipv4(netmask), 0
+  if not mask or not address.is_netmask(mask) then return nil end
+  while mask >= 2 ^ 31 do mask, n = (mask - 2 ^ 31) * 2, n + 1 end
+  return n
 end
 
 -- "10.8.0.0/24", or as in `server`: "10.8.0.0 255.255.255.0".
@@ -76,8 +73,7 @@ local function network(family)
   return {
     text = want,
     check = function(value, at)
-      if type(value) == "table" then value = table.concat(value, " ") end
-      local ip, mask = tostring(value):match("^(%d+%.%d+%.%d+%.%d+) (%d+%.%d+%.%d+%.%d+)")
+      local ip, mask = tostring(value):match("^(%S+)%s+(%S+)$")
       if ip and mask_bits(mask) then value = ("%s/%d"):format(ip, mask_bits(mask)) end
       local _, _, got = parse_prefix(value)
       if got == family then return value end
@@ -87,20 +83,36 @@ local function network(family)
   }
 end
 
--- A pool: "10.8.8.0/24", or { first, last }.
+-- Two addresses of one family, in order as far as that is told here (the engine compares IPv6).
+local function check_ends(first, last, at)
+  for _, ip in ipairs { first, last } do
+    if type(ip) ~= "string" or not family_of(ip) then
+      at:fail(("%s is not an address"):format(types.show(ip)))
+      return nil
+    end
+  end
+  if family_of(first) ~= family_of(last) then
+    at:fail("its two addresses are not of one family")
+    return nil
+  elseif family_of(first) == 4 and address.ipv4(last) < address.ipv4(first) then
+    at:fail(("its last address, %s, is below its first"):format(types.show(last)))
+    return nil
+  end
+  return { first = first, last = last }
+end
+
+-- A pool: "10.8.8.0/24", "10.8.8.10 - 10.8.8.99", or { first, last }.
 local range = {
   text = "a network, or { first, last }",
   check = function(value, at)
     if type(value) == "string" and parse_prefix(value) then return { first = value } end
     if type(value) == "string" then
       local first, last = value:match("^(%S+)%s*%-%s*(%S+)$")
-      if first then value = { first, last } end
+      if first then return check_ends(first, last, at) end
     end
     if type(value) == "table" then
       local first, last = value.first or value[1], value.last or value[2]
-      if type(first) == "string" and type(last) == "string" then
-        return { first = first, last = last }
-      end
+      if first ~= nil and last ~= nil then return check_ends(first, last, at) end
     end
     at:fail(("%s is neither a network nor { first, last }"):format(types.show(value)))
     return nil
@@ -181,7 +193,8 @@ local own = {
       .. "`ifconfig-ipv6-push`, `iroute`, `iroute-ipv6`, `push`, `push-reset`, `push-remove`, "
       .. "`disable`." },
   { "ccd_exclusive", boolean, default = false, doc = "Refuse clients without a file there." },
-  { "tls_verify", types.command, doc = "Program that judges certificates: DEPTH SUBJECT behind it." },
+  { "tls_verify", types.command,
+    doc = "Program that judges certificates: DEPTH SUBJECT behind it." },
   { "auth_user_pass_verify", types.command,
     doc = "Program that judges user names and passwords." },
   { "auth_user_pass_via", enum { "via-file", "via-env" }, default = "via-file",
@@ -226,40 +239,38 @@ end
 
 -- ---- what follows of the pools ----
 
-local function to_number(ip)
-  local n = 0
-  for octet in ip:gmatch("%d+") do n = n * 256 + tonumber(octet) end
-  return n
-end
-
 local function to_text(n)
   local parts = {}
   for i = 4, 1, -1 do parts[i], n = n % 256, math.floor(n / 256) end
   return table.concat(parts, ".")
 end
 
---- The smallest IPv4 network that holds all IPv4 pools, or nil.
+local WIDEST = 8 -- bits of the largest network that a server may have
+
+--- The smallest IPv4 network that holds all IPv4 pools; nil when there are none, or none is so
+-- large.
 function M.cover(pools)
   local low, high
   for _, pool in pairs(pools) do
     local ip, bits, family = parse_prefix(pool.first)
     local first, last
     if family == 4 then
-      first = to_number(ip)
-      last = first + 2 ^ (32 - bits) - 1
-    elseif pool.last and pool.first:find("^%d+%.") then
-      first, last = to_number(pool.first), to_number(pool.last)
+      local size = 2 ^ (32 - bits)
+      first = math.floor(address.ipv4(ip) / size) * size
+      last = first + size - 1
+    elseif pool.last and address.ipv4(pool.first) then
+      first, last = address.ipv4(pool.first), address.ipv4(pool.last)
     end
     if first then
       low, high = math.min(low or first, first), math.max(high or last, last)
     end
   end
   if not low then return nil end
-  local bits = 30
-  while bits > 8 and math.floor(low / 2 ^ (32 - bits)) ~= math.floor(high / 2 ^ (32 - bits)) do
-    bits = bits - 1
+  local bits, size = 30, 4
+  while math.floor(low / size) ~= math.floor(high / size) do
+    bits, size = bits - 1, size * 2
+    if bits < WIDEST then return nil end
   end
-  local size = 2 ^ (32 - bits)
   return ("%s/%d"):format(to_text(math.floor(low / size) * size), bits)
 end
 

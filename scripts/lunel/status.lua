@@ -5,11 +5,13 @@ local core = require "lunel.core"
 
 local M = {}
 
+local function moment(time) return os.date("%Y-%m-%d %H:%M:%S", math.floor(time)) end
+
 --- The file's text for the counters |s| (session:stats) at |time|.
 function M.text(s, time)
   return table.concat({
     "OpenVPN STATISTICS",
-    "Updated," .. os.date("%Y-%m-%d %H:%M:%S", math.floor(time)),
+    "Updated," .. moment(time),
     ("TUN/TAP read bytes,%.0f"):format(s.tx),
     ("TUN/TAP write bytes,%.0f"):format(s.rx),
     ("TCP/UDP read bytes,%.0f"):format(s.link_rx),
@@ -18,19 +20,22 @@ function M.text(s, time)
   }, "\n") .. "\n"
 end
 
+-- A name that keeps to its column and its line.
+local function column(name) return name and (name:gsub("[%c,]", "_")) or "UNDEF" end
+
 --- The file's text for a server: |list| of { info, stats }.
 function M.clients(list, time)
-  local now = os.date("%Y-%m-%d %H:%M:%S", math.floor(time))
+  local now = moment(time)
   local out = { "OpenVPN CLIENT LIST", "Updated," .. now,
     "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since" }
   local routes = {}
   for _, row in ipairs(list) do
     local p, s = row[1], row[2]
-    out[#out + 1] = ("%s,%s,%.0f,%.0f,%s"):format(p.name or "UNDEF", p.address or "", s.rx, s.tx,
-      os.date("%Y-%m-%d %H:%M:%S", p.connected_at))
+    out[#out + 1] = ("%s,%s,%.0f,%.0f,%s"):format(column(p.name), p.address or "", s.rx, s.tx,
+      moment(p.connected_at))
     for _, ip in ipairs { p.ipv4 or false, p.ipv6 or false } do
       if ip then
-        routes[#routes + 1] = ("%s,%s,%s,%s"):format(ip, p.name or "UNDEF", p.address or "", now)
+        routes[#routes + 1] = ("%s,%s,%s,%s"):format(ip, column(p.name), p.address or "", now)
       end
     end
   end

@@ -548,7 +548,10 @@ parallel() {
 
 # ---- wrappings of the control channel ----
 
+# For the tests that source this file.
+# shellcheck disable=SC2034
 WRAPS="none tls-auth-dir tls-auth tls-crypt tls-crypt-v2"
+# shellcheck disable=SC2034
 CIPHERS="AES-256-GCM AES-128-GCM CHACHA20-POLY1305 AES-256-CBC"
 
 # What OpenVPN is given on its command line: wrap_openvpn server|client WRAP.

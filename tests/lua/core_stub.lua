@@ -69,12 +69,13 @@ function M.new()
   -- One after the other, as the engine's do.
   function core.spawn(owner, name, deadline, done, fn, ...)
     local args = { n = select("#", ...), ... }
-    local task = { owner = owner, name = name, deadline = deadline }
+    local task = { owner = owner, name = name, deadline = deadline, fn = fn, args = args }
     function task.run()
       core.owner_now = owner
       local result = { pcall(fn, unpack(args, 1, args.n)) }
       if done then done(unpack(result, 1, 5)) end
     end
+    function task.expire() done(false, "its deadline has passed") end
     core.tasks[#core.tasks + 1] = task
     return #core.tasks
   end

@@ -188,23 +188,110 @@ local REFUSED = {
     plugin http-proxy http-proxy-option http-proxy-user-pass socks-proxy secret capath
     pkcs11-providers pkcs11-protected-authentication pkcs11-private-mode pkcs11-cert-private
     pkcs11-pin-cache pkcs11-id pkcs11-id-management verify-hash]],
-  [";"] = [[ip-remote-hint fragment client-nat route-table chroot setcon cryptoapicert tls-verify]],
+  [";"] = [[ip-remote-hint fragment client-nat route-table chroot setcon cryptoapicert]],
   ["only when a server pushes it"] = "push-continuation peer-id key-derivation protocol-flags",
-  ["servers are not supported by this version"] = [[
-    server server-ipv6 server-bridge tls-server push push-reset push-remove ifconfig-pool
-    ifconfig-pool-persist ifconfig-ipv6-pool hash-size bcast-buffers tcp-queue-limit connect-freq
-    connect-freq-initial max-clients max-routes-per-client client-cert-not-required
-    verify-client-cert username-as-common-name auth-user-pass-optional opt-verify
-    auth-user-pass-verify auth-gen-token auth-gen-token-secret client-connect client-crresponse
-    client-disconnect learn-address client-config-dir ccd-exclusive port-share client-to-client
-    duplicate-cn iroute iroute-ipv6 ifconfig-push ifconfig-push-constraint ifconfig-ipv6-push
-    disable override-username stale-routes-check tls-crypt-v2-verify tls-crypt-v2-max-age
-    vlan-tagging vlan-accept vlan-pvid force-tls-key-material-export]],
   ["was removed from OpenVPN"] = [[
     ns-cert-type tls-remote keysize no-iv no-replay ncp-disable key-method mtu-dynamic tun-max-mtu
     compat-names no-name-remapping http-proxy-override ifconfig-pool-linear management-client-pf
     inetd]],
 }
+
+-- A server's: line, key, value.
+local SERVER = {
+  { "server 10.8.0.0 255.255.255.0", "server", "10.8.0.0 255.255.255.0" },
+  { "server-ipv6 fd00:8::/64", "server_ipv6", "fd00:8::/64" },
+  { "tls-server", "is_server", true },
+  { "push 'route 10.1.0.0 255.255.0.0'", "push", { "route 10.1.0.0 255.255.0.0" } },
+  { "ifconfig-pool 10.8.0.9 10.8.0.99", "pools", { [""] = { first = "10.8.0.9",
+                                                            last = "10.8.0.99" } } },
+  { "ifconfig-pool-persist ipp.txt 60", "ifconfig_pool_persist", { "ipp.txt", 60 } },
+  { "client-to-client", "client_to_client", true },
+  { "duplicate-cn", "duplicate_cn", true },
+  { "client-config-dir ccd", "client_config_dir", "ccd" },
+  { "ccd-exclusive", "ccd_exclusive", true },
+  { "max-clients 50", "max_clients", 50 },
+  { "max-routes-per-client 9999", "max_routes_per_client", 254 },
+  { "connect-freq 5 10", "connect_freq", { 5, 10 } },
+  { "connect-freq-initial 50 5", "connect_freq_initial", { 50, 5 } },
+  { "verify-client-cert none", "verify_client_cert", "none" },
+  { "username-as-common-name", "username_as_common_name", true },
+  { "auth-user-pass-optional", "auth_user_pass", "optional" },
+  { "auth-gen-token 3600 60", "auth_gen_token", { 3600, 60 } },
+  { "auth-gen-token", "auth_gen_token", true },
+  { "auth-gen-token-secret t.key", "auth_gen_token_secret", "t.key" },
+  { "tls-crypt-v2-max-age 30", "tls_crypt_v2_max_age", 30 * 86400 },
+  { "tls-crypt-v2 k force-cookie", "tls_crypt_v2_cookie", true },
+  { "tls-crypt-v2 k allow-noncookie", "tls_crypt_v2_cookie", false },
+  { "auth-user-pass-verify /bin/x via-env", "auth_user_pass_via", "via-env" },
+  { "client-connect /bin/c", "client_connect", "/bin/c" },
+  { "client-disconnect /bin/d", "client_disconnect", "/bin/d" },
+  { "tls-verify /bin/v", "tls_verify", "/bin/v" },
+}
+local SERVER_REFUSED = [[
+  server-bridge vlan-tagging vlan-accept vlan-pvid port-share push-reset push-remove iroute
+  iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable learn-address client-crresponse
+  tls-crypt-v2-verify ifconfig-ipv6-pool ifconfig-push-constraint override-username opt-verify
+  force-tls-key-material-export client-cert-not-required]]
+local SERVER_IGNORED = "hash-size bcast-buffers tcp-queue-limit stale-routes-check"
+
+-- A server's configuration with |line| in it, as root has it with programs allowed.
+local function serve(line)
+  local text = "mode server\nca x\nscript-security 2\n" .. line .. "\n"
+  return profile.parse(text, "t.conf", nil, { uid = 0, mode = 420 })
+end
+
+describe("directives of a server", function()
+  it("act as they say", function()
+    for _, row in ipairs(SERVER) do
+      local conf, errors = serve(row[1])
+      assert.is_table(conf, row[1] .. ": " .. tostring(errors and errors[1]))
+      assert.same(row[3], conf[row[2]], row[1])
+    end
+  end)
+
+  it("are refused in a client's profile", function()
+    for _, row in ipairs(SERVER) do
+      local conf, errors = parse(row[1])
+      local name = row[1]:match("^%S+"):gsub("%-", "%%-")
+      assert.is_nil(conf, row[1])
+      assert.matches("t%.ovpn:2: '" .. name .. "': it is a server's; remove the line",
+        table.concat(errors, "\n"))
+    end
+  end)
+
+  it("are refused with a reason and a remedy, or ignored with a reason", function()
+    for name in SERVER_REFUSED:gmatch("%S+") do
+      local conf, errors = serve(name .. " 1")
+      assert.is_nil(conf, name)
+      assert.matches("^t%.conf:4: '" .. name:gsub("%-", "%%-") .. "': .+; .+", errors[1])
+    end
+    for name in SERVER_IGNORED:gmatch("%S+") do
+      assert.is_table((serve(name .. " 1")), name)
+    end
+  end)
+
+  it("listen as local, port and proto say", function()
+    local function listen(text)
+      return assert(profile.parse("mode server\nca x\n" .. text, "t.conf")).listen
+    end
+    assert.same({ { port = 1194, proto = "udp" } }, listen "")
+    assert.same({ { port = 443, proto = "tcp" } }, listen "port 443\nproto tcp-server\n")
+    assert.same({ { address = "192.0.2.1", port = 1194, proto = "udp6" } },
+      listen "local 192.0.2.1\nproto udp6\n")
+    assert.same({ { port = 1194, proto = "udp" }, { address = "::1", port = 443, proto = "tcp" } },
+      listen "local * 1194 udp\nlocal ::1 443 tcp\n")
+  end)
+
+  it("fail closed where a program that decides may not run", function()
+    for _, line in ipairs { "client-connect /bin/c", "tls-verify /bin/v",
+                            "auth-user-pass-verify /bin/x via-env" } do
+      local conf, errors = profile.parse("mode server\nca x\nscript-security 2\n" .. line, "t.conf",
+        nil, { uid = 1000, mode = 420 })
+      assert.is_nil(conf, line)
+      assert.matches("decides who may come", errors[1])
+    end
+  end)
+end)
 
 describe("directives", function()
   it("act as they say", function()
@@ -266,6 +353,8 @@ describe("directives", function()
       end
     end
     for _, row in ipairs(ACTED) do see(row[1]) end
+    for _, row in ipairs(SERVER) do see(row[1]) end
+    for name in (SERVER_REFUSED .. " " .. SERVER_IGNORED):gmatch("%S+") do seen[name] = true end
     for _, row in ipairs(BOTH) do see(row[1]) end
     for name in IGNORED:gmatch("%S+") do seen[name] = true end
     for _, list in pairs(REFUSED) do

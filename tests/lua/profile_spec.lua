@@ -239,7 +239,7 @@ describe("profiles", function()
     assert.equal(1, #errors_of(BASE .. "foo\nsetenv FORWARD_COMPATIBLE 1\n"))
     -- What is known and would be missed stays refused.
     assert.equal(1, #errors_of(BASE .. "setenv opt http-proxy h 1\n"))
-    assert.equal(1, #errors_of(BASE .. "ignore-unknown-option tls-verify\ntls-verify x\n"))
+    assert.equal(1, #errors_of(BASE .. "ignore-unknown-option fragment\nfragment 1400\n"))
   end)
 
   it("warn when nothing says whose certificate the server's must be", function()

@@ -279,12 +279,6 @@ static void every_checksum(void **state)
 	}
 }
 
-static uint32_t next_random(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(*seed >> 33);
-}
-
 /* Changes a few bytes of |s|, most of them in the headers, and sometimes its length. */
 static uint32_t mutate(struct syn *s, uint64_t *seed)
 {

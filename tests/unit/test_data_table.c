@@ -5,12 +5,6 @@
 
 static struct lnl_peer peers[PEERS];
 
-static uint32_t next_random(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(*seed >> 33);
-}
-
 static void finds_what_was_added(void **state)
 {
 	(void)state;

@@ -225,12 +225,6 @@ static void peer_set_changes_timers(void **state)
 	lnl_data_free(d);
 }
 
-static uint32_t next_random(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(*seed >> 33);
-}
-
 /* The heap stays one through every change, and its root is the earliest of a plain search. */
 static void heap_keeps_its_order(void **state)
 {

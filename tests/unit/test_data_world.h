@@ -192,4 +192,11 @@ static inline int crypto_down(void **state)
 	return 0;
 }
 
+/* The same sequence for the same seed. */
+static inline uint32_t next_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*seed >> 33);
+}
+
 #endif

@@ -227,6 +227,31 @@ static void dropped_packets_are_left_out(void **state)
 	free(b);
 }
 
+static void packets_are_added(void **state)
+{
+	struct lnl_batch b;
+	uint8_t data[100];
+
+	(void)state;
+	assert_int_equal(lnl_batch_init(&b), 0);
+	memset(data, 0x5a, sizeof(data));
+	for (unsigned i = 0; i < LNL_BATCH; i++) {
+		struct lnl_packet *pkt = lnl_batch_add(&b, data, i);
+
+		assert_ptr_equal(pkt, &b.pkts[i]);
+		assert_int_equal(pkt->len, i);
+		assert_memory_equal(pkt->p, data, i);
+		assert_int_equal(pkt->drop, LNL_DROP_NONE);
+		/* Room for what sealing and TCP put around it. */
+		memset(pkt->p - LNL_HEADROOM - LNL_BATCH_ROOM, 1, LNL_HEADROOM + LNL_BATCH_ROOM);
+		memset(pkt->p + i, 2, LNL_TAILROOM);
+	}
+	assert_int_equal(b.n, LNL_BATCH);
+	for (unsigned i = 0; i < LNL_BATCH; i++)
+		assert_memory_equal(b.pkts[i].p, data, i);
+	lnl_batch_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +260,7 @@ int main(void)
 		cmocka_unit_test(packets_are_sent),
 		cmocka_unit_test(refused_calls_are_done_without),
 		cmocka_unit_test(dropped_packets_are_left_out),
+		cmocka_unit_test(packets_are_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static inline void next_of(struct side *s, enum lnl_ntf_kind kind, struct lnl_nt
 	} while (n->kind != kind);
 }
 
-static inline void open_side(struct side *s)
+static inline void open_side_for(struct side *s, uint32_t max_peers)
 {
 	int tun[2];
 
@@ -108,7 +108,12 @@ static inline void open_side(struct side *s)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, tun), 0);
 	s->tun = tun[0];
 	s->tun_given = tun[1];
-	assert_int_equal(lnl_worker_new(&s->worker, &env, 4, wake, s), 0);
+	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, wake, s), 0);
+}
+
+static inline void open_side(struct side *s)
+{
+	open_side_for(s, 4);
 }
 
 static inline void close_side(struct side *s)
@@ -133,7 +138,8 @@ static inline void give_link(struct side *s, uint32_t id, int fd, enum lnl_link_
 
 static inline void give_peer(struct side *s, const struct lnl_peer_conf *conf)
 {
-	command(s, &(struct lnl_command){ .kind = LNL_CMD_PEER_ADD, .id = LINK, .u.conf = *conf });
+	command(s, &(struct lnl_command){
+			   .kind = LNL_CMD_PEER_ADD, .id = LINK, .u.peer.conf = *conf });
 }
 
 static const struct lnl_peer_conf plain_peer = { .id = PEER, .wire_id = 0 };

@@ -94,6 +94,26 @@ static void kinds_by_prefix(void **state)
 	}
 }
 
+/* What a message says stands in it, be it as short as can be: who counts from its start may. */
+static void texts_point_into_the_message(void **state)
+{
+	static const char *const row[] = { "", "\n", "x", "EXIT", "PUSH_REPLY,a", "AUTH_FAILED" };
+	struct lnl_message m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		size_t len = strlen(row[i]);
+		char own[32]; /* a literal's address need not be its own */
+
+		strcpy(own, row[i]);
+		assert_int_equal(lnl_message_parse(&m, own, len), 0);
+		assert_true(m.text >= own && m.text + m.text_len <= own + len);
+	}
+	/* Nothing at all is an empty text, too. */
+	assert_int_equal(lnl_message_parse(&m, NULL, 0), 0);
+	assert_int_equal(m.text_len, 0);
+}
+
 static void auth_failed_forms(void **state)
 {
 	static const struct {
@@ -417,6 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_by_prefix),
+		cmocka_unit_test(texts_point_into_the_message),
 		cmocka_unit_test(auth_failed_forms),
 		cmocka_unit_test(dynamic_challenges),
 		cmocka_unit_test(bad_challenges_are_refused),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "bindings/store.h"
+#include "bindings/vault.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,7 +64,7 @@ static int give_name(const char *temp, const char *path, bool replace)
 	return 0;
 }
 
-int lnl_store_write(const char *path, const void *data, size_t len, mode_t mode, bool replace)
+int lnl_vault_write(const char *path, const void *data, size_t len, mode_t mode, bool replace)
 {
 	char temp[PATH_MAX];
 	int fd, saved;
@@ -112,7 +112,7 @@ static int write_file(lua_State *L)
 
 	text = lnl_secret_text(L, 2, &len);
 	luaL_argcheck(L, text, 2, "a text or a secret is needed");
-	return result(L, lnl_store_write(path, text, len, mode, replace));
+	return result(L, lnl_vault_write(path, text, len, mode, replace));
 }
 
 /* ---- folders ---- */
@@ -186,7 +186,7 @@ static int absolute(lua_State *L)
 	return 1;
 }
 
-void lnl_store_open(lua_State *L)
+void lnl_vault_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "make_folder", make_folder }, { "lock_folder", lock_folder },

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bindings/store.h"
+#include "bindings/vault.h"
 
 static char folder[] = "/tmp/lunel-store-XXXXXX";
 
@@ -59,11 +59,11 @@ static void test_written(void **state)
 
 	(void)state;
 	umask(0077);
-	assert_int_equal(lnl_store_write("a", "one", 3, 0644, false), 0);
+	assert_int_equal(lnl_vault_write("a", "one", 3, 0644, false), 0);
 	expect_file("a", "one", 0644); /* whatever the umask */
 	umask(0);
 	snprintf(path, sizeof(path), "%s/b", folder);
-	assert_int_equal(lnl_store_write(path, "", 0, 0600, false), 0);
+	assert_int_equal(lnl_vault_write(path, "", 0, 0600, false), 0);
 	expect_file("b", "", 0600);
 	umask(0022);
 	assert_int_equal(count_files(), 2);
@@ -72,12 +72,12 @@ static void test_written(void **state)
 static void test_not_replaced(void **state)
 {
 	(void)state;
-	assert_int_equal(lnl_store_write("a", "two", 3, 0600, false), -1);
+	assert_int_equal(lnl_vault_write("a", "two", 3, 0600, false), -1);
 	assert_int_equal(errno, EEXIST);
 	expect_file("a", "one", 0644);
 	/* Nor what a link leads to, nor the link. */
 	assert_int_equal(symlink("nowhere", "l"), 0);
-	assert_int_equal(lnl_store_write("l", "x", 1, 0600, false), -1);
+	assert_int_equal(lnl_vault_write("l", "x", 1, 0600, false), -1);
 	assert_int_equal(errno, EEXIST);
 	assert_int_equal(access("nowhere", F_OK), -1);
 	assert_int_equal(unlink("l"), 0);
@@ -87,7 +87,7 @@ static void test_not_replaced(void **state)
 static void test_replaced(void **state)
 {
 	(void)state;
-	assert_int_equal(lnl_store_write("a", "three", 5, 0600, true), 0);
+	assert_int_equal(lnl_vault_write("a", "three", 5, 0600, true), 0);
 	expect_file("a", "three", 0600);
 	assert_int_equal(count_files(), 2);
 }
@@ -97,14 +97,14 @@ static void test_failures(void **state)
 	static char longest[5000];
 
 	(void)state;
-	assert_int_equal(lnl_store_write("no/where", "x", 1, 0600, true), -1);
+	assert_int_equal(lnl_vault_write("no/where", "x", 1, 0600, true), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(mkdir("d", 0700), 0);
-	assert_int_equal(lnl_store_write("d", "x", 1, 0600, true), -1);
+	assert_int_equal(lnl_vault_write("d", "x", 1, 0600, true), -1);
 	assert_int_equal(errno, EISDIR);
 	assert_int_equal(rmdir("d"), 0);
 	memset(longest, 'x', sizeof(longest) - 1);
-	assert_int_equal(lnl_store_write(longest, "x", 1, 0600, true), -1);
+	assert_int_equal(lnl_vault_write(longest, "x", 1, 0600, true), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	assert_int_equal(count_files(), 2);
 }

@@ -12,8 +12,8 @@
  *
  * Each returns nil and why when it fails.
  */
-#ifndef LNL_BINDINGS_STORE_H
-#define LNL_BINDINGS_STORE_H
+#ifndef LNL_BINDINGS_VAULT_H
+#define LNL_BINDINGS_VAULT_H
 
 #include <lua.h>
 #include <stdbool.h>
@@ -21,12 +21,12 @@
 #include <sys/types.h>
 
 /* Adds those functions to the table on top of the stack. */
-void lnl_store_open(lua_State *L);
+void lnl_vault_open(lua_State *L);
 
 /*
  * Writes |path| by way of a file beside it, synced before it gets its name. 0, or -1 with errno;
  * EEXIST: it is there and was not to be replaced.
  */
-int lnl_store_write(const char *path, const void *data, size_t len, mode_t mode, bool replace);
+int lnl_vault_write(const char *path, const void *data, size_t len, mode_t mode, bool replace);
 
 #endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A link of many peers: whose a packet is, who has moved where, and packets from peer to peer.
+ */
+#include "io/clock.h"
+#include "io/worker_state.h"
+
+/* ---- whose is it? ---- */
+
+static uint32_t named_by(const struct lnl_packet *pkt)
+{
+	if (lnl_op_of(pkt->p[0]) != LNL_OP_DATA_V2 || pkt->len < 4)
+		return LNL_PEER_ID_NONE;
+	return (uint32_t)pkt->p[1] << 16 | (uint32_t)pkt->p[2] << 8 | pkt->p[3];
+}
+
+/*
+ * By the name it carries, else by the address. A peer behind a link of its own (TCP) has no packets
+ * here, or whoever forges one would end its stream.
+ */
+static struct lnl_carrier *owner_of(struct lnl_link *l, const struct lnl_packet *pkt,
+				    const struct lnl_addr *from)
+{
+	uint32_t named = pkt->len > 0 ? named_by(pkt) : LNL_PEER_ID_NONE;
+	struct lnl_carrier *c;
+
+	if (named == LNL_PEER_ID_NONE)
+		return lnl_worker_at(l->worker, l->conf.id, from);
+	c = lnl_worker_carrier(l->worker, named);
+	return c != NULL && c->link != NULL && c->link->conf.many ? c : NULL;
+}
+
+void lnl_worker_owners(struct lnl_link *l, struct lnl_batch *b, struct lnl_carrier **owners)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		owners[i] = owner_of(l, &b->pkts[i], &b->from[i]);
+		b->pkts[i].peer = owners[i] != NULL ? owners[i]->peer : LNL_WORKER_STRANGER;
+	}
+}
+
+/* ---- floats ---- */
+
+static void put(struct lnl_floats *f, struct lnl_carrier *c)
+{
+	c->float_next = NULL;
+	c->float_prev = f->last;
+	if (f->last != NULL)
+		f->last->float_next = c;
+	else
+		f->first = c;
+	f->last = c;
+	c->floats = f;
+}
+
+static void take(struct lnl_carrier *c)
+{
+	struct lnl_floats *f = c->floats;
+
+	if (c->float_prev != NULL)
+		c->float_prev->float_next = c->float_next;
+	else
+		f->first = c->float_next;
+	if (c->float_next != NULL)
+		c->float_next->float_prev = c->float_prev;
+	else
+		f->last = c->float_prev;
+	c->floats = NULL;
+}
+
+void lnl_worker_float_forget(struct lnl_worker *w, struct lnl_carrier *c)
+{
+	(void)w;
+	if (c->floats != NULL)
+		take(c);
+}
+
+/*
+ * Moves |c|, at once; the news waits where the last has been told within the second. Never to where
+ * another one is.
+ */
+static void move(struct lnl_link *l, struct lnl_carrier *c, const struct lnl_addr *to, uint64_t now)
+{
+	struct lnl_worker *w = l->worker;
+
+	if (lnl_worker_at(w, l->conf.id, to) != NULL)
+		return;
+	lnl_worker_carrier_link(w, c, l->conf.id, to);
+	if (c->floats != NULL)
+		return;
+	if (c->float_told && now - c->float_at < LNL_SECOND) {
+		c->float_at = now + LNL_SECOND; /* so that the list is in order */
+		put(&w->floats_later, c);
+	} else {
+		put(&w->floats, c);
+	}
+}
+
+void lnl_worker_follow(struct lnl_link *l, const struct lnl_batch *b, struct lnl_carrier **owners,
+		       uint64_t now)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct lnl_carrier *c = owners[i];
+
+		if (c == NULL || !lnl_packet_is_fresh(&b->pkts[i]) ||
+		    (c->link == l && c->placed && lnl_addr_equal(&c->address, &b->from[i])))
+			continue;
+		move(l, c, &b->from[i], now);
+	}
+}
+
+static void tell(struct lnl_worker *w, struct lnl_carrier *c, uint64_t now)
+{
+	struct lnl_ntf n;
+
+	take(c);
+	c->float_told = true;
+	c->float_at = now;
+	n.kind = LNL_NTF_FLOAT;
+	n.id = c->link_id;
+	n.peer = c->peer;
+	n.error = 0;
+	n.u.address = c->address;
+	lnl_worker_note(w, &n, offsetof(struct lnl_ntf, u) + sizeof(n.u.address));
+}
+
+void lnl_worker_floats_tell(struct lnl_worker *w)
+{
+	uint64_t now;
+
+	if (w->floats.first == NULL && w->floats_later.first == NULL)
+		return;
+	now = lnl_clock_now();
+	while (w->floats.first != NULL && lnl_worker_has_room(w))
+		tell(w, w->floats.first, now);
+	while (w->floats_later.first != NULL && w->floats_later.first->float_at <= now &&
+	       lnl_worker_has_room(w))
+		tell(w, w->floats_later.first, now);
+}
+
+uint64_t lnl_worker_floats_due(const struct lnl_worker *w)
+{
+	return w->floats_later.first != NULL ? w->floats_later.first->float_at : LNL_NEVER;
+}
+
+/* ---- from peer to peer ---- */
+
+int lnl_worker_set_relay(struct lnl_worker *w, bool on)
+{
+	if (on && w->relay.memory == NULL && lnl_batch_init(&w->relay) < 0)
+		return LNL_E_NOMEM;
+	lnl_data_set_relay(w->data, on);
+	return 0;
+}
+
+void lnl_worker_relay(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n, uint64_t now)
+{
+	struct lnl_batch *b = &w->relay;
+
+	b->n = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (pkts[i].drop == LNL_DROP_NONE && pkts[i].relay != LNL_PEER_ID_NONE)
+			lnl_batch_add(b, pkts[i].p, pkts[i].len)->peer = pkts[i].relay;
+	if (b->n == 0)
+		return;
+	lnl_data_seal(w->data, b->pkts, b->n, now);
+	lnl_batch_compact(b);
+	lnl_worker_send_or_drop(w, b);
+}
