@@ -187,8 +187,7 @@ end
 local function client_file(t, p)
   local dir = t.conf.client_config_dir
   local name = (p.name or ""):gsub("[^%w_.@-]", "_")
-  -- No client is called DEFAULT, and none is a folder.
-  local own = name ~= "" and name ~= "DEFAULT" and not name:find("^%.")
+  local own = name ~= "" and not name:find("^%.") -- the latter may be the folder, or above it
   for _, file in ipairs { own and name or "DEFAULT", "DEFAULT" } do
     if file == "DEFAULT" and t.conf.ccd_exclusive then
       return nil, ("there is no file for it in '%s'"):format(dir)
