@@ -8,6 +8,8 @@
 
 #include "test_control_pair.h"
 
+#include <stdio.h>
+
 #include "control/client_state.h"
 
 #define ROWS(rows)     (sizeof(rows) / sizeof((rows)[0]))
@@ -18,7 +20,7 @@ struct attempt {
 	struct lnl_client_conf conf;
 	struct lnl_client *c;
 	struct lnl_log log;
-	char logged[8192]; /* "event name=text|" for each record */
+	char logged[8192]; /* "event name=value|" for each record */
 	struct lnl_client_event events[ATTEMPT_EVENTS];
 	char texts[ATTEMPT_EVENTS][LNL_CONTROL_TEXT_MAX];
 	unsigned n;
@@ -32,12 +34,14 @@ static inline void attempt_log(void *ctx, const struct lnl_record *r)
 
 	strncat(a->logged, r->event, room - strlen(a->logged));
 	for (unsigned i = 0; i < r->n; i++) {
-		if (r->field[i].type != LNL_FIELD_TEXT)
-			continue;
+		char number[24];
+		bool text = r->field[i].type == LNL_FIELD_TEXT;
+
+		snprintf(number, sizeof(number), "%lld", (long long)r->field[i].number);
 		strncat(a->logged, " ", room - strlen(a->logged));
 		strncat(a->logged, r->field[i].name, room - strlen(a->logged));
 		strncat(a->logged, "=", room - strlen(a->logged));
-		strncat(a->logged, r->field[i].text, room - strlen(a->logged));
+		strncat(a->logged, text ? r->field[i].text : number, room - strlen(a->logged));
 	}
 	strncat(a->logged, "|", room - strlen(a->logged));
 }
