@@ -15,6 +15,9 @@
 #define ROWS(rows)     (sizeof(rows) / sizeof((rows)[0]))
 #define ATTEMPT_EVENTS 64
 
+#define USUAL "ifconfig 10.8.0.2 255.255.255.0,topology subnet,peer-id 7,cipher AES-256-GCM"
+#define EKM   "protocol-flags tls-ekm"
+
 struct attempt {
 	struct sessions p; /* of which only the server's is used */
 	struct lnl_client_conf conf;
@@ -191,6 +194,19 @@ static inline struct lnl_client_event *attempt_closed(struct attempt *a)
 
 	assert_int_equal(e != NULL, lnl_client_phase(a->c) == LNL_PHASE_CLOSED);
 	return e;
+}
+
+/* Up to the tunnel, by a PUSH_REPLY of USUAL and |extra|. */
+static inline void bring_up(struct attempt *a, const char *extra)
+{
+	char text[1024];
+
+	attempt_connect(a);
+	snprintf(text, sizeof(text), "PUSH_REPLY," USUAL ",%s", extra);
+	attempt_hear(a, text);
+	if (attempt_closed(a) != NULL)
+		fail_msg("%s", attempt_closed(a)->text);
+	assert_int_equal(lnl_client_phase(a->c), LNL_PHASE_UP);
 }
 
 #endif
