@@ -440,7 +440,7 @@ static void test_queue_is_full(void **state)
 			lnl_client_emit(a->c, LNL_CLIENT_TEXT, "x");
 		assert_int_equal(lnl_client_configure(a->c, NULL, 0, NULL, a->p.now), 0);
 		attempt_take(a);
-		closed = attempt_event(a, LNL_CLIENT_CLOSED);
+		closed = attempt_closed(a);
 		if (closed == NULL) {
 			assert_int_equal(a->events[a->n - 1].kind, LNL_CLIENT_UP);
 			up++;
