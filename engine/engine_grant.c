@@ -327,6 +327,17 @@ static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_option
 	return seconds > 0 ? lnl_clock_now() + (uint64_t)(seconds * 1e6) : LNL_NEVER;
 }
 
+/* Whoever was ending already ends for that reason: its client came back because it was told. */
+static void give_way(struct lnl_served *v, const char *why)
+{
+	enum lnl_cause cause = v->control ? lnl_server_closing(v->control) : LNL_CAUSE_NONE;
+
+	if (cause == LNL_CAUSE_NONE)
+		lnl_served_end(v, LNL_CAUSE_RESTART, why);
+	else
+		lnl_served_end(v, cause, NULL);
+}
+
 /* The newest connection of a name counts: the ones before it end, and their addresses are free. */
 static void displace(struct lnl_served *v)
 {
@@ -334,9 +345,9 @@ static void displace(struct lnl_served *v)
 
 	v->replaces = LNL_PEER_ID_NONE;
 	if (other && other != v)
-		lnl_served_end(other, LNL_CAUSE_RESTART, "its client has begun a new session");
+		give_way(other, "its client has begun a new session");
 	while (!v->service->conf.o.duplicate_cn && (other = lnl_door_same_name(v)))
-		lnl_served_end(other, LNL_CAUSE_RESTART, "its user has begun another session");
+		give_way(other, "its user has begun another session");
 }
 
 void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text)

@@ -102,9 +102,17 @@ void lnl_server_end_after(struct lnl_server *s, enum lnl_cause cause, const char
 {
 	if (s->phase == LNL_PHASE_CLOSED || s->closing != LNL_CAUSE_NONE)
 		return;
+	/* Who has no record of ours does not hear: it completes the negotiation, and makes no key. */
+	if (text && s->record_at != LNL_NEVER)
+		lnl_server_give_record(s, now);
+	if (s->phase == LNL_PHASE_CLOSED)
+		return;
 	start_closing(s, cause, why, now);
-	if (!text || lnl_session_send_text(s->session, text, now) < 0)
+	if (!text || lnl_session_send_text(s->session, text, now) < 0) {
 		lnl_server_end_with(s, cause, NULL);
+		return;
+	}
+	s->last_text = lnl_server_copy(s, text, strlen(text), false);
 }
 
 /* Nothing is sent any more to who is gone or has no right to it. */
@@ -214,6 +222,7 @@ void lnl_server_free(struct lnl_server *s)
 	lnl_server_drop(s, &s->cn);
 	lnl_server_drop(s, &s->peer_info);
 	lnl_server_drop(s, &s->why);
+	lnl_server_drop(s, &s->last_text);
 	lnl_server_drop(s, &s->text);
 	if (s->push_text)
 		lnl_secret_wipe(s->push_text, s->push_len);
@@ -264,6 +273,33 @@ static void take_session_event(struct lnl_server *s, const struct lnl_session_ev
 	}
 }
 
+/*
+ * A renegotiation goes on after the end was decided, since the text that tells it waits for that
+ * (lnl_session_send_text). Nobody is asked any more, and no key is made.
+ */
+static void take_last_event(struct lnl_server *s, const struct lnl_session_event *e, uint64_t now)
+{
+	switch (e->kind) {
+	case LNL_SESSION_RENEGOTIATING:
+		/* It crossed our text on the way, so that the client did not hear that. */
+		if (s->last_text)
+			lnl_session_send_text(s->session, s->last_text, now);
+		break;
+	case LNL_SESSION_VERIFY:
+		lnl_server_finish_verify(s, e->key_id, now);
+		break;
+	case LNL_SESSION_RECORD:
+		s->key_id = e->key_id;
+		lnl_server_give_record(s, now);
+		break;
+	case LNL_SESSION_FAILED:
+		lnl_server_end_with(s, s->closing, NULL);
+		break;
+	default:
+		break;
+	}
+}
+
 static void pump(struct lnl_server *s, uint64_t now)
 {
 	struct lnl_session_event e;
@@ -272,9 +308,12 @@ static void pump(struct lnl_server *s, uint64_t now)
 		s->phase = LNL_PHASE_HANDSHAKE;
 	/* A client that talks much waits for the owner, who takes events until there are none. */
 	while (s->phase != LNL_PHASE_CLOSED && s->n_events < EVENTS_ENOUGH &&
-	       lnl_session_next(s->session, &e, now))
+	       lnl_session_next(s->session, &e, now)) {
 		if (s->closing == LNL_CAUSE_NONE)
 			take_session_event(s, &e, now);
+		else
+			take_last_event(s, &e, now);
+	}
 }
 
 /* What acknowledgements and time bring about. */
@@ -482,6 +521,11 @@ int lnl_server_renegotiate(struct lnl_server *s, uint64_t now)
 void lnl_server_close(struct lnl_server *s, enum lnl_cause cause, const char *text, uint64_t now)
 {
 	lnl_server_end_after(s, cause, text, NULL, now);
+}
+
+enum lnl_cause lnl_server_closing(const struct lnl_server *s)
+{
+	return s->closing;
 }
 
 enum lnl_phase lnl_server_phase(const struct lnl_server *s)

@@ -54,6 +54,13 @@ static void accept_cert(struct lnl_server *s, uint64_t now)
 		lnl_server_end_with(s, LNL_CAUSE_TLS, lnl_error_text(rc));
 }
 
+void lnl_server_finish_verify(struct lnl_server *s, uint8_t key_id, uint64_t now)
+{
+	lnl_tls_chain_drop(lnl_session_tls(s->session, key_id));
+	if (lnl_session_verified(s->session, key_id, NULL, now) < 0)
+		lnl_server_end_with(s, s->closing, NULL);
+}
+
 void lnl_server_take_verify(struct lnl_server *s, uint8_t key_id, uint64_t now)
 {
 	struct lnl_tls *tls = lnl_session_tls(s->session, key_id);
@@ -69,6 +76,8 @@ void lnl_server_take_verify(struct lnl_server *s, uint8_t key_id, uint64_t now)
 	if (key_id > 0 && !is_same(s, peer)) {
 		lnl_server_refuse(s, LNL_CAUSE_CERT, "",
 				  "another certificate than the connection began with", now);
+		if (s->closing != LNL_CAUSE_NONE)
+			lnl_server_finish_verify(s, key_id, now);
 		return;
 	}
 	if (key_id == 0 && keep_identity(s, peer) < 0) {

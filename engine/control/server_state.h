@@ -82,6 +82,7 @@ struct lnl_server {
 	bool lingers;		/* until close_at, whatever is acknowledged */
 	uint64_t close_at;
 	char *why;
+	char *last_text; /* tells the end; NULL: nothing does */
 
 	struct lnl_server_note events[LNL_SERVER_EVENTS];
 	unsigned first_event, n_events;
@@ -108,6 +109,8 @@ void lnl_server_drop(struct lnl_server *s, char **text);
 
 /* server_login.c: the certificate, the record, and what is asked about them. */
 void lnl_server_take_verify(struct lnl_server *s, uint8_t key_id, uint64_t now);
+/* The same while closing: it goes on, so that the client hears of the end. Whoever it is. */
+void lnl_server_finish_verify(struct lnl_server *s, uint8_t key_id, uint64_t now);
 void lnl_server_take_record(struct lnl_server *s, uint8_t key_id, const struct lnl_km2 *km2,
 			    uint64_t now);
 /* Our record goes out, if it has not. */

@@ -7,6 +7,8 @@
 
 /* IPv6 and UDP headers, which max-packet-size counts. */
 #define OUTER_HEADERS 48
+/* Texts that wait for a renegotiation, all together. */
+#define HELD_MAX (8 * LNL_CONTROL_TEXT_MAX)
 /* Between attempts to begin a renegotiation for which there is no memory. */
 #define RETRY_INTERVAL LNL_SECOND
 
@@ -28,6 +30,8 @@ struct lnl_session {
 	struct lnl_negotiation *primary; /* the newest */
 	struct lnl_negotiation *lame;	 /* the one before, until its traffic has ended */
 	struct lnl_negotiation *took;	 /* whose plaintext the last event showed */
+	char *held;			 /* texts for the renegotiation's end, each with its NUL */
+	size_t held_len;
 };
 
 static bool all_zero(const uint8_t *p, size_t len)
@@ -137,6 +141,15 @@ static void free_dyn(struct lnl_session *s, struct dyn_wrap *d)
 	lnl_release(s->conf->env, d);
 }
 
+static void free_held(struct lnl_session *s)
+{
+	if (s->held)
+		lnl_secret_wipe(s->held, s->held_len);
+	lnl_release(s->conf->env, s->held);
+	s->held = NULL;
+	s->held_len = 0;
+}
+
 void lnl_session_free(struct lnl_session *s)
 {
 	const struct lnl_env *env;
@@ -146,6 +159,7 @@ void lnl_session_free(struct lnl_session *s)
 	env = s->conf->env;
 	free_negotiation(s, &s->primary);
 	free_negotiation(s, &s->lame);
+	free_held(s);
 	free_dyn(s, s->dyn);
 	lnl_secret_wipe(s, sizeof(*s));
 	lnl_release(env, s);
@@ -184,9 +198,30 @@ static size_t payload_room(struct lnl_session *s, uint8_t key_id)
 	return s->conf->max_packet > overhead + 64 ? s->conf->max_packet - overhead : 64;
 }
 
+/* The texts that waited for |n|, each as a TLS record of its own. */
+static void send_held(struct lnl_session *s, struct lnl_negotiation *n)
+{
+	size_t at, len;
+	int rc = 0;
+
+	for (at = 0; rc == 0 && at < s->held_len; at += len) {
+		len = strlen(s->held + at) + 1;
+		rc = lnl_tls_write(n->tls, s->held + at, len);
+	}
+	if (rc < 0)
+		lnl_negotiation_fail(n, rc, NULL);
+	free_held(s);
+}
+
 static void advance(struct lnl_session *s, struct lnl_negotiation *n, uint64_t now)
 {
-	lnl_negotiation_advance(n, payload_room(s, n->key_id), now);
+	size_t room = payload_room(s, n->key_id);
+
+	lnl_negotiation_advance(n, room, now);
+	if (s->held && n == s->primary && n->step == LNL_NEG_DONE) {
+		send_held(s, n);
+		lnl_negotiation_advance(n, room, now);
+	}
 }
 
 /* A renegotiation may begin once the one before is complete and its keys were drawn. */
@@ -579,6 +614,32 @@ int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id)
 	return 0;
 }
 
+static int hold(struct lnl_session *s, const char *text, size_t len)
+{
+	char *all;
+
+	if (s->held_len + len > HELD_MAX)
+		return LNL_E_LIMIT;
+	all = lnl_alloc(s->conf->env, s->held_len + len);
+	if (!all)
+		return LNL_E_NOMEM;
+	if (s->held)
+		memcpy(all, s->held, s->held_len);
+	memcpy(all + s->held_len, text, len);
+	len += s->held_len;
+	free_held(s);
+	s->held = all;
+	s->held_len = len;
+	return 0;
+}
+
+/* Negotiating again, and not yet through. */
+static bool is_renegotiating(const struct lnl_session *s)
+{
+	return s->primary && s->lame && s->primary->step != LNL_NEG_DONE &&
+	       s->primary->step != LNL_NEG_FAILED;
+}
+
 int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now)
 {
 	struct lnl_negotiation *n = s->primary;
@@ -587,8 +648,9 @@ int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now)
 
 	if (len > LNL_CONTROL_TEXT_MAX)
 		return LNL_E_INVAL;
-	if (n && n->step != LNL_NEG_DONE)
-		n = s->lame;
+	/* OpenVPN hears control messages of its newest key state alone. */
+	if (is_renegotiating(s))
+		return hold(s, text, len);
 	if (!n || n->step != LNL_NEG_DONE)
 		return LNL_E_STATE;
 	rc = lnl_tls_write(n->tls, text, len);
@@ -621,8 +683,12 @@ void lnl_session_extend(struct lnl_session *s, uint8_t key_id, uint64_t deadline
 
 bool lnl_session_idle(const struct lnl_session *s)
 {
-	return (!s->primary || lnl_reliable_idle(&s->primary->rel)) &&
-	       (!s->lame || lnl_reliable_idle(&s->lame->rel));
+	const struct lnl_negotiation *n = s->primary;
+
+	if (s->held || (n && !lnl_reliable_idle(&n->rel)))
+		return false;
+	/* Who has completed a newer one may have left the one before with packets unacknowledged. */
+	return !s->lame || n->step == LNL_NEG_DONE || lnl_reliable_idle(&s->lame->rel);
 }
 
 bool lnl_session_has_peer(const struct lnl_session *s)

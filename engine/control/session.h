@@ -134,8 +134,10 @@ int lnl_session_derive(struct lnl_session *s, uint8_t key_id, bool ekm,
 int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id);
 
 /*
- * Sends |text| as one control message over the newest negotiated key state. LNL_E_STATE,
- * LNL_E_TLS, LNL_E_INVAL (too long).
+ * Sends |text| as one control message over the newest key state: while a renegotiation runs, once it
+ * is through, since OpenVPN hears no other (ssl.c, "key IDs out of sync"). LNL_E_STATE (not
+ * negotiated, or failed), LNL_E_TLS, LNL_E_INVAL (too long), LNL_E_LIMIT (too much waits),
+ * LNL_E_NOMEM.
  */
 int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now);
 
@@ -143,7 +145,7 @@ int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now)
 int lnl_session_renegotiate(struct lnl_session *s, uint64_t now);
 /* Grants key_id's negotiation time until |deadline| (AUTH_PENDING). */
 void lnl_session_extend(struct lnl_session *s, uint8_t key_id, uint64_t deadline);
-/* Whether everything sent was acknowledged. */
+/* Whether everything sent was acknowledged, and nothing waits to be sent. */
 bool lnl_session_idle(const struct lnl_session *s);
 /* Whether the peer answered at all (its session id is known). */
 bool lnl_session_has_peer(const struct lnl_session *s);

@@ -127,14 +127,28 @@ done >missing.txt
 # Its lunel commands: those that look are run, those that connect are checked.
 sed -n 's/[[:space:]]*#.*//; s|^\(sudo \)\{0,1\}build/bin/lunel ||p' "$top/README.md" >commands.txt
 [ -s commands.txt ] || wrong "README.md shows no lunel command"
-# Its script, too.
-# shellcheck disable=SC2016
-sed -n '/^```lua$/,/^```$/p' "$top/README.md" | grep -v '^```' >office.lua
+# Its scripts, too: each says in its first line how it is called.
+sed -n '/^```lua$/,/^```$/p' "$top/README.md" | while IFS= read -r line; do
+	case $line in
+	'```'*) ;;
+	'-- '*.lua:*)
+		name=${line#-- }
+		name=${name%%:*}
+		echo "$name" >>scripts.txt
+		printf '%s\n' "$line" >"$name"
+		;;
+	*) printf '%s\n' "$line" >>"$name" ;;
+	esac
+done
 mkdir own
 while read -r command; do
 	# Those make something, one after the other.
 	case $command in pki*)
-		(cd own && sh -c "\"\$0\" $command" "$LUNEL" >>out.txt 2>&1) || wrong "lunel $command"
+		(cd own && sh -c "\"\$0\" $command" "$LUNEL" >>out.txt 2>&1) || {
+			wrong "lunel $command"
+			cat own/out.txt
+		}
+		[ ! -f own/server.conf ] || cp own/server.conf .
 		continue
 		;;
 	esac
@@ -142,7 +156,11 @@ while read -r command; do
 	# shellcheck disable=SC2086
 	says 0 . - $command
 done <commands.txt
-says 0 'ok: client' - check office.lua
+# Their paths begin where `pki init` was run.
+ln -s own/pki pki
+while read -r script; do
+	says 0 'ok: (client|server)' - check "$script"
+done <scripts.txt
 for path in $(tr '`' '\n' <"$top/README.md" | grep -Ex '[a-z]+/[A-Za-z./]*'); do
 	[ ! -d "$top/${path%%/*}" ] || [ -e "$top/$path" ] || wrong "README.md: there is no $path"
 done
