@@ -53,7 +53,8 @@ struct lnl_client_event *lnl_client_emit(struct lnl_client *c, enum lnl_client_e
 
 void lnl_client_enter(struct lnl_client *c, enum lnl_phase phase)
 {
-	if (c->phase == phase)
+	/* An event that found no place has closed it: nothing comes after that. */
+	if (c->phase == phase || c->phase == LNL_PHASE_CLOSED)
 		return;
 	c->phase = phase;
 	lnl_client_emit(c, LNL_CLIENT_PHASE, NULL);

@@ -8,17 +8,22 @@
 
 #include "test_control_pair.h"
 
+#include <stdio.h>
+
 #include "control/client_state.h"
 
 #define ROWS(rows)     (sizeof(rows) / sizeof((rows)[0]))
 #define ATTEMPT_EVENTS 64
+
+#define USUAL "ifconfig 10.8.0.2 255.255.255.0,topology subnet,peer-id 7,cipher AES-256-GCM"
+#define EKM   "protocol-flags tls-ekm"
 
 struct attempt {
 	struct sessions p; /* of which only the server's is used */
 	struct lnl_client_conf conf;
 	struct lnl_client *c;
 	struct lnl_log log;
-	char logged[8192]; /* "event name=text|" for each record */
+	char logged[8192]; /* "event name=value|" for each record */
 	struct lnl_client_event events[ATTEMPT_EVENTS];
 	char texts[ATTEMPT_EVENTS][LNL_CONTROL_TEXT_MAX];
 	unsigned n;
@@ -32,12 +37,14 @@ static inline void attempt_log(void *ctx, const struct lnl_record *r)
 
 	strncat(a->logged, r->event, room - strlen(a->logged));
 	for (unsigned i = 0; i < r->n; i++) {
-		if (r->field[i].type != LNL_FIELD_TEXT)
-			continue;
+		char number[24];
+		bool text = r->field[i].type == LNL_FIELD_TEXT;
+
+		snprintf(number, sizeof(number), "%lld", (long long)r->field[i].number);
 		strncat(a->logged, " ", room - strlen(a->logged));
 		strncat(a->logged, r->field[i].name, room - strlen(a->logged));
 		strncat(a->logged, "=", room - strlen(a->logged));
-		strncat(a->logged, r->field[i].text, room - strlen(a->logged));
+		strncat(a->logged, text ? r->field[i].text : number, room - strlen(a->logged));
 	}
 	strncat(a->logged, "|", room - strlen(a->logged));
 }
@@ -187,6 +194,19 @@ static inline struct lnl_client_event *attempt_closed(struct attempt *a)
 
 	assert_int_equal(e != NULL, lnl_client_phase(a->c) == LNL_PHASE_CLOSED);
 	return e;
+}
+
+/* Up to the tunnel, by a PUSH_REPLY of USUAL and |extra|. */
+static inline void bring_up(struct attempt *a, const char *extra)
+{
+	char text[1024];
+
+	attempt_connect(a);
+	snprintf(text, sizeof(text), "PUSH_REPLY," USUAL ",%s", extra);
+	attempt_hear(a, text);
+	if (attempt_closed(a) != NULL)
+		fail_msg("%s", attempt_closed(a)->text);
+	assert_int_equal(lnl_client_phase(a->c), LNL_PHASE_UP);
 }
 
 #endif

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From a PUSH_REPLY to what the data plane is told, and what renegotiations change there. */
+/* From a PUSH_REPLY to what the data plane is told. Keys are in test_control_client_keys.c. */
 #include "test_control_client.h"
 
 #include <stdio.h>
-
-#define USUAL "ifconfig 10.8.0.2 255.255.255.0,topology subnet,peer-id 7,cipher AES-256-GCM"
-#define EKM   "protocol-flags tls-ekm"
-
-/* Up to the tunnel, by a PUSH_REPLY of USUAL and |extra|. */
-static void bring_up(struct attempt *a, const char *extra)
-{
-	char text[1024];
-
-	attempt_connect(a);
-	snprintf(text, sizeof(text), "PUSH_REPLY," USUAL ",%s", extra);
-	attempt_hear(a, text);
-	if (attempt_closed(a) != NULL)
-		fail_msg("%s", attempt_closed(a)->text);
-	assert_int_equal(lnl_client_phase(a->c), LNL_PHASE_UP);
-}
 
 /* ---- the list of options ---- */
 
@@ -343,6 +327,89 @@ static void test_peer_by_profile(void **state)
 	assert_int_equal(cause_of_silence(a), LNL_CAUSE_PING);
 }
 
+/*
+ * CBC encrypts whole blocks, and with them the packet id and a mark of compression. By hand: of
+ * 1492 - 28 bytes 52 are header, HMAC and IV; 1408 of blocks are 4 of id, 1 or 0 of mark, 1 of
+ * padding at least, and the packet.
+ */
+static void test_peer_cbc(void **state)
+{
+	static const struct {
+		enum lnl_framing framing;
+		unsigned mss;
+	} rows[] = {
+		{ LNL_FRAMING_NONE, 1408 - 4 - 1 - 40 },
+		{ LNL_FRAMING_LZO, 1408 - 4 - 1 - 1 - 40 },
+		{ LNL_FRAMING_STUB, 1408 - 4 - 1 - 1 - 40 },
+		{ LNL_FRAMING_STUB_V2, 1408 - 4 - 1 - 40 },
+	};
+	struct attempt *a = *state;
+
+	a->conf.fallback = CBC256;
+	for (unsigned i = 0; i < ROWS(rows); i++) {
+		a->conf.framing = rows[i].framing;
+		bring_up(a, "cipher AES-256-CBC");
+		assert_int_equal(attempt_event(a, LNL_CLIENT_KEY_INSTALL)->key.digest,
+				 LNL_DIGEST_SHA256);
+		if (attempt_event(a, LNL_CLIENT_PEER_ADD)->peer.mss != rows[i].mss)
+			fail_msg("row %u: %u", i, attempt_event(a, LNL_CLIENT_PEER_ADD)->peer.mss);
+	}
+}
+
+/* The two minutes are for who has said nothing about them, 0 included. */
+static void test_timeout_by_profile(void **state)
+{
+	static const struct {
+		bool pull;
+		int restart, exit;
+		unsigned timeout; /* seconds */
+	} rows[] = {
+		{ true, -1, -1, 120 }, { true, 0, -1, 0 },    { true, -1, 0, 0 },
+		{ true, 1, -1, 1 },    { true, 90, -1, 90 },  { true, -1, 1, 1 },
+		{ false, -1, -1, 0 },  { false, 90, -1, 90 }, { false, -1, 50, 50 },
+	};
+	struct attempt *a = *state;
+
+	a->conf.fallback = GCM256;
+	for (unsigned i = 0; i < ROWS(rows); i++) {
+		a->conf.pull = rows[i].pull;
+		a->conf.ping_restart = rows[i].restart;
+		a->conf.ping_exit = rows[i].exit;
+		if (rows[i].pull)
+			bring_up(a, "echo x");
+		else
+			attempt_connect(a);
+		if (attempt_event(a, LNL_CLIENT_PEER_ADD)->peer.ping_timeout !=
+		    rows[i].timeout * LNL_SECOND)
+			fail_msg("row %u", i);
+	}
+}
+
+static void test_rest_of_profile(void **state)
+{
+	struct attempt *a = *state;
+
+	for (unsigned on = 0; on < 2; on++) {
+		const struct lnl_peer_conf *p;
+
+		a->conf.ping_timer_rem = on;
+		a->conf.tap = on;
+		a->conf.explicit_exit_notify = 2 * (int)on;
+		a->conf.session_timeout = 50 * (int)on;
+		a->conf.mssfix = on ? 0 : -1;
+		bring_up(a, "echo x");
+		p = &attempt_event(a, LNL_CLIENT_PEER_ADD)->peer;
+		assert_int_equal(p->ping_timer_rem, on);
+		assert_int_equal(p->tap, on);
+		assert_int_equal(p->mss == 0, on);
+		assert_int_equal(lnl_client_pulled(a->c)->explicit_exit_notify, 2 * on);
+		a->p.now += 50 * LNL_SECOND;
+		lnl_client_tick(a->c, a->p.now);
+		attempt_take(a);
+		assert_int_equal(attempt_closed(a) != NULL, on);
+	}
+}
+
 static void test_session_timeout(void **state)
 {
 	struct attempt *a = *state;
@@ -357,151 +424,64 @@ static void test_session_timeout(void **state)
 	assert_int_equal(attempt_closed(a)->cause, LNL_CAUSE_SESSION_TIMEOUT);
 }
 
-/* ---- keys ---- */
-
-/* The last key that was installed is the one that the server has of |key_id|. */
-static void expect_key(struct attempt *a, uint8_t key_id, bool ekm, enum lnl_slot slot)
-{
-	const struct lnl_client_event *e = attempt_event(a, LNL_CLIENT_KEY_INSTALL);
-	struct lnl_direction_key send, recv;
-
-	assert_int_equal(e->key.key_id, key_id);
-	assert_int_equal(e->slot, slot);
-	assert_true(e->key.expires == LNL_NEVER);
-	assert_int_equal(lnl_session_derive(a->p.s[SERVER], key_id, ekm, &send, &recv), 0);
-	assert_memory_equal(&e->key.send, &recv, sizeof(recv));
-	assert_memory_equal(&e->key.recv, &send, sizeof(send));
-}
-
-static void test_keys(void **state)
+/* Wherever the owner's queue is full, the last event is the end, and there is one. */
+static void test_queue_is_full(void **state)
 {
 	struct attempt *a = *state;
+	unsigned up = 0;
 
-	a->conf.replay_window = 128;
-	a->conf.first_data_id = 9;
-	a->conf.reneg_bytes = 1000;
-	a->conf.reneg_packets = 100;
-	for (unsigned ekm = 0; ekm < 2; ekm++) {
-		const struct lnl_key_conf *key;
+	a->hold = true;
+	for (unsigned n = 0; n < LNL_CLIENT_EVENTS; n++) {
+		const struct lnl_client_event *closed;
 
-		bring_up(a, ekm ? EKM : "echo x");
-		expect_key(a, 0, ekm, LNL_SLOT_PRIMARY);
-		key = &attempt_event(a, LNL_CLIENT_KEY_INSTALL)->key;
-		assert_int_equal(key->cipher, GCM256);
-		assert_int_equal(key->digest, LNL_DIGEST_NONE);
-		assert_int_equal(key->replay_window, 128);
-		assert_int_equal(key->first_id, 9);
-		assert_int_equal(key->limit_bytes, 1000);
-		assert_int_equal(key->limit_packets, 100);
+		attempt_connect(a);
+		attempt_hear(a, "PUSH_REPLY," USUAL ",auth-token abc");
+		for (unsigned i = 0; i < n; i++)
+			lnl_client_emit(a->c, LNL_CLIENT_TEXT, "x");
+		assert_int_equal(lnl_client_configure(a->c, NULL, 0, NULL, a->p.now), 0);
+		attempt_take(a);
+		closed = attempt_closed(a);
+		if (closed == NULL) {
+			assert_int_equal(a->events[a->n - 1].kind, LNL_CLIENT_UP);
+			up++;
+			continue;
+		}
+		assert_int_equal(closed->cause, LNL_CAUSE_INTERNAL);
+		assert_ptr_equal(closed, &a->events[a->n - 1]);
+		assert_int_equal(attempt_count(a, LNL_CLIENT_CLOSED), 1);
 	}
+	/* Five events and a place for the end. */
+	assert_int_equal(up, LNL_CLIENT_EVENTS - 5);
 }
 
-/* Renegotiates as |who| wishes; the new key is received with, and not yet sent with. */
-static void renegotiate(struct attempt *a, int who, uint8_t key_id)
-{
-	unsigned installed = attempt_count(a, LNL_CLIENT_KEY_INSTALL);
+/* ---- what is logged ---- */
 
-	if (who == CLIENT)
-		assert_int_equal(lnl_client_renegotiate(a->c, a->p.now), 0);
-	else
-		assert_int_equal(lnl_session_renegotiate(a->p.s[SERVER], a->p.now), 0);
-	attempt_run(a);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_INSTALL), installed + 1);
-	expect_key(a, key_id, true, LNL_SLOT_SECONDARY);
-}
-
-/* When the newest key takes over, to the microsecond. */
-static void expect_swap(struct attempt *a, uint64_t after)
-{
-	unsigned swaps = attempt_count(a, LNL_CLIENT_KEY_SWAP);
-	const struct lnl_client_event *e;
-
-	a->p.now += after - 1;
-	lnl_client_tick(a->c, a->p.now);
-	attempt_take(a);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), swaps);
-	assert_true(lnl_client_next_due(a->c) == a->p.now + 1);
-	lnl_client_tick(a->c, ++a->p.now);
-	attempt_take(a);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), swaps + 1);
-	/* The one before lives on, for packets under way. */
-	e = attempt_event(a, LNL_CLIENT_KEY_EXPIRE);
-	assert_int_equal(e->slot, LNL_SLOT_SECONDARY);
-	assert_true(e->when == a->p.now + 3600 * LNL_SECOND);
-	lnl_client_tick(a->c, a->p.now + LNL_SECOND);
-	attempt_take(a);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), swaps + 1);
-}
-
-static void test_swap(void **state)
+static void test_logged(void **state)
 {
 	static const struct {
-		int who;
-		unsigned reneg, age, wait; /* seconds */
+		const char *extra, *logged, *not_logged;
 	} rows[] = {
-		/* as long as a server may think about credentials: the handshake's time */
-		{ CLIENT, 0, 1000, 60 },
-		{ CLIENT, 0, 1, 60 },
-		{ CLIENT, 3600, 1000, 60 },
-		/* but half of what is between two renegotiations at most */
-		{ CLIENT, 100, 40, 50 },
-		/* and half of what was between the server's last two */
-		{ SERVER, 0, 1000, 60 },
-		{ SERVER, 0, 100, 50 },
-		{ SERVER, 0, 10, 5 },
-		{ SERVER, 100, 40, 20 },
+		{ "echo x", "data.keys cipher=AES-256-GCM peer_id=7 derivation=prf|", "refused" },
+		{ EKM, "data.keys cipher=AES-256-GCM peer_id=7 derivation=tls-ekm|", "warning" },
+		{ "auth-token \"open", "push.refused why=an option is malformed|", "open" },
+		{ "route 10.9.0.0 255.255.0.0 vpn_gateway,route vpn_gateway",
+		  "push.warning why=route vpn_gateway: there is no such gateway", "refused" },
 	};
 	struct attempt *a = *state;
 
 	for (unsigned i = 0; i < ROWS(rows); i++) {
-		a->conf.session.reneg_interval = rows[i].reneg * LNL_SECOND;
-		bring_up(a, EKM);
-		expect_key(a, 0, true, LNL_SLOT_PRIMARY);
-		a->p.now += rows[i].age * LNL_SECOND;
-		renegotiate(a, rows[i].who, 1);
-		expect_swap(a, rows[i].wait * LNL_SECOND);
+		bring_up(a, rows[i].extra);
+		if (strstr(a->logged, rows[i].logged) == NULL ||
+		    strstr(a->logged, rows[i].not_logged) != NULL)
+			fail_msg("row %u: %s", i, a->logged);
 	}
-}
-
-/* A key that is nearly used up does not wait. */
-static void test_swap_at_limit(void **state)
-{
-	static const struct lnl_notice limit = { .kind = LNL_NOTICE_KEY_LIMIT };
-	struct attempt *a = *state;
-
-	bring_up(a, EKM);
-	expect_key(a, 0, true, LNL_SLOT_PRIMARY);
-	lnl_client_notice(a->c, &limit, a->p.now);
-	attempt_run(a);
-	expect_key(a, 1, true, LNL_SLOT_SECONDARY);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), 1);
-	/* The next one is an ordinary one again. */
-	a->p.now += 200 * LNL_SECOND;
-	renegotiate(a, CLIENT, 2);
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), 1);
-	expect_swap(a, 60 * LNL_SECOND);
-}
-
-/* There are two slots: a third key moves the second one up, whatever it still waited for. */
-static void test_two_in_a_row(void **state)
-{
-	struct attempt *a = *state;
-	unsigned at;
-
-	bring_up(a, EKM);
-	expect_key(a, 0, true, LNL_SLOT_PRIMARY);
-	a->p.now += 100 * LNL_SECOND;
-	renegotiate(a, CLIENT, 1);
-	a->p.now += 2 * LNL_SECOND;
-	assert_int_equal(attempt_count(a, LNL_CLIENT_KEY_SWAP), 0);
-	at = a->n;
-	renegotiate(a, CLIENT, 2);
-	while (at < a->n && a->events[at].kind != LNL_CLIENT_KEY_SWAP)
-		at++;
-	assert_int_equal(a->n - at, 3);
-	assert_int_equal(a->events[at + 1].kind, LNL_CLIENT_KEY_EXPIRE);
-	assert_int_equal(a->events[at + 2].kind, LNL_CLIENT_KEY_INSTALL);
-	expect_swap(a, 60 * LNL_SECOND);
+	/* Where the server's OCC string differs, once the cipher is known. */
+	for (unsigned differs = 0; differs < 2; differs++) {
+		attempt_connect(a);
+		strcpy(a->c->occ, differs ? "V4,dev-type tap,tun-mtu 1500" : "");
+		attempt_hear(a, "PUSH_REPLY," USUAL);
+		assert_int_equal(strstr(a->logged, "theirs=dev-type tap|") != NULL, differs);
+	}
 }
 
 /* ---- tokens ---- */
@@ -515,6 +495,7 @@ static void test_token(void **state)
 	assert_string_equal(attempt_event(a, LNL_CLIENT_TOKEN)->text2, "bob");
 	assert_string_equal(a->c->username, "bob");
 	assert_string_equal(a->c->password, "first");
+	assert_true(a->c->has_token);
 	/* Later a token is all that is taken of a PUSH_REPLY. */
 	attempt_hear(a, "PUSH_REPLY,route 10.9.0.0 255.255.0.0,peer-id 9,auth-token second");
 	assert_int_equal(attempt_count(a, LNL_CLIENT_TOKEN), 2);
@@ -544,6 +525,42 @@ static void test_token(void **state)
 	bring_up(a, "echo x");
 	assert_int_equal(attempt_count(a, LNL_CLIENT_TOKEN), 0);
 	assert_string_equal(a->c->password, "password");
+	assert_false(a->c->has_token);
+}
+
+/* A token is a credential of who had none; without a user of its own it changes no name. */
+static void test_token_alone(void **state)
+{
+	struct attempt *a = *state;
+
+	attempt_connect(a);
+	a->c->has_credentials = false;
+	attempt_hear(a, "PUSH_REPLY," USUAL ",auth-token abc");
+	assert_true(a->c->has_credentials);
+	assert_true(a->c->has_token);
+	assert_string_equal(a->c->username, "user");
+	assert_null(attempt_event(a, LNL_CLIENT_TOKEN)->text2);
+}
+
+/* Each renewal is counted by itself: a long session may have more than an answer has parts. */
+static void test_many_renewals(void **state)
+{
+	struct attempt *a = *state;
+
+	bring_up(a, "auth-token first");
+	for (unsigned i = 0; i < LNL_PUSH_MESSAGES + 10; i++) {
+		a->n = 0;
+		attempt_hear(a, "PUSH_REPLY,auth-token s3cr3t-s3cr3t-16");
+		assert_int_equal(attempt_count(a, LNL_CLIENT_TOKEN), 1);
+	}
+	assert_int_equal(lnl_client_phase(a->c), LNL_PHASE_UP);
+	/* And nothing of it stays in memory that is given back. */
+	memset(a->texts, 0, sizeof(a->texts));
+	a->p.env.secret = (const uint8_t *)"s3cr3t-s3cr3t-16";
+	attempt_hear(a, "PUSH_REPLY,auth-token s3cr3t-s3cr3t-16");
+	memset(a->texts, 0, sizeof(a->texts));
+	attempt_reset(a);
+	assert_int_equal(a->p.env.leaks, 0);
 }
 
 /* ---- what cannot be brought up ---- */
@@ -589,12 +606,15 @@ int main(void)
 		ATTEMPT_TEST(test_ciphers),
 		ATTEMPT_TEST(test_peer),
 		ATTEMPT_TEST(test_peer_by_profile),
+		ATTEMPT_TEST(test_peer_cbc),
+		ATTEMPT_TEST(test_timeout_by_profile),
+		ATTEMPT_TEST(test_rest_of_profile),
 		ATTEMPT_TEST(test_session_timeout),
-		ATTEMPT_TEST(test_keys),
-		ATTEMPT_TEST(test_swap),
-		ATTEMPT_TEST(test_swap_at_limit),
-		ATTEMPT_TEST(test_two_in_a_row),
+		ATTEMPT_TEST(test_queue_is_full),
+		ATTEMPT_TEST(test_logged),
 		ATTEMPT_TEST(test_token),
+		ATTEMPT_TEST(test_token_alone),
+		ATTEMPT_TEST(test_many_renewals),
 		ATTEMPT_TEST(test_contradictions),
 	};
 

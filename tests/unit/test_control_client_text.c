@@ -238,6 +238,60 @@ static void test_auth_pending(void **state)
 	assert_null(attempt_closed(a));
 }
 
+/* One that comes before the server's record makes the handshake itself longer, never shorter. */
+static void test_auth_pending_in_handshake(void **state)
+{
+	static const struct {
+		const char *message;
+		unsigned reneg, waited, patience; /* seconds */
+	} rows[] = {
+		{ NULL, 3600, 10, 60 },
+		{ "AUTH_PENDING,timeout 300", 3600, 10, 310 },
+		{ "AUTH_PENDING,timeout 4000000000", 3600, 10, 1810 },
+		{ "AUTH_PENDING", 0, 10, 70 },
+		{ "AUTH_PENDING,timeout 50", 0, 10, 60 },
+		{ "AUTH_PENDING,timeout 51", 0, 10, 61 },
+		{ "AUTH_PENDING,timeout 1", 3600, 10, 60 },
+	};
+	struct attempt *a = *state;
+
+	a->p.hold[SERVER] = true;
+	for (unsigned i = 0; i < ROWS(rows); i++) {
+		uint64_t start = a->p.now;
+
+		a->conf.session.reneg_interval = rows[i].reneg * LNL_SECOND;
+		attempt_reset(a);
+		assert_int_equal(lnl_client_new(&a->c, &a->conf, "user", "pass", a->p.now), 0);
+		assert_int_equal(lnl_session_new(&a->p.s[SERVER], &a->p.conf[SERVER], a->p.now), 0);
+		attempt_run(a);
+		assert_int_equal(lnl_client_phase(a->c), LNL_PHASE_HANDSHAKE);
+		a->p.now += rows[i].waited * LNL_SECOND;
+		if (rows[i].message != NULL)
+			attempt_hear(a, rows[i].message);
+		while (attempt_closed(a) == NULL) {
+			a->p.now += LNL_SECOND;
+			lnl_client_tick(a->c, a->p.now);
+			attempt_take(a);
+		}
+		assert_int_equal(attempt_closed(a)->cause, LNL_CAUSE_TIMEOUT);
+		if (a->p.now - start != rows[i].patience * LNL_SECOND)
+			fail_msg("row %u: %u s", i, (unsigned)((a->p.now - start) / LNL_SECOND));
+	}
+}
+
+/* What is granted is what is logged. */
+static void test_auth_pending_is_logged(void **state)
+{
+	struct attempt *a = *state;
+
+	a->conf.session.reneg_interval = 3600 * LNL_SECOND;
+	attempt_connect(a);
+	a->logged[0] = '\0';
+	attempt_hear(a, "AUTH_PENDING,timeout 300");
+	attempt_hear(a, "AUTH_PENDING,timeout 4000000000");
+	assert_string_equal(a->logged, "auth.pending seconds=300|auth.pending seconds=1800|");
+}
+
 /* ---- INFO and what nobody knows ---- */
 
 static void test_info(void **state)
@@ -281,6 +335,44 @@ static void test_info(void **state)
 		assert_int_equal(a->events[before].echo, rows[i].echo);
 		assert_int_equal(a->events[before].response, rows[i].response);
 		assert_null(attempt_closed(a));
+	}
+}
+
+/*
+ * A server that says much before the owner listens: one place is kept for the end, which is then the
+ * last that counts.
+ */
+static void test_too_much_at_once(void **state)
+{
+	static const struct {
+		const char *message;
+		enum lnl_client_event_kind kind;
+	} rows[] = {
+		{ "INFO_PRE,CR_TEXT:R,E:Code", LNL_CLIENT_CHALLENGE },
+		{ "INFO_PRE,OPEN_URL:https://a.example", LNL_CLIENT_OPEN_URL },
+		{ "INFO,news", LNL_CLIENT_TEXT },
+		{ "WHATEVER", LNL_CLIENT_TEXT },
+	};
+	struct attempt *a = *state;
+
+	for (unsigned i = 0; i < 2 * ROWS(rows); i++) {
+		/* without and with one too many */
+		unsigned n = LNL_CLIENT_EVENTS - 1 + i % 2, row = i / 2;
+
+		attempt_connect(a);
+		for (unsigned k = 0; k < n; k++)
+			lnl_client_take_text(a->c, rows[row].message, strlen(rows[row].message),
+					     a->p.now);
+		if (i % 2 == 0)
+			lnl_client_take_text(a->c, "AUTH_FAILED,no", 14, a->p.now);
+		else
+			lnl_client_take_text(a->c, rows[row].message, strlen(rows[row].message),
+					     a->p.now);
+		attempt_take(a);
+		assert_int_equal(attempt_count(a, rows[row].kind), LNL_CLIENT_EVENTS - 1);
+		assert_int_equal(attempt_closed(a)->cause,
+				 i % 2 == 0 ? LNL_CAUSE_AUTH_FAILED : LNL_CAUSE_INTERNAL);
+		assert_ptr_equal(attempt_closed(a), &a->events[a->n - 1]);
 	}
 }
 
@@ -445,7 +537,10 @@ int main(void)
 		ATTEMPT_TEST(test_challenge_comes_back_whole),
 		ATTEMPT_TEST(test_server_ends),
 		ATTEMPT_TEST(test_auth_pending),
+		ATTEMPT_TEST(test_auth_pending_in_handshake),
+		ATTEMPT_TEST(test_auth_pending_is_logged),
 		ATTEMPT_TEST(test_info),
+		ATTEMPT_TEST(test_too_much_at_once),
 		ATTEMPT_TEST(test_malformed),
 		ATTEMPT_TEST(test_continuation),
 		ATTEMPT_TEST(test_reply_too_early),

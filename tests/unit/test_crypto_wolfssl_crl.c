@@ -8,7 +8,7 @@
 static void later_crl_wins(void **state)
 {
 	static const struct {
-		const char *parts[4];
+		const char *parts[5];
 		uint64_t this_update;
 	} rows[] = {
 		{ { pki_crl }, CRL_FIRST },
@@ -16,6 +16,11 @@ static void later_crl_wins(void **state)
 		{ { pki_crl_newer, pki_crl }, CRL_NEWER },
 		{ { pki_crl_stale, pki_crl_newer, pki_crl }, CRL_NEWER },
 		{ { pki_other_crl, pki_crl_newer, pki_crl }, CRL_NEWER },
+		/* the one that makes room for another may stand anywhere in the list */
+		{ { pki_crl, pki_other_crl, pki_crl_newer }, CRL_NEWER },
+		{ { pki_other_crl, pki_crl, pki_mid_crl, pki_crl_newer }, CRL_NEWER },
+		/* what is no CRL is passed over */
+		{ { pki_ca, pki_crl, pki_key, pki_crl_newer }, CRL_NEWER },
 	};
 
 	(void)state;
@@ -32,6 +37,12 @@ static void later_crl_wins(void **state)
 		assert_true(crl->loaded);
 		assert_false(crl->bad);
 		assert_null(lnl_store_find_crl(&s, "CN=Test CA"));
+		for (unsigned k = 0; rows[i].parts[k] != NULL; k++) {
+			if (rows[i].parts[k] == pki_other_crl)
+				assert_non_null(lnl_store_find_crl(&s, "CN=Other CA"));
+			if (rows[i].parts[k] == pki_mid_crl)
+				assert_non_null(lnl_store_find_crl(&s, "CN=Middle CA"));
+		}
 		/* 5 is revoked by the newer one, 7 to 9 by the other. */
 		assert_int_equal(verdict(&s, pki_revoked) == CRL_CERT_REVOKED,
 				 rows[i].this_update == CRL_FIRST);
@@ -100,6 +111,21 @@ static void revoked_cas_fall(void **state)
 			fail_msg("row %u: %d", i, (int)s.cas->out);
 		close_store(&s);
 	}
+}
+
+/* A CA that is out by its date keeps no other from being asked about. */
+static void revoked_behind_another(void **state)
+{
+	struct lnl_store s;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_old_ca, pki_mid_gone, pki_ca);
+	assert_int_equal(SET_CRL(&s, pki_crl, pki_mid_gone_crl), 0);
+	assert_int_equal(ca_at(&s, 0)->out, LNL_CERT_EXPIRED);
+	assert_int_equal(ca_at(&s, 1)->out, LNL_CERT_REVOKED);
+	assert_int_equal(ca_at(&s, 2)->out, LNL_CERT_OK);
+	close_store(&s);
 }
 
 static void crl_dates_pass(void **state)
@@ -186,6 +212,29 @@ static void bad_crls_change_nothing(void **state)
 	}
 }
 
+/* Out of date nobody asks who signed it: it vouches for none. At its last second it counts. */
+static void forged_until_the_last_second(void **state)
+{
+	struct lnl_store s;
+	uint64_t ends;
+
+	(void)state;
+	open_store(&s);
+	assert_int_equal(SET_CRL(&s, pki_twin_crl), 0); /* here by nobody's name */
+	ends = s.crls->next_update;
+	close_store(&s);
+	for (unsigned late = 0; late < 2; late++) {
+		open_store(&s);
+		world.now = ends + late;
+		ADD(&s, pki_ca);
+		assert_int_equal(SET_CRL(&s, pki_twin_crl), late == 0 ? LNL_E_CERT : 0);
+		assert_int_equal(s.check_crl, late == 1);
+		assert_int_equal(lnl_store_refresh(&s), 0);
+		assert_int_equal(s.cas->out, late == 1 ? LNL_CERT_CRL : LNL_CERT_OK);
+		close_store(&s);
+	}
+}
+
 /* ---- a CRL's own words ---- */
 
 #define VERSION	  "020101"
@@ -265,8 +314,14 @@ static void reads_crls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(later_crl_wins), TEST(unknown_issuers_wait),   TEST(revoked_cas_fall),
-		TEST(crl_dates_pass), TEST(crl_date_is_not_missed), TEST(bad_crls_change_nothing),
+		TEST(later_crl_wins),
+		TEST(unknown_issuers_wait),
+		TEST(revoked_cas_fall),
+		TEST(revoked_behind_another),
+		TEST(crl_dates_pass),
+		TEST(crl_date_is_not_missed),
+		TEST(bad_crls_change_nothing),
+		TEST(forged_until_the_last_second),
 		TEST(reads_crls),
 	};
 

@@ -130,6 +130,41 @@ static void unfit_ones_stay_out(void **state)
 	}
 }
 
+/*
+ * A CA that reads well here and that wolfSSL does not load is out, whatever byte of it is wrong: the
+ * store never believes in one that the manager lacks.
+ */
+static void what_the_library_refuses_is_out(void **state)
+{
+	unsigned loaded = 0, refused = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pki_ca_der); i++) {
+		WOLFSSL_CERT_MANAGER *alone = wolfSSL_CertManagerNew();
+		uint8_t der[sizeof(pki_ca_der)];
+		struct lnl_store s;
+
+		memcpy(der, pki_ca_der, sizeof(der));
+		der[i] ^= 4;
+		open_store(&s);
+		if (lnl_store_add_der(&s, der, sizeof(der), NULL) == 0 && !s.cas->unfit) {
+			bool takes = wolfSSL_CertManagerLoadCABuffer(alone, der, sizeof(der),
+								     WOLFSSL_FILETYPE_ASN1) ==
+				     WOLFSSL_SUCCESS;
+
+			assert_int_equal(lnl_store_refresh(&s), 0);
+			if ((s.cas->out == LNL_CERT_OK) != takes)
+				fail_msg("byte %u: %d", (unsigned)i, (int)s.cas->out);
+			loaded += takes;
+			refused += !takes;
+		}
+		close_store(&s);
+		wolfSSL_CertManagerFree(alone);
+	}
+	assert_true(loaded > 20);
+	assert_true(refused > 20);
+}
+
 /* ---- the clock ---- */
 
 static void dates_pass_to_the_second(void **state)
@@ -196,6 +231,44 @@ static void intermediates_follow_their_root(void **state)
 	assert_int_equal(s.cas->out, LNL_CERT_OK);
 	assert_true(trusts(&s, pki_mid_leaf));
 	assert_false(trusts(&s, pki_good));
+	close_store(&s);
+}
+
+/* One that is out for ever does not keep those behind it out. */
+static void comes_back_behind_an_unfit_one(void **state)
+{
+	struct lnl_store s;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_v1_ca, pki_old_ca, pki_young_ca);
+	assert_int_equal(ca_at(&s, 2)->out, LNL_CERT_NOT_YET);
+	at(&s, YOUNG_AGE);
+	assert_int_equal(ca_at(&s, 0)->out, LNL_CERT_V1);
+	assert_int_equal(ca_at(&s, 1)->out, LNL_CERT_EXPIRED);
+	assert_int_equal(ca_at(&s, 2)->out, LNL_CERT_OK);
+	assert_true(trusts(&s, pki_young_ca_leaf));
+	close_store(&s);
+}
+
+/* What fell with its root, and is then out of date itself, is to blame itself. */
+static void blame_moves(void **state)
+{
+	static const char below[] = "CN=below young_ca";
+	struct lnl_store s;
+
+	(void)state;
+	open_store(&s);
+	ADD(&s, pki_young_ca_below, pki_young_ca);
+	assert_string_equal(lnl_store_find_out(&s, below)->subject, "CN=young_ca");
+	s.cas->not_after = TEST_NOW + 10;
+	s.dirty = true;
+	at(&s, TEST_NOW + 10);
+	assert_string_equal(lnl_store_find_out(&s, below)->subject, "CN=young_ca");
+	at(&s, TEST_NOW + 11);
+	assert_ptr_equal(lnl_store_find_out(&s, below), s.cas);
+	assert_int_equal(s.cas->out, LNL_CERT_EXPIRED);
+	assert_false(s.cas->below);
 	close_store(&s);
 }
 
@@ -397,8 +470,11 @@ int main(void)
 		TEST(reads_pem),
 		TEST(reads_der),
 		TEST(unfit_ones_stay_out),
+		TEST(what_the_library_refuses_is_out),
 		TEST(dates_pass_to_the_second),
 		TEST(intermediates_follow_their_root),
+		TEST(comes_back_behind_an_unfit_one),
+		TEST(blame_moves),
 		TEST(long_chains_fall),
 		TEST(blame_does_not_go_round),
 		TEST(forgets_what_peers_brought),

@@ -13,7 +13,8 @@
 
 #define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-#define EXTENSION_GROUPS 10
+#define EXTENSION_GROUPS    10
+#define EXTENSION_KEY_SHARE 51
 
 static struct test_env world;
 
@@ -35,6 +36,7 @@ static int stop(void **state)
 struct hello {
 	char suites[1024];
 	char groups[256];
+	char shares[64]; /* groups that a key is sent of */
 };
 
 static void list_numbers(char *out, size_t cap, struct lnl_reader *r, size_t len)
@@ -48,6 +50,19 @@ static void list_numbers(char *out, size_t cap, struct lnl_reader *r, size_t len
 		/* TLS_EMPTY_RENEGOTIATION_INFO_SCSV is no suite. */
 		if (id != 0x00ff)
 			n += (size_t)snprintf(out + n, cap - n, "%s%04x", n > 0 ? " " : "", id);
+	}
+}
+
+static void list_shares(struct hello *h, struct lnl_reader *r, size_t len)
+{
+	size_t end = lnl_reader_left(r) - len, n = 0;
+
+	while (r->error == 0 && lnl_reader_left(r) > end) {
+		unsigned id = lnl_read_u16(r);
+
+		n += (size_t)snprintf(h->shares + n, sizeof(h->shares) - n, "%s%04x",
+				      n > 0 ? " " : "", id);
+		lnl_read_bytes(r, lnl_read_u16(r));
 	}
 }
 
@@ -65,13 +80,15 @@ static void read_hello(struct hello *h, const uint8_t *data, size_t len)
 	list_numbers(h->suites, sizeof(h->suites), &r, lnl_read_u16(&r));
 	lnl_read_bytes(&r, lnl_read_u8(&r)); /* compression */
 	lnl_read_u16(&r);
-	h->groups[0] = '\0';
+	h->groups[0] = h->shares[0] = '\0';
 	while (lnl_reader_left(&r) > 0) {
 		unsigned type = lnl_read_u16(&r);
 		size_t size = lnl_read_u16(&r);
 
 		if (type == EXTENSION_GROUPS)
 			list_numbers(h->groups, sizeof(h->groups), &r, lnl_read_u16(&r));
+		else if (type == EXTENSION_KEY_SHARE)
+			list_shares(h, &r, lnl_read_u16(&r));
 		else
 			lnl_read_bytes(&r, size);
 	}
@@ -148,6 +165,20 @@ static const struct {
 	    .cipher_list = "ECDHE-RSA-AES128-GCM-SHA256" },
 	  "1301 c02f",
 	  "" },
+
+	/* a name before, behind, and twice; the default's own order stays */
+	{ { .cipher_list = "DEFAULT:TLS-ECDHE-RSA-WITH-AES-256-CBC-SHA384", TLS12 },
+	  DEFAULT12 " c028",
+	  "" },
+	{ { .cipher_list = "TLS-ECDHE-RSA-WITH-AES-256-CBC-SHA384:DEFAULT", TLS12 },
+	  "c028 " DEFAULT12,
+	  "" },
+	{ { .cipher_list = "DEFAULT:bogus:DEFAULT", TLS12 },
+	  DEFAULT12,
+	  "tls-cipher: unknown or not available: bogus" },
+	{ { .cipher_list = "default", TLS12 },
+	  NULL,
+	  "tls-cipher: unknown or not available: default; tls-cipher: no known" },
 
 	/* empty places are nothing */
 	{ { .cipher_list = ":ECDHE-RSA-AES128-GCM-SHA256", TLS12 }, "c02f", "" },
@@ -260,6 +291,57 @@ static void names_of_groups(void **state)
 	}
 }
 
+/* By the first group a key goes along, so a server that agrees answers at once; without 1.3, none. */
+static void first_group_has_a_key(void **state)
+{
+	static const struct {
+		const char *list, *share;
+	} rows[] = {
+		{ NULL, "001d" },
+		{ "X25519:P-256", "001d" },
+		{ "P-256:X25519", "0017" },
+		{ "P-384:X25519", "0018" },
+		{ "P-521:X25519", "0019" },
+		{ "bogus:P-384", "0018" },
+		{ "ffdhe2048:X25519", "0100" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ROWS(rows); i++) {
+		struct lnl_tls_settings s = { .groups = rows[i].list };
+		struct lnl_why why;
+		struct hello h;
+
+		for (unsigned k = 0; k < 3; k++) {
+			s.version_min = k == 1 ? LNL_TLS_1_3 : LNL_TLS_ANY;
+			s.version_max = k == 2 ? LNL_TLS_1_2 : LNL_TLS_ANY;
+			assert_int_equal(greet(&h, s, &why), 0);
+			if (strcmp(h.shares, k == 2 ? "" : rows[i].share) != 0)
+				fail_msg("row %u: %s", i, h.shares);
+		}
+	}
+}
+
+/* More groups than wolfSSL has places for are named, and cost nothing else. */
+static void too_many_groups(void **state)
+{
+	(void)state;
+	for (unsigned n = WOLFSSL_MAX_GROUP_COUNT - 2; n <= WOLFSSL_MAX_GROUP_COUNT + 2; n++) {
+		bool fits = n < WOLFSSL_MAX_GROUP_COUNT;
+		char list[512] = "";
+		struct lnl_why why;
+		struct hello h;
+
+		for (unsigned i = 0; i < n; i++)
+			strcat(list, "P-256:");
+		strcat(list, "X25519");
+		assert_int_equal(greet(&h, (struct lnl_tls_settings){ .groups = list }, &why), 0);
+		assert_string_equal(h.groups, fits ? "0017 001d" : "0017");
+		assert_int_equal(strstr(why.text, "not available: X25519") == NULL, fits);
+		assert_int_equal(why.text[0] == '\0', fits);
+	}
+}
+
 /* What an older library need not have: named, it is on the wire, or in the complaint. */
 static void optional_groups(void **state)
 {
@@ -353,6 +435,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(names_of_suites),
 		TEST(names_of_groups),
+		TEST(first_group_has_a_key),
+		TEST(too_many_groups),
 		TEST(optional_groups),
 		TEST(long_lists),
 		TEST(nobody_has_to_want_to_know),
