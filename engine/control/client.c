@@ -399,8 +399,19 @@ enum lnl_drop lnl_client_input(struct lnl_client *c, const uint8_t *data, size_t
 	return drop;
 }
 
+static bool awaits(const struct lnl_client *c, enum lnl_client_event_kind kind)
+{
+	for (unsigned i = 0; i < c->n_events; i++)
+		if (c->events[(c->first_event + i) % LNL_CLIENT_EVENTS].kind == kind)
+			return true;
+	return false;
+}
+
 size_t lnl_client_output(struct lnl_client *c, uint8_t *out, size_t cap, uint64_t now)
 {
+	/* Once the server has our ack of its record it sends with the new key. */
+	if (awaits(c, LNL_CLIENT_KEY_INSTALL))
+		return 0;
 	return lnl_session_output(c->session, out, cap, now);
 }
 

@@ -201,7 +201,10 @@ void lnl_client_free(struct lnl_client *c);
 
 /* A control packet arrived; see lnl_session_input. */
 enum lnl_drop lnl_client_input(struct lnl_client *c, const uint8_t *data, size_t len, uint64_t now);
-/* The next packet to send; see lnl_session_output. */
+/*
+ * The next packet to send; see lnl_session_output. There is none while LNL_CLIENT_KEY_INSTALL waits
+ * to be taken: the key is in its place before the server may use it.
+ */
 size_t lnl_client_output(struct lnl_client *c, uint8_t *out, size_t cap, uint64_t now);
 /* The data plane noticed something of our peer. */
 void lnl_client_notice(struct lnl_client *c, const struct lnl_notice *n, uint64_t now);

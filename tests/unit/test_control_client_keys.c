@@ -170,6 +170,42 @@ static void test_dyn_crypt(void **state)
 	assert_int_equal(attempt_count(a, LNL_CLIENT_PEER_ADD), 0);
 }
 
+/*
+ * The ack that lets the server use a key is not sent before the key is taken, whoever looks for
+ * packets first.
+ */
+static void test_key_before_ack(void **state)
+{
+	struct attempt *a = *state;
+	uint8_t packet[LNL_SESSION_PACKET_MAX];
+	unsigned installed;
+	size_t len, early = 1;
+
+	bring_up(a, EKM);
+	expect_key(a, 0, true, LNL_SLOT_PRIMARY);
+	installed = attempt_count(a, LNL_CLIENT_KEY_INSTALL);
+	assert_int_equal(lnl_client_renegotiate(a->c, a->p.now), 0);
+	for (unsigned i = 0; attempt_count(a, LNL_CLIENT_KEY_INSTALL) == installed; i++) {
+		assert_true(i < 100);
+		lnl_client_tick(a->c, a->p.now);
+		lnl_session_tick(a->p.s[SERVER], a->p.now);
+		while ((len = lnl_client_output(a->c, packet, sizeof(packet), a->p.now)) > 0) {
+			lnl_session_input(a->p.s[SERVER], packet, len, a->p.now);
+			sessions_take(&a->p, SERVER);
+		}
+		len = lnl_session_output(a->p.s[SERVER], packet, sizeof(packet), a->p.now);
+		if (len > 0)
+			lnl_client_input(a->c, packet, len, a->p.now);
+		early = lnl_client_output(a->c, packet, sizeof(packet), a->p.now);
+		if (early > 0)
+			lnl_session_input(a->p.s[SERVER], packet, early, a->p.now);
+		sessions_take(&a->p, SERVER);
+		attempt_take(a);
+	}
+	assert_int_equal(early, 0);
+	assert_true(lnl_client_output(a->c, packet, sizeof(packet), a->p.now) > 0);
+}
+
 /* A key that cannot be derived is not installed by half. */
 static void test_no_such_key(void **state)
 {
@@ -190,7 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ATTEMPT_TEST(test_keys),	  ATTEMPT_TEST(test_swap),
 		ATTEMPT_TEST(test_swap_at_limit), ATTEMPT_TEST(test_two_in_a_row),
-		ATTEMPT_TEST(test_dyn_crypt),	  ATTEMPT_TEST(test_no_such_key),
+		ATTEMPT_TEST(test_dyn_crypt),	  ATTEMPT_TEST(test_key_before_ack),
+		ATTEMPT_TEST(test_no_such_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
