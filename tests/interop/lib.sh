@@ -173,6 +173,8 @@ start() {
 	where=$(ns "$1")
 	log=$WORK/$2.log
 	shift 2
+	# Before it is started: what an earlier one of that name said is no answer to wait_for.
+	: >"$log"
 	ip netns exec "$where" "$@" >"$log" 2>&1 </dev/null &
 	STARTED=$!
 	PID_LIST="$PID_LIST $STARTED"
