@@ -479,6 +479,8 @@ static bool next_of(struct lnl_session *s, struct lnl_negotiation *n, struct lnl
 	}
 	if (n->tell_negotiated) {
 		n->tell_negotiated = false;
+		if (s->held)
+			advance(s, n, now); /* a client's is complete by the record it has read */
 		e->kind = LNL_SESSION_NEGOTIATED;
 		return true;
 	}

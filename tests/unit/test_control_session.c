@@ -178,6 +178,54 @@ static void test_lame_negotiation(void **state)
 	sessions_deinit(&p);
 }
 
+/*
+ * OpenVPN hears texts of its newest key state alone: what is said while a renegotiation runs, waits
+ * for it, and goes down with it.
+ */
+static void test_texts_wait(void **state)
+{
+	static char text[LNL_CONTROL_TEXT_MAX];
+	struct sessions p;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	for (int speaker = 0; speaker < 2; speaker++) {
+		int listener = !speaker;
+
+		connect_both(&p);
+		derive_both(&p, 0, true);
+		p.hold[CLIENT] = true;
+		assert_int_equal(lnl_session_renegotiate(p.s[speaker], p.now), 0);
+		assert_int_equal(lnl_session_send_text(p.s[speaker], "first", p.now), 0);
+		sessions_run(&p);
+		for (unsigned i = 0; i < 7; i++)
+			assert_int_equal(lnl_session_send_text(p.s[speaker], text, p.now), 0);
+		assert_int_equal(lnl_session_send_text(p.s[speaker], text, p.now), LNL_E_LIMIT);
+		p.env.fail_at = p.env.allocations + 1;
+		assert_int_equal(lnl_session_send_text(p.s[speaker], "none", p.now), LNL_E_NOMEM);
+		p.env.fail_at = 0;
+		assert_int_equal(lnl_session_send_text(p.s[speaker], "last", p.now), 0);
+		sessions_run(&p);
+		assert_int_equal(p.events[listener][LNL_SESSION_TEXT], 0);
+		assert_false(lnl_session_idle(p.s[speaker]));
+		p.hold[CLIENT] = false;
+		assert_int_equal(lnl_session_verified(p.s[CLIENT], 1, &km2, p.now), 0);
+		sessions_run(&p);
+		assert_int_equal(p.events[listener][LNL_SESSION_TEXT], 9);
+		assert_string_equal(p.text[listener], "last");
+		assert_true(lnl_session_idle(p.s[speaker]));
+		/* A renegotiation that fails takes them along. */
+		derive_both(&p, 1, true);
+		p.hold[CLIENT] = true;
+		assert_int_equal(lnl_session_renegotiate(p.s[speaker], p.now), 0);
+		assert_int_equal(lnl_session_send_text(p.s[speaker], "lost", p.now), 0);
+		p.now += 61 * LNL_SECOND;
+		lnl_session_tick(p.s[speaker], p.now);
+		assert_int_equal(lnl_session_send_text(p.s[speaker], "late", p.now), LNL_E_STATE);
+		sessions_deinit(&p);
+	}
+}
+
 /* dyn-tls-crypt: the first negotiation's packets stay, the others are wrapped. */
 static void test_dyn_crypt(void **state)
 {
@@ -425,12 +473,19 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connect),	       cmocka_unit_test(test_too_early),
-		cmocka_unit_test(test_hold),	       cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_renegotiations), cmocka_unit_test(test_lame_negotiation),
-		cmocka_unit_test(test_dyn_crypt),      cmocka_unit_test(test_hand_window),
-		cmocka_unit_test(test_first_answer),   cmocka_unit_test(test_no_ack_before_the_wkc),
-		cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_too_early),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_texts_wait),
+		cmocka_unit_test(test_renegotiations),
+		cmocka_unit_test(test_lame_negotiation),
+		cmocka_unit_test(test_dyn_crypt),
+		cmocka_unit_test(test_hand_window),
+		cmocka_unit_test(test_first_answer),
+		cmocka_unit_test(test_no_ack_before_the_wkc),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_resume_in_vain),
 	};
 
