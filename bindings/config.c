@@ -471,6 +471,9 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 		break;
 	case SECONDS:
 		*(double *)at = luaL_checknumber(L, -1);
+		/* What is over already is no grant; nor is what is no number. */
+		if (!(*(double *)at > 0 && *(double *)at < 1e10))
+			luaL_error(L, "%s: a number of seconds above 0 expected", o->name);
 		break;
 	default:
 		set_number(L, o, at);

@@ -86,7 +86,7 @@ void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *
 	struct lnl_served *there = find(v->service, link, address);
 	char text[LNL_ADDR_TEXT];
 
-	if (there == v)
+	if (there == v || v->ended)
 		return;
 	/* Who was there is somewhere else now, or gone: its own packets will tell. */
 	if (there)
@@ -191,9 +191,19 @@ static uint32_t free_id(struct lnl_service *s)
 	return LNL_PEER_ID_NONE;
 }
 
-static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
+/* Who counts as one source: an IPv6 host has a whole /64 of addresses. */
+static struct lnl_ip source_of(const struct lnl_addr *from)
 {
 	struct lnl_ip ip = lnl_addr_ip(from);
+
+	if (ip.family == 6)
+		memset(ip.bytes + 8, 0, 8);
+	return ip;
+}
+
+static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
+{
+	struct lnl_ip ip = source_of(from);
 	unsigned same = 0;
 	uint32_t i, seen = 0;
 
@@ -208,7 +218,7 @@ static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
 		if (!v || !v->half_open)
 			continue;
 		seen++;
-		other = lnl_addr_ip(&v->from);
+		other = source_of(&v->from);
 		same += lnl_ip_equal(&ip, &other);
 	}
 	return same >= HALF_OPEN_A_SOURCE;
@@ -257,11 +267,22 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	return v;
 }
 
+/* Nothing came of |v|: the packets of who was at its address before find that one again. */
+static void give_back(struct lnl_served *v)
+{
+	struct lnl_served *before = lnl_served_find(v->service, v->replaces);
+
+	v->replaces = LNL_PEER_ID_NONE;
+	if (before && before != v && !before->ended && !before->tcp && !before->in_table)
+		enter_address(before);
+}
+
 void lnl_door_leave(struct lnl_served *v)
 {
 	struct lnl_service *s = v->service;
 
 	leave_address(v);
+	give_back(v);
 	leave_name(v);
 	s->n_half_open -= v->half_open;
 	s->n_up -= v->up;
@@ -328,13 +349,22 @@ static bool begin(struct lnl_served *v, struct lnl_admitted *a)
 	return true;
 }
 
-static void input(struct lnl_served *v, const uint8_t *data, size_t len)
+/* The length of a packet of a session that stands, without the wrapped key that it may repeat. */
+static size_t len_of(const struct lnl_served *v, const struct lnl_ntf *n)
 {
+	const uint8_t *data = n->u.datagram.bytes;
 	unsigned op = lnl_op_of(data[0]);
-	enum lnl_drop why;
 
 	if (v->v2 && (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1))
-		len = lnl_admission_without_wkc(data, len);
+		return lnl_admission_without_wkc(data, n->u.datagram.len);
+	return n->u.datagram.len;
+}
+
+/* |len| is without a wrapped key: admission took the first one off. */
+static void input(struct lnl_served *v, const uint8_t *data, size_t len)
+{
+	enum lnl_drop why;
+
 	why = len ? lnl_server_input(v->control, data, len, lnl_clock_now()) : LNL_DROP_FORMAT;
 	if (why != LNL_DROP_NONE)
 		drop(v->service, why);
@@ -405,7 +435,7 @@ static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
 	struct lnl_served *v = find(s, n->id, &n->u.datagram.from);
 
 	if (v && is_of(v, n))
-		input(v, n->u.datagram.bytes, n->u.datagram.len);
+		input(v, n->u.datagram.bytes, len_of(v, n));
 	else
 		knock(s, n, v);
 }
@@ -417,7 +447,7 @@ static void stream(struct lnl_served *v, const struct lnl_ntf *n)
 	if (n->u.datagram.len == 0)
 		return;
 	if (v->control) {
-		input(v, n->u.datagram.bytes, n->u.datagram.len);
+		input(v, n->u.datagram.bytes, len_of(v, n));
 		return;
 	}
 	lnl_admission_stream(v->service->admission, n->u.datagram.bytes, n->u.datagram.len,

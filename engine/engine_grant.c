@@ -338,13 +338,33 @@ static void give_way(struct lnl_served *v, const char *why)
 		lnl_served_end(v, cause, NULL);
 }
 
+/* Whether |v| would be one client too many; one of its name makes room. */
+static bool is_full(const struct lnl_served *v)
+{
+	const struct lnl_service *s = v->service;
+
+	return s->n_up >= s->conf.o.max_clients &&
+	       (s->conf.o.duplicate_cn || !lnl_door_same_name(v));
+}
+
+static void deny_full(struct lnl_served *v)
+{
+	struct lnl_service *s = v->service;
+
+	v->waits = LNL_WAIT_NOTHING;
+	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "server.full", LNL_F("peer", v->name),
+		LNL_F("clients", (int64_t)s->n_up));
+	lnl_server_deny(v->control, "TEMP[backoff 30]:the server is full", lnl_clock_now());
+}
+
 /* The newest connection of a name counts: the ones before it end, and their addresses are free. */
 static void displace(struct lnl_served *v)
 {
 	struct lnl_served *other = lnl_served_find(v->service, v->replaces);
 
 	v->replaces = LNL_PEER_ID_NONE;
-	if (other && other != v)
+	/* One that has moved, or came later with the same number, is in the table. */
+	if (other && other != v && !other->in_table)
 		give_way(other, "its client has begun a new session");
 	while (!v->service->conf.o.duplicate_cn && (other = lnl_door_same_name(v)))
 		give_way(other, "its user has begun another session");
@@ -357,9 +377,18 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 
 	if (v->ended || v->waits != LNL_WAIT_GRANT)
 		return;
+	/* Who is leaving displaces nobody. */
+	if (lnl_server_closing(v->control) != LNL_CAUSE_NONE)
+		return;
 	v->pending_at = LNL_NEVER;
 	if (!g) {
 		deny(v, text ? text : "authorize gave no answer", text);
+		return;
+	}
+	/* Others may have come while the question waited. */
+	if (is_full(v)) {
+		deny_full(v);
+		lnl_served_run(v);
 		return;
 	}
 	displace(v);
@@ -389,11 +418,8 @@ void lnl_grant_ask(struct lnl_served *v)
 
 	v->waits = LNL_WAIT_GRANT;
 	lnl_door_name(v);
-	if (s->n_up >= s->conf.o.max_clients && !lnl_door_same_name(v)) {
-		v->waits = LNL_WAIT_NOTHING;
-		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "server.full", LNL_F("peer", v->name),
-			LNL_F("clients", (int64_t)s->n_up));
-		lnl_server_deny(v->control, "TEMP[backoff 30]:the server is full", lnl_clock_now());
+	if (is_full(v)) {
+		deny_full(v);
 		return;
 	}
 	if (!(s->conf.o.asks & LNL_ASK_AUTHORIZE)) {

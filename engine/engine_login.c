@@ -147,18 +147,20 @@ void lnl_login_ask(struct lnl_served *v, bool again)
 	const struct lnl_login *login = lnl_server_login(v->control);
 	const struct lnl_server_options *o = &v->service->conf.o;
 	const char *cn = lnl_server_cn(v->control);
+	/* A name that nobody judges is nobody's. */
+	const char *user = o->asks & LNL_ASK_AUTHENTICATE ? login->username : "";
 
 	v->again = again;
 	v->waits = LNL_WAIT_LOGIN;
-	if (again && (strcmp(v->user, login->username) != 0 || strcmp(v->cn, cn) != 0)) {
+	if (again && (strcmp(v->user, user) != 0 || strcmp(v->cn, cn) != 0)) {
 		lnl_login_answer(v, LNL_LOGIN_DENY, "a session does not change its user");
 		return;
 	}
-	snprintf(v->user, sizeof(v->user), "%s", login->username);
+	snprintf(v->user, sizeof(v->user), "%s", user);
 	snprintf(v->cn, sizeof(v->cn), "%s", cn);
 	snprintf(v->name, sizeof(v->name), "%s",
 		 v->user[0] && (o->username_as_common_name || !cn[0]) ? v->user : cn);
-	if (judge_token(v, login))
+	if (user[0] && judge_token(v, login))
 		return;
 	if (o->asks & LNL_ASK_AUTHENTICATE)
 		ask(v, again, NULL);
@@ -195,7 +197,8 @@ void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, cons
 		[LNL_LOGIN_TEMP] = LNL_JUDGED_TEMP,
 	};
 
-	if (v->ended || v->waits != LNL_WAIT_LOGIN)
+	if (v->ended || v->waits != LNL_WAIT_LOGIN ||
+	    lnl_server_closing(v->control) != LNL_CAUSE_NONE)
 		return;
 	v->pending_at = LNL_NEVER;
 	if (verdict == LNL_LOGIN_CHALLENGE && text && challenge_inside(v, text))

@@ -266,7 +266,7 @@ void lnl_service_free(struct lnl_service *s)
 	for (i = 0; i < s->n_listeners; i++)
 		lnl_listener_stop(&s->listeners[i]);
 	for (i = 0; i < s->n_slots; i++)
-		if (s->served[i])
+		if (s->served && s->served[i])
 			lnl_door_remove(s->served[i]);
 	if (s->conf.o.leases && s->id)
 		lnl_leases_save(s, true);

@@ -43,7 +43,9 @@ void lnl_server_take_text(struct lnl_server *s, const char *text, size_t len, ui
 	struct lnl_message m;
 
 	if (lnl_message_parse(&m, text, len) < 0) {
-		log_malformed(s, text, len);
+		/* Before a client is let in, it writes no line of the log. */
+		if (s->phase == LNL_PHASE_UP)
+			log_malformed(s, text, len);
 		return;
 	}
 	switch (m.kind) {

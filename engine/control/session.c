@@ -209,7 +209,7 @@ static void send_held(struct lnl_session *s, struct lnl_negotiation *n)
 		rc = lnl_tls_write(n->tls, s->held + at, len);
 	}
 	if (rc < 0)
-		lnl_negotiation_fail(n, rc, NULL);
+		lnl_negotiation_fail(n, rc, lnl_error_text(rc));
 	free_held(s);
 }
 

@@ -94,6 +94,9 @@ function M.grant(o)
       error(("vpn.grant: %s is a %s, not a %s"):format(key, GRANT[key], type(value)), 3)
     end
     if type(value) == "table" then check_list(key, value) end
+    if key == "expires" and not (value > 0 and value < 1e10) then
+      error("vpn.grant: expires is not a time to come: " .. tostring(value), 3)
+    end
   end
   local out = { kind = "grant" }
   for key, value in pairs(o or {}) do out[key] = value end

@@ -178,6 +178,10 @@ describe("a server's hooks", function()
         { { push = "route 10.0.0.0" }, "push is a table, not a string" },
         { { routes = { {} } }, "in routes is a table, not a string" },
         { { expires = "1h" }, "expires is a number, not a string" },
+        { { expires = 0 }, "expires is not a time to come: 0" },
+        { { expires = -60 }, "expires is not a time to come: -60" },
+        { { expires = 0 / 0 }, "expires is not a time to come" },
+        { { expires = math.huge }, "expires is not a time to come: inf" },
         { { push_reset = 1 }, "push_reset is a boolean, not a number" },
       } do
         local ok, err = pcall(function() vpn.grant(row[1]) end)
