@@ -128,6 +128,7 @@ done >missing.txt
 sed -n 's/[[:space:]]*#.*//; s|^\(sudo \)\{0,1\}build/bin/lunel ||p' "$top/README.md" >commands.txt
 [ -s commands.txt ] || wrong "README.md shows no lunel command"
 # Its scripts, too: each says in its first line how it is called.
+# shellcheck disable=SC2016
 sed -n '/^```lua$/,/^```$/p' "$top/README.md" | while IFS= read -r line; do
 	case $line in
 	'```'*) ;;
