@@ -239,6 +239,13 @@ static double number_in(lua_State *L, const char *name, double min, double max)
 	return n;
 }
 
+static void expect(lua_State *L, const char *name, int type)
+{
+	if (lua_type(L, -1) != type)
+		luaL_error(L, "option %s: a %s expected, got a %s", name, lua_typename(L, type),
+			   luaL_typename(L, -1));
+}
+
 static const char *text_at(lua_State *L, const char *name, size_t *len)
 {
 	const char *text = lnl_secret_text(L, -1, len);
@@ -293,7 +300,7 @@ static const struct lnl_remote *remotes(lua_State *L, const char *name, unsigned
 
 	for (unsigned i = 0; i < *n; i++) {
 		lua_rawgeti(L, -1, (int)i + 1);
-		luaL_checktype(L, -1, LUA_TTABLE);
+		expect(L, name, LUA_TTABLE);
 		lnl_config_remote(L, lua_gettop(L), &a[i]);
 		lua_pop(L, 1); /* it lives on in the list */
 	}
@@ -309,7 +316,7 @@ static void *structs(lua_State *L, const char *name, const struct option *list, 
 
 	for (unsigned i = 0; i < *n; i++) {
 		lua_rawgeti(L, -1, (int)i + 1);
-		luaL_checktype(L, -1, LUA_TTABLE);
+		expect(L, name, LUA_TTABLE);
 		read_options(L, lua_gettop(L), list, a + i * size);
 		lua_settop(L, top); /* its texts live on in the list */
 	}
@@ -338,7 +345,7 @@ static void key_usages(lua_State *L, const char *name, uint16_t *out, unsigned *
 {
 	const size_t max = sizeof(((struct lnl_security *)0)->ku) / sizeof(*out);
 
-	luaL_checktype(L, -1, LUA_TTABLE);
+	expect(L, name, LUA_TTABLE);
 	*n = (unsigned)lua_objlen(L, -1);
 	if (*n > max)
 		luaL_error(L, "option %s: more than %d entries", name, (int)max);
@@ -355,13 +362,13 @@ static void pull_filters(lua_State *L, const char *name, struct lnl_tunnel_optio
 	static const char *const actions[] = { "accept", "ignore", "reject", NULL };
 	const unsigned max = sizeof(o->pull_filter) / sizeof(*o->pull_filter);
 
-	luaL_checktype(L, -1, LUA_TTABLE);
+	expect(L, name, LUA_TTABLE);
 	o->n_pull_filter = (unsigned)lua_objlen(L, -1);
 	if (o->n_pull_filter > max)
 		luaL_error(L, "option %s: more than %d entries", name, (int)max);
 	for (unsigned i = 0; i < o->n_pull_filter; i++) {
 		lua_rawgeti(L, -1, (int)i + 1);
-		luaL_checktype(L, -1, LUA_TTABLE);
+		expect(L, name, LUA_TTABLE);
 		lua_rawgeti(L, -1, 1);
 		o->pull_filter[i].action = choice(L, name, actions);
 		lua_rawgeti(L, -2, 2);
@@ -441,7 +448,7 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 		bytes->data = text_at(L, o->name, &bytes->len);
 		break;
 	case BOOL:
-		luaL_checktype(L, -1, LUA_TBOOLEAN);
+		expect(L, o->name, LUA_TBOOLEAN);
 		*(bool *)at = lua_toboolean(L, -1);
 		break;
 	case PROTO:
@@ -470,10 +477,11 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 			(enum lnl_server_topology)choice(L, o->name, topologies);
 		break;
 	case SECONDS:
-		*(double *)at = luaL_checknumber(L, -1);
+		expect(L, o->name, LUA_TNUMBER);
+		*(double *)at = lua_tonumber(L, -1);
 		/* What is over already is no grant; nor is what is no number. */
 		if (!(*(double *)at > 0 && *(double *)at < 1e10))
-			luaL_error(L, "%s: a number of seconds above 0 expected", o->name);
+			luaL_error(L, "option %s: a number of seconds above 0 expected", o->name);
 		break;
 	default:
 		set_number(L, o, at);
