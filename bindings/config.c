@@ -265,6 +265,24 @@ static int choice(lua_State *L, const char *name, const char *const list[])
 	return luaL_error(L, "option %s: '%s' is no value it takes", name, text);
 }
 
+/* The length of the list on top of the stack. One with a hole or a name would lose what is there. */
+static unsigned length(lua_State *L, const char *name)
+{
+	size_t n, there = 0;
+
+	if (!lua_istable(L, -1))
+		luaL_error(L, "option %s: a list expected, got a %s", name, luaL_typename(L, -1));
+	n = lua_objlen(L, -1);
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		there++;
+		lua_pop(L, 1);
+	}
+	if (there != n)
+		luaL_error(L, "option %s: a list expected, got a table with holes or names", name);
+	return (unsigned)n;
+}
+
 /*
  * The list on top of the stack: checked, its length; |size| bytes an entry, zeroed, left below the
  * list.
@@ -273,9 +291,7 @@ static void *array(lua_State *L, const char *name, size_t size, unsigned *n)
 {
 	void *a;
 
-	if (!lua_istable(L, -1))
-		luaL_error(L, "option %s: a list expected, got a %s", name, luaL_typename(L, -1));
-	*n = (unsigned)lua_objlen(L, -1);
+	*n = length(L, name);
 	a = lua_newuserdata(L, size * (*n + 1));
 	memset(a, 0, size * (*n + 1));
 	lua_insert(L, -2);
@@ -345,8 +361,7 @@ static void key_usages(lua_State *L, const char *name, uint16_t *out, unsigned *
 {
 	const size_t max = sizeof(((struct lnl_security *)0)->ku) / sizeof(*out);
 
-	expect(L, name, LUA_TTABLE);
-	*n = (unsigned)lua_objlen(L, -1);
+	*n = length(L, name);
 	if (*n > max)
 		luaL_error(L, "option %s: more than %d entries", name, (int)max);
 	for (unsigned i = 0; i < *n; i++) {
@@ -362,8 +377,7 @@ static void pull_filters(lua_State *L, const char *name, struct lnl_tunnel_optio
 	static const char *const actions[] = { "accept", "ignore", "reject", NULL };
 	const unsigned max = sizeof(o->pull_filter) / sizeof(*o->pull_filter);
 
-	expect(L, name, LUA_TTABLE);
-	o->n_pull_filter = (unsigned)lua_objlen(L, -1);
+	o->n_pull_filter = length(L, name);
 	if (o->n_pull_filter > max)
 		luaL_error(L, "option %s: more than %d entries", name, (int)max);
 	for (unsigned i = 0; i < o->n_pull_filter; i++) {

@@ -74,7 +74,13 @@ local GRANT_NAMES = {}
 for name in pairs(GRANT) do GRANT_NAMES[#GRANT_NAMES + 1] = name end
 local LATER = { rate = true, filter = true }
 
+-- A hole ends what ipairs sees, and names are not seen: what stands there must not be lost.
 local function check_list(key, list)
+  local there = 0
+  for _ in pairs(list) do there = there + 1 end
+  if there ~= #list then
+    error(("vpn.grant: %s is no list: it has holes or names"):format(key), 4)
+  end
   for _, text in ipairs(list) do
     if type(text) ~= "string" then
       error(("vpn.grant: in %s is a %s, not a string"):format(key, type(text)), 4)

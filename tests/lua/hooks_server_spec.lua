@@ -183,6 +183,9 @@ describe("a server's hooks", function()
         { { expires = 0 / 0 }, "expires is not a time to come" },
         { { expires = math.huge }, "expires is not a time to come: inf" },
         { { push_reset = 1 }, "push_reset is a boolean, not a number" },
+        { { push = { "a", nil, "b" } }, "push is no list: it has holes or names" },
+        { { routes = { [2] = "10.0.0.0/8" } }, "routes is no list: it has holes or names" },
+        { { push_remove = { "a", x = "b" } }, "push_remove is no list: it has holes or names" },
       } do
         local ok, err = pcall(function() vpn.grant(row[1]) end)
         assert.is_false(ok)
