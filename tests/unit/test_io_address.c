@@ -115,6 +115,52 @@ static void equality(void **state)
 	assert_false(lnl_addr_equal(&a, &b));
 }
 
+/* Only an IPv4 address that is mapped into IPv6 becomes another; its port stays. */
+static void plain(void **state)
+{
+	static const struct {
+		const char *ip, *text;
+	} t[] = {
+		{ "::ffff:192.0.2.1", "192.0.2.1:1194" },
+		{ "::ffff:0.0.0.0", "0.0.0.0:1194" },
+		{ "::ffff:255.255.255.255", "255.255.255.255:1194" },
+		{ "192.0.2.1", "192.0.2.1:1194" },
+		{ "2001:db8::1", "[2001:db8::1]:1194" },
+		{ "::", "[::]:1194" },
+		{ "::1", "[::1]:1194" },
+		/* Near it, and not it: compatible, translated, one bit beside. */
+		{ "::192.0.2.1", "[::c000:201]:1194" },
+		{ "::ffff:0:192.0.2.1", "[::ffff:0:c000:201]:1194" },
+		{ "64:ff9b::192.0.2.1", "[64:ff9b::c000:201]:1194" },
+		{ "::fffe:192.0.2.1", "[::fffe:c000:201]:1194" },
+		{ "0:0:0:0:1:ffff:192.0.2.1", "[::1:ffff:c000:201]:1194" },
+	};
+	struct lnl_addr none = { 0 }, scoped = make("fe80::1", 1194), a, b;
+	char text[LNL_ADDR_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		a = make(t[i].ip, 1194);
+		b = lnl_addr_plain(&a);
+		assert_string_equal(lnl_addr_text(&b, text), t[i].text);
+		a = lnl_addr_plain(&b);
+		assert_true(lnl_addr_equal(&a, &b));
+	}
+	/* It is the address that an IPv4 socket shows of the same peer. */
+	a = make("::ffff:192.0.2.1", 1);
+	a.u.in6.sin6_scope_id = 7;
+	a.u.in6.sin6_flowinfo = 7;
+	b = lnl_addr_plain(&a);
+	a = make("192.0.2.1", 1);
+	assert_int_equal(b.len, sizeof(struct sockaddr_in));
+	assert_memory_equal(&a, &b, sizeof(a));
+	scoped.u.in6.sin6_scope_id = 3;
+	b = lnl_addr_plain(&scoped);
+	assert_memory_equal(&scoped, &b, sizeof(b));
+	b = lnl_addr_plain(&none);
+	assert_int_equal(b.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +168,7 @@ int main(void)
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(other_families_are_refused),
 		cmocka_unit_test(equality),
+		cmocka_unit_test(plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
