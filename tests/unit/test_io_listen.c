@@ -190,9 +190,8 @@ static void could_not(void *ctx, const struct lnl_reason *why)
 	d->failed++;
 }
 
-static void open_door(struct door *d)
+static void open_door_at(struct door *d, struct lnl_listen_conf conf)
 {
-	struct lnl_listen_conf conf = conf_of("127.0.0.1", 0);
 	struct lnl_reason why;
 
 	memset(d, 0, sizeof(*d));
@@ -204,6 +203,11 @@ static void open_door(struct door *d)
 	assert_int_equal(lnl_listen_tcp(&d->l, d->loop, &conf, came, could_not, d, &why),
 			 LNL_E_STATE);
 	d->at = local_of(d->l.io.fd);
+}
+
+static void open_door(struct door *d)
+{
+	open_door_at(d, conf_of("127.0.0.1", 0));
 }
 
 static void close_door(struct door *d)
@@ -265,6 +269,95 @@ static void tcp_is_accepted(void **state)
 	for (unsigned i = 0; i < 40; i++)
 		close(fds[i]);
 	close_door(&d);
+}
+
+/* Whether somebody at |ip| gets in; who it was is in |d|. */
+static bool lets_in(struct door *d, const char *ip)
+{
+	struct lnl_addr to = make(ip, lnl_addr_port(&d->at));
+	int fd = socket(to.u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unsigned before = d->accepted;
+
+	assert_true(fd >= 0);
+	if (connect(fd, &to.u.sa, to.len) < 0) {
+		assert_int_equal(errno, ECONNREFUSED);
+		close(fd);
+		return false;
+	}
+	while (d->accepted == before)
+		ev_run(d->loop, EVRUN_ONCE);
+	close(fd);
+	return true;
+}
+
+/* As with UDP: one socket for both families, or two beside each other. */
+static void tcp_families_are_joined_or_apart(void **state)
+{
+	struct lnl_listen_conf conf = conf_of("::", 0);
+	struct door both, v6, v4;
+	char text[LNL_ADDR_TEXT];
+	struct lnl_addr from;
+
+	(void)state;
+	if (!has_ipv6())
+		test_skip("no IPv6");
+	open_door_at(&both, conf);
+	assert_true(lets_in(&both, "::1"));
+	assert_int_equal(lnl_addr_ip(&both.from).family, 6);
+	assert_true(lets_in(&both, "127.0.0.1"));
+	assert_int_equal(both.from.u.sa.sa_family, AF_INET6);
+	from = lnl_addr_plain(&both.from);
+	assert_non_null(strstr(lnl_addr_text(&from, text), "127.0.0.1:"));
+	close_door(&both);
+
+	conf.v6only = true;
+	open_door_at(&v6, conf);
+	assert_true(lets_in(&v6, "::1"));
+	assert_false(lets_in(&v6, "127.0.0.1"));
+	open_door_at(&v4, conf_of("0.0.0.0", lnl_addr_port(&v6.at)));
+	assert_true(lets_in(&v4, "127.0.0.1"));
+	assert_int_equal(v4.from.u.sa.sa_family, AF_INET);
+	assert_int_equal(v6.accepted, 1);
+	close_door(&v4);
+	close_door(&v6);
+}
+
+/*
+ * A second server is told that the port is in use, and leaves the first as it was; the connections of
+ * a server that has ended do not keep the port from the next.
+ */
+static void tcp_ports_in_use_and_used(void **state)
+{
+	struct door d, next;
+	struct lnl_listen_conf conf;
+	struct lnl_listener second;
+	struct lnl_reason why;
+	int fd;
+
+	(void)state;
+	open_door(&d);
+	conf = (struct lnl_listen_conf){ .local = d.at, .socket.mtu_disc = -1 };
+	lnl_listener_init(&second);
+	assert_int_equal(lnl_listen_tcp(&second, d.loop, &conf, came, could_not, &d, &why),
+			 LNL_E_SYSTEM);
+	assert_non_null(strstr(why.text, "cannot listen on 127.0.0.1:"));
+	assert_non_null(strstr(why.text, "over TCP"));
+	assert_non_null(strstr(why.text, "in use"));
+	assert_null(second.loop);
+	lnl_listener_stop(&second);
+	/* UDP's ports are others. */
+	fd = lnl_listen_udp(&conf, &why);
+	assert_true(fd >= 0);
+	close(fd);
+	fd = knock(&d);
+	while (d.accepted == 0)
+		ev_run(d.loop, EVRUN_ONCE);
+	/* We end first, so it is our side that lingers in TIME-WAIT. */
+	close_door(&d);
+	close(fd);
+	open_door_at(&next, conf);
+	assert_true(lets_in(&next, "127.0.0.1"));
+	close_door(&next);
 }
 
 /* A callback may close the door behind who came, with others before it. */
@@ -431,6 +524,8 @@ int main(void)
 		cmocka_unit_test(families_are_joined_or_apart),
 		cmocka_unit_test(what_cannot_be_bound_is_said),
 		cmocka_unit_test(tcp_is_accepted),
+		cmocka_unit_test(tcp_families_are_joined_or_apart),
+		cmocka_unit_test(tcp_ports_in_use_and_used),
 		cmocka_unit_test(a_listener_stops_in_its_callback),
 		cmocka_unit_test(t1_resets_before_accept),
 		cmocka_unit_test(t1_accept_waits_for_descriptors),
