@@ -370,6 +370,141 @@ static void tun_is_opened(void **state)
 	assert_int_equal(lnl_process_open_tun(NULL), -1);
 }
 
+static int get(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+static struct lnl_addr any(const char *ip, uint16_t port)
+{
+	struct lnl_ip i;
+
+	assert_int_equal(lnl_ip_parse(&i, ip), 0);
+	return lnl_addr_from(&i, port);
+}
+
+/* What the socket |fd| is bound to. */
+static struct lnl_addr local_of(int fd)
+{
+	struct sockaddr_storage s;
+	struct lnl_addr a;
+	socklen_t len = sizeof(s);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&s, &len), 0);
+	assert_int_equal(lnl_addr_from_sockaddr(&a, (struct sockaddr *)&s, len), 0);
+	return a;
+}
+
+static void sockets_are_bound(void **state)
+{
+	static const struct {
+		int type;
+		const char *ip;
+		bool v6only;
+	} t[] = {
+		{ SOCK_DGRAM, "127.0.0.1", false }, { SOCK_STREAM, "127.0.0.1", false },
+		{ SOCK_DGRAM, "0.0.0.0", true },    { SOCK_STREAM, "0.0.0.0", false },
+		{ SOCK_DGRAM, "::1", true },	    { SOCK_STREAM, "::1", false },
+		{ SOCK_DGRAM, "::", false },	    { SOCK_STREAM, "::", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct lnl_addr want = any(t[i].ip, 0), is;
+		int fd = lnl_process_bind(process, t[i].type, &want, t[i].v6only), again;
+
+		if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
+			test_skip("no IPv6");
+		assert_true(fd >= 0);
+		is = local_of(fd);
+		assert_int_not_equal(lnl_addr_port(&is), 0);
+		lnl_addr_set_port(&want, lnl_addr_port(&is));
+		assert_true(lnl_addr_equal(&is, &want));
+		assert_int_equal(get(fd, SOL_SOCKET, SO_TYPE), t[i].type);
+		assert_int_equal(get(fd, SOL_SOCKET, SO_ACCEPTCONN), 0);
+		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		/* Of one address of IPv6's alone the kernel says so itself. */
+		if (strcmp(t[i].ip, "::") == 0)
+			assert_int_equal(get(fd, IPPROTO_IPV6, IPV6_V6ONLY), t[i].v6only);
+		/* TCP's is in use once somebody listens. */
+		if (t[i].type == SOCK_STREAM)
+			assert_int_equal(listen(fd, 1), 0);
+		again = lnl_process_bind(process, t[i].type, &want, t[i].v6only);
+		assert_int_equal(again, -EADDRINUSE);
+		/* The helper keeps none: with ours the port is free. */
+		close(fd);
+		again = lnl_process_bind(process, t[i].type, &want, t[i].v6only);
+		assert_true(again >= 0);
+		close(again);
+	}
+}
+
+static void what_cannot_be_bound(void **state)
+{
+	static const int types[] = { SOCK_RAW,	  SOCK_SEQPACKET,
+				     SOCK_PACKET, 0,
+				     -1,	  SOCK_DGRAM | SOCK_NONBLOCK };
+	struct lnl_addr a = any("127.0.0.1", 0), odd;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		assert_int_equal(lnl_process_bind(process, types[i], &a, false), -EINVAL);
+	for (socklen_t len = 0; len < a.len; len++) {
+		odd = a;
+		odd.len = len;
+		assert_int_equal(lnl_process_bind(process, SOCK_DGRAM, &odd, false), -EINVAL);
+	}
+	odd = a;
+	odd.len = sizeof(odd.u) + 1;
+	assert_int_equal(lnl_process_bind(process, SOCK_DGRAM, &odd, false), -EINVAL);
+	odd.len = UINT32_MAX;
+	assert_int_equal(lnl_process_bind(process, SOCK_DGRAM, &odd, false), -EINVAL);
+	odd = any("::1", 0);
+	odd.len--;
+	assert_int_equal(lnl_process_bind(process, SOCK_DGRAM, &odd, false), -EINVAL);
+	odd = a;
+	odd.u.sa.sa_family = AF_UNIX;
+	assert_int_equal(lnl_process_bind(process, SOCK_STREAM, &odd, false), -EINVAL);
+	odd = any("192.0.2.77", 0);
+	assert_int_equal(lnl_process_bind(process, SOCK_DGRAM, &odd, false), -EADDRNOTAVAIL);
+	assert_int_equal(lnl_process_bind(NULL, SOCK_DGRAM, &a, false), -ENOSYS);
+	/* Nothing of it was the helper's end. */
+	fd = lnl_process_bind(process, SOCK_DGRAM, &a, false);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Sealed, it binds nothing, be the port a high one; other things go on. */
+static void the_seal_ends_binding(void **state)
+{
+	struct ev_loop *l = ev_loop_new(EVFLAG_AUTO);
+	struct lnl_addr a = any("127.0.0.1", 0);
+	struct lnl_process *p;
+	struct lnl_reason why;
+	int fd;
+
+	(void)state;
+	assert_int_equal(lnl_process_new(&p, l, NULL, NULL, &why), 0);
+	assert_int_equal(lnl_process_allow(p, "/etc/passwd"), 0);
+	fd = lnl_process_bind(p, SOCK_STREAM, &a, false);
+	assert_true(fd >= 0);
+	lnl_process_seal(p);
+	assert_int_equal(lnl_process_bind(p, SOCK_STREAM, &a, false), -EPERM);
+	assert_int_equal(lnl_process_bind(p, SOCK_DGRAM, &a, false), -EPERM);
+	assert_int_equal(lnl_process_bind(p, SOCK_RAW, &a, false), -EPERM);
+	/* What was bound before is ours. */
+	assert_int_equal(listen(fd, 1), 0);
+	close(fd);
+	lnl_process_free(p);
+	ev_loop_destroy(l);
+}
+
 static void make_file(const char *path, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -477,6 +612,9 @@ int main(void)
 		cmocka_unit_test(the_helper_holds_nothing_of_the_engine),
 		cmocka_unit_test(the_end_takes_all_along),
 		cmocka_unit_test(tun_is_opened),
+		cmocka_unit_test(sockets_are_bound),
+		cmocka_unit_test(what_cannot_be_bound),
+		cmocka_unit_test(the_seal_ends_binding),
 		cmocka_unit_test(files_are_read),
 		cmocka_unit_test(no_more_than_sixteen_paths),
 	};
