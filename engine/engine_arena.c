@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pieces of memory that are wiped and released together. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

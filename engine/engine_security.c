@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Options about keys and certificates, checked and copied, for tunnels and servers alike. */
 #include "engine_security.h"
 
 #include <stdio.h>
