@@ -267,14 +267,22 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	return v;
 }
 
-/* Nothing came of |v|: the packets of who was at its address before find that one again. */
+/*
+ * Nothing came of |v|: the packets of who was at its address before find that one again, unless
+ * somebody is there by now. That one then replaces both.
+ */
 static void give_back(struct lnl_served *v)
 {
-	struct lnl_served *before = lnl_served_find(v->service, v->replaces);
+	struct lnl_served *before = lnl_served_find(v->service, v->replaces), *there;
 
 	v->replaces = LNL_PEER_ID_NONE;
-	if (before && before != v && !before->ended && !before->tcp && !before->in_table)
+	if (!before || before == v || before->ended || before->tcp || before->in_table)
+		return;
+	there = find(v->service, before->link, &before->from);
+	if (!there)
 		enter_address(before);
+	else if (there->replaces == v->id)
+		there->replaces = before->id;
 }
 
 void lnl_door_leave(struct lnl_served *v)

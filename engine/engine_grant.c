@@ -360,12 +360,16 @@ static void deny_full(struct lnl_served *v)
 /* The newest connection of a name counts: the ones before it end, and their addresses are free. */
 static void displace(struct lnl_served *v)
 {
-	struct lnl_served *other = lnl_served_find(v->service, v->replaces);
+	struct lnl_served *other;
 
-	v->replaces = LNL_PEER_ID_NONE;
-	/* One that has moved, or came later with the same number, is in the table. */
-	if (other && other != v && !other->in_table)
+	/*
+	 * One that has moved, or came later with the same number, is in the table. Whom that one
+	 * was to replace is next: lnl_served_end hands it on.
+	 */
+	while ((other = lnl_served_find(v->service, v->replaces)) && other != v &&
+	       !other->in_table && !other->ended)
 		give_way(other, "its client has begun a new session");
+	v->replaces = LNL_PEER_ID_NONE;
 	while (!v->service->conf.o.duplicate_cn && (other = lnl_door_same_name(v)))
 		give_way(other, "its user has begun another session");
 }
