@@ -5,6 +5,8 @@
 
 #include "engine_service.h"
 
+#define FOREVER 1e10 /* seconds: no connection sees the end of that */
+
 #define ASK_SECONDS   10.0
 #define PENDING_AFTER LNL_SECOND
 #define OPTIONS_MAX   1024
@@ -324,7 +326,8 @@ static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_option
 
 	if (most > 0 && seconds > (double)most)
 		seconds = (double)most;
-	return seconds > 0 ? lnl_clock_now() + (uint64_t)(seconds * 1e6) : LNL_NEVER;
+	return seconds > 0 && seconds < FOREVER ? lnl_clock_now() + (uint64_t)(seconds * 1e6)
+						: LNL_NEVER;
 }
 
 /* Whoever was ending already ends for that reason: its client came back because it was told. */
@@ -393,6 +396,11 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 	if (is_full(v)) {
 		deny_full(v);
 		lnl_served_run(v);
+		return;
+	}
+	/* What is over already is no grant; nor is what is no number. */
+	if (!(g->expires >= 0)) {
+		deny(v, "the grant has expired already", NULL);
 		return;
 	}
 	displace(v);
