@@ -42,6 +42,29 @@ int lnl_ops_answer(lua_State *L, int rc)
 	return 2;
 }
 
+int lnl_ops_opened(lua_State *L, int rc, uint32_t handle, const struct lnl_reason *why)
+{
+	if (rc == 0) {
+		lua_pushnumber(L, handle);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, why->text[0] ? why->text : lnl_error_text(rc));
+	lua_pushboolean(L, rc == LNL_E_PASSWORD);
+	return 3;
+}
+
+const char *lnl_ops_text(lua_State *L, int index)
+{
+	const char *text;
+
+	if (lua_isnoneornil(L, index))
+		return NULL;
+	text = lnl_secret_text(L, index, NULL);
+	luaL_argcheck(L, text, index, "a text or secret expected");
+	return text;
+}
+
 static uint32_t tunnel_at(lua_State *L, int index)
 {
 	return (uint32_t)luaL_checknumber(L, index);
@@ -218,37 +241,26 @@ static int op_reply_remote(lua_State *L)
 						  luaL_optnumber(L, 4, 0)));
 }
 
-static const char *optional_text(lua_State *L, int index)
-{
-	const char *text;
-
-	if (lua_isnoneornil(L, index))
-		return NULL;
-	text = lnl_secret_text(L, index, NULL);
-	luaL_argcheck(L, text, index, "a text or secret expected");
-	return text;
-}
-
 /* reply_credentials(ticket, username or nil, password, reason) */
 static int op_reply_credentials(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_credentials(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-						       optional_text(L, 2), optional_text(L, 3),
-						       optional_text(L, 4)));
+						       lnl_ops_text(L, 2), lnl_ops_text(L, 3),
+						       lnl_ops_text(L, 4)));
 }
 
 /* reply_answer(ticket, answer or nil, reason) */
 static int op_reply_answer(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_answer(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-						  optional_text(L, 2), optional_text(L, 3)));
+						  lnl_ops_text(L, 2), lnl_ops_text(L, 3)));
 }
 
 /* reply_verdict(ticket, ok, reason) */
 static int op_reply_verdict(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_verdict(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-						   lua_toboolean(L, 2), optional_text(L, 3)));
+						   lua_toboolean(L, 2), lnl_ops_text(L, 3)));
 }
 
 /* reply_options(ticket, list or nil, reason) */
@@ -264,14 +276,14 @@ static int op_reply_options(lua_State *L)
 		n = (unsigned)lua_objlen(L, 2);
 	}
 	return lnl_ops_answer(L, lnl_reply_options(lnl_ops_engine(L), lnl_event_ticket(L, 1), list,
-						   n, optional_text(L, 3)));
+						   n, lnl_ops_text(L, 3)));
 }
 
 /* reply_reconnect(ticket, seconds, reason) */
 static int op_reply_reconnect(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_reply_reconnect(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-						     luaL_checknumber(L, 2), optional_text(L, 3)));
+						     luaL_checknumber(L, 2), lnl_ops_text(L, 3)));
 }
 
 static int op_reply_default(lua_State *L)
@@ -292,14 +304,7 @@ static int op_tunnel_open(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lnl_config_tunnel(L, 1, &o);
 	rc = lnl_tunnel_open(lnl_ops_engine(L), &o, &handle, &why);
-	if (rc == 0) {
-		lua_pushnumber(L, handle);
-		return 1;
-	}
-	lua_pushnil(L);
-	lua_pushstring(L, why.text[0] ? why.text : lnl_error_text(rc));
-	lua_pushboolean(L, rc == LNL_E_PASSWORD);
-	return 3;
+	return lnl_ops_opened(L, rc, handle, &why);
 }
 
 static int op_tunnel_stop(lua_State *L)

@@ -19,6 +19,10 @@ void lnl_ops_server(lua_State *L);
 /* For ops*.c: the engine (an error where none runs); 0 as true, errors as nil and their text. */
 struct lnl_engine *lnl_ops_engine(lua_State *L);
 int lnl_ops_answer(lua_State *L, int rc);
+/* What an open answers: the handle, or nil, why, true when the key's pass phrase is missing. */
+int lnl_ops_opened(lua_State *L, int rc, uint32_t handle, const struct lnl_reason *why);
+/* The text or secret at |index|, NULL for nil, an error for anything else. */
+const char *lnl_ops_text(lua_State *L, int index);
 /* Pushes a certificate's table. */
 void lnl_ops_push_cert(lua_State *L, const struct lnl_cert_info *c);
 

@@ -6,23 +6,11 @@
 #include "bindings/config.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
-#include "bindings/objects.h"
 #include "bindings/ops.h"
 
 static uint32_t number_at(lua_State *L, int index)
 {
 	return (uint32_t)luaL_checknumber(L, index);
-}
-
-static const char *text_or_null(lua_State *L, int index)
-{
-	const char *text;
-
-	if (lua_isnoneornil(L, index))
-		return NULL;
-	text = lnl_secret_text(L, index, NULL);
-	luaL_argcheck(L, text, index, "a text or secret expected");
-	return text;
 }
 
 /* server_open(options): handle, or nil, why, true when the key's pass phrase is what is missing */
@@ -36,14 +24,7 @@ static int op_server_open(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lnl_config_server(L, 1, &o);
 	rc = lnl_server_open(lnl_ops_engine(L), &o, &handle, &why);
-	if (rc == 0) {
-		lua_pushnumber(L, handle);
-		return 1;
-	}
-	lua_pushnil(L);
-	lua_pushstring(L, why.text[0] ? why.text : lnl_error_text(rc));
-	lua_pushboolean(L, rc == LNL_E_PASSWORD);
-	return 3;
+	return lnl_ops_opened(L, rc, handle, &why);
 }
 
 /* reply_login(ticket, "ok", "deny", "challenge" or "temp", text or nil) */
@@ -54,7 +35,7 @@ static int op_reply_login(lua_State *L)
 
 	return lnl_ops_answer(L,
 			      lnl_reply_login(lnl_ops_engine(L), lnl_event_ticket(L, 1),
-					      (enum lnl_login_verdict)verdict, text_or_null(L, 3)));
+					      (enum lnl_login_verdict)verdict, lnl_ops_text(L, 3)));
 }
 
 /* reply_grant(ticket, table or nil, text or nil) */
@@ -62,7 +43,7 @@ static int op_reply_grant(lua_State *L)
 {
 	struct lnl_grant_options g;
 	bool given = !lua_isnoneornil(L, 2);
-	const char *text = text_or_null(L, 3);
+	const char *text = lnl_ops_text(L, 3);
 
 	if (given) {
 		luaL_checktype(L, 2, LUA_TTABLE);
@@ -138,7 +119,7 @@ static int op_peer_chain(lua_State *L)
 static int op_peer_kill(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_peer_kill(lnl_ops_engine(L), number_at(L, 1), number_at(L, 2),
-					       text_or_null(L, 3)));
+					       lnl_ops_text(L, 3)));
 }
 
 static int op_peer_text(lua_State *L)

@@ -19,6 +19,18 @@ const char *lnl_cause_name(enum lnl_cause c)
 	return (size_t)c < sizeof(names) / sizeof(*names) ? names[c] : "unknown";
 }
 
+enum lnl_cause lnl_cause_of(int error)
+{
+	switch (error) {
+	case LNL_E_TIMEOUT:
+		return LNL_CAUSE_TIMEOUT;
+	case LNL_E_CERT:
+		return LNL_CAUSE_CERT;
+	default:
+		return LNL_CAUSE_TLS;
+	}
+}
+
 const char *lnl_phase_name(enum lnl_phase p)
 {
 	static const char *const names[] = { "connect",	  "handshake", "auth",
@@ -327,18 +339,6 @@ static void take_negotiated(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	lnl_client_emit(c, LNL_CLIENT_PULLED, NULL);
 }
 
-static enum lnl_cause cause_of(int error)
-{
-	switch (error) {
-	case LNL_E_TIMEOUT:
-		return LNL_CAUSE_TIMEOUT;
-	case LNL_E_CERT:
-		return LNL_CAUSE_CERT;
-	default:
-		return LNL_CAUSE_TLS;
-	}
-}
-
 static void take_session_event(struct lnl_client *c, const struct lnl_session_event *e,
 			       uint64_t now)
 {
@@ -356,7 +356,7 @@ static void take_session_event(struct lnl_client *c, const struct lnl_session_ev
 		lnl_client_take_text(c, e->text, e->text_len, now);
 		break;
 	case LNL_SESSION_FAILED:
-		lnl_client_end_with(c, cause_of(e->error), e->text);
+		lnl_client_end_with(c, lnl_cause_of(e->error), e->text);
 		break;
 	case LNL_SESSION_RENEGOTIATING:
 		lnl_log(c->log, LNL_LEVEL_INFO, "tls.renegotiating", LNL_F("key_id", e->key_id));

@@ -102,6 +102,8 @@ enum lnl_cause {
 
 /* "auth_failed" and so on; static storage. */
 const char *lnl_cause_name(enum lnl_cause c);
+/* Why a connection ends whose session failed with this LNL_E_*. */
+enum lnl_cause lnl_cause_of(int error);
 
 /* How far it had come. */
 enum lnl_phase {

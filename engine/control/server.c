@@ -234,18 +234,6 @@ void lnl_server_free(struct lnl_server *s)
 
 /* ---- the session's events ---- */
 
-static enum lnl_cause cause_of(int error)
-{
-	switch (error) {
-	case LNL_E_TIMEOUT:
-		return LNL_CAUSE_TIMEOUT;
-	case LNL_E_CERT:
-		return LNL_CAUSE_CERT;
-	default:
-		return LNL_CAUSE_TLS;
-	}
-}
-
 static void take_session_event(struct lnl_server *s, const struct lnl_session_event *e,
 			       uint64_t now)
 {
@@ -260,7 +248,7 @@ static void take_session_event(struct lnl_server *s, const struct lnl_session_ev
 		lnl_server_take_text(s, e->text, e->text_len, now);
 		break;
 	case LNL_SESSION_FAILED:
-		lnl_server_end_with(s, cause_of(e->error), e->text);
+		lnl_server_end_with(s, lnl_cause_of(e->error), e->text);
 		break;
 	case LNL_SESSION_RENEGOTIATING:
 		lnl_log(s->log, LNL_LEVEL_INFO, "tls.renegotiating", LNL_F("peer", s->peer),

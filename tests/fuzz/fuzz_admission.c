@@ -11,8 +11,7 @@
 
 #include "control/admission.h"
 #include "control/session.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_env.h"
 
 #define RECORDS	   64
 #define PACKET_MAX (LNL_WRAP_PACKET_MAX + LNL_WKC_MAX)
@@ -54,47 +53,8 @@ struct world {
 	int live; /* allocations when the door had been opened */
 };
 
-static int live;
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	live++;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	live -= p != NULL;
-	free(p);
-}
-
-static int env_random(void *ctx, uint8_t *out, size_t len)
-{
-	(void)ctx;
-	memset(out, 0x5c, len);
-	return 0;
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1000;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = env_random,
-	.wallclock = env_wallclock,
-};
+static struct fuzz_machine machine = { .wallclock = 1000, .random = 0x5c };
+static const struct lnl_env env = FUZZ_ENV(&machine);
 
 static void make_wkc(struct world *w, const uint8_t *v2_key, const struct lnl_static_key *kc)
 {
@@ -145,7 +105,7 @@ static void start(struct world *w, uint8_t mode, uint8_t settings)
 		conf.limits = (struct lnl_limiter_conf){ 20, 5, 100, 10 * LNL_SECOND };
 	make_wkc(w, v2_key, &key);
 	require(lnl_admission_new(&w->a, &conf, w->now) == 0);
-	w->live = live;
+	w->live = machine.live;
 }
 
 static bool was_given(const struct world *w, const struct lnl_admitted *got)
@@ -185,12 +145,9 @@ static enum lnl_admission_verdict give(struct world *w, const uint8_t *packet, s
 				       bool stream)
 {
 	static const struct lnl_v2_facts none;
-	uint8_t *exact = malloc(len > 0 ? len : 1), reply[LNL_SESSION_PACKET_MAX];
+	uint8_t *exact = fuzz_exact(packet, len), reply[LNL_SESSION_PACKET_MAX];
 	struct lnl_admitted got;
 
-	require(exact != NULL);
-	if (len > 0)
-		memcpy(exact, packet, len);
 	if (stream)
 		lnl_admission_stream(w->a, exact, len, w->now, &got);
 	else
@@ -198,7 +155,7 @@ static enum lnl_admission_verdict give(struct world *w, const uint8_t *packet, s
 				       w->now, &got);
 	free(exact);
 	/* The cookie's key before the current one may be there, too. */
-	require(live == w->live || live == w->live + 1);
+	require(machine.live == w->live || machine.live == w->live + 1);
 	require((got.drop == LNL_DROP_NONE) == (got.verdict != LNL_ADMISSION_DROP));
 	if (got.verdict != LNL_ADMISSION_ADMIT)
 		require(!got.has_v2 && memcmp(&got.v2, &none, sizeof(none)) == 0);
@@ -294,24 +251,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = data + size;
 	static struct world w;
+	struct fuzz_record r;
 
 	if (size < 2)
 		return 0;
 	start(&w, data[0], data[1]);
 	data += 2;
-	for (unsigned i = 0; i < RECORDS && end - data >= 2; i++) {
-		uint8_t kind = data[0] % RECORD_KINDS;
-		size_t len = data[1];
-
-		data += 2;
-		if (len > (size_t)(end - data))
-			len = (size_t)(end - data);
-		run(&w, kind, data, len);
-		data += len;
-	}
+	for (unsigned i = 0; i < RECORDS && fuzz_next(&r, &data, end); i++)
+		run(&w, r.kind % RECORD_KINDS, r.data, r.len);
 	lnl_admission_free(w.a);
 	lnl_wrap_key_deinit(&w.server);
 	lnl_wrap_key_deinit(&w.client);
-	require(live == 0);
+	require(machine.live == 0);
 	return 0;
 }

@@ -11,8 +11,7 @@
 #include "data/data.h"
 #include "data/inner.h"
 #include "data/special.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_env.h"
 
 #define PEER 0x010203
 #define ROOM (LNL_HEADROOM + 256 + LNL_TAILROOM)
@@ -27,43 +26,8 @@ struct world {
 	uint64_t given;
 };
 
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static int env_random(void *ctx, uint8_t *out, size_t len)
-{
-	(void)ctx;
-	memset(out, 0x5c, len);
-	return 0;
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = env_random,
-	.wallclock = env_wallclock,
-};
+static struct fuzz_machine machine = { .wallclock = 1, .random = 0x5c };
+static const struct lnl_env env = FUZZ_ENV(&machine);
 
 static struct lnl_data *new_plane(const struct lnl_peer_conf *conf, const struct lnl_key_conf *key)
 {
@@ -116,11 +80,9 @@ static void give(struct world *w, struct lnl_packet *pkt)
 
 static void open_raw(struct world *w, const uint8_t *data, uint8_t len, uint32_t peer)
 {
-	uint8_t *exact = malloc((size_t)len + 1);
-
-	require(exact != NULL);
-	memcpy(exact, data, len);
+	uint8_t *exact = fuzz_exact(data, len);
 	struct lnl_packet pkt = { .p = exact, .len = len, .peer = peer };
+
 	give(w, &pkt);
 	free(exact);
 }
@@ -157,7 +119,9 @@ static void check_sums(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool up;
+	const uint8_t *end = data + size;
 	struct world w;
+	struct fuzz_record r;
 	struct lnl_notice notice;
 
 	if (!up)
@@ -165,29 +129,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	up = true;
 	if (size < 1)
 		return 0;
-	start(&w, data[0]);
-	for (size_t at = 1; size - at >= 2;) {
-		uint8_t kind = data[at], len = data[at + 1];
-		at += 2;
-		if (len > size - at)
-			len = (uint8_t)(size - at);
-		const uint8_t *record = data + at;
-		at += len;
-		switch (kind % RECORD_KINDS) {
+	start(&w, *data++);
+	while (fuzz_next(&r, &data, end)) {
+		switch (r.kind % RECORD_KINDS) {
 		case RECORD_RAW:
-			open_raw(&w, record, len, kind & 0x80 ? PEER : LNL_PEER_ID_NONE);
+			open_raw(&w, r.data, r.len, r.kind & 0x80 ? PEER : LNL_PEER_ID_NONE);
 			break;
 		case RECORD_SEALED:
 		case RECORD_CHANGED:
-			if (len > 0)
-				open_sealed(&w, record, len, kind % RECORD_KINDS == RECORD_CHANGED);
+			if (r.len > 0)
+				open_sealed(&w, r.data, r.len,
+					    r.kind % RECORD_KINDS == RECORD_CHANGED);
 			break;
 		case RECORD_TIME:
-			w.now += len;
+			w.now += r.len;
 			(void)lnl_data_tick(w.to, w.now);
 			break;
 		}
-		while (kind & 0x40 && lnl_data_notice(w.to, &notice))
+		while (r.kind & 0x40 && lnl_data_notice(w.to, &notice))
 			require(notice.peer == PEER);
 	}
 	check_sums(&w);

@@ -3,33 +3,13 @@
  * First byte and body of a control packet: what is read is written back as it came. Then the same
  * bytes as a conversation with the reliable layer and the TCP framing: acks, packets, time.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_env.h"
 #include "wire/header.h"
 #include "wire/reliable.h"
 #include "wire/stream.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void give(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void there_and_back(uint8_t op, const uint8_t *data, size_t size)
 {
@@ -40,22 +20,23 @@ static void there_and_back(uint8_t op, const uint8_t *data, size_t size)
 
 	lnl_reader_init(&r, data, size);
 	if (lnl_control_read_body(&c, &r)) {
-		check(c.n_acks == 0 && c.payload_len == 0);
+		require(c.n_acks == 0 && c.payload_len == 0);
 		return;
 	}
-	check(lnl_op_is_control(op) && c.n_acks <= LNL_ACKS_MAX);
+	require(lnl_op_is_control(op) && c.n_acks <= LNL_ACKS_MAX);
 	out = malloc(size);
 	if (!out)
 		return;
 	lnl_writer_init(&w, out, size);
-	check(lnl_control_write_body(&c, &w) == 0);
-	check(lnl_writer_len(&w) == size && memcmp(out, data, size) == 0);
+	require(lnl_control_write_body(&c, &w) == 0);
+	require(lnl_writer_len(&w) == size && memcmp(out, data, size) == 0);
 	free(out);
 }
 
 static void converse(const uint8_t *data, size_t size)
 {
-	const struct lnl_env env = { .alloc = take, .release = give };
+	struct fuzz_machine machine = { 0 };
+	const struct lnl_env env = FUZZ_ENV(&machine);
 	uint32_t acks[LNL_ACKS_MAX], expected = 0;
 	uint64_t now = 0;
 	struct lnl_reader in;
@@ -85,21 +66,21 @@ static void converse(const uint8_t *data, size_t size)
 			lnl_reliable_receive(&r, LNL_OP_CONTROL_V1, lnl_read_u32(&in), data, 1);
 			break;
 		case 5:
-			check(lnl_reliable_take_acks(&r, acks, LNL_ACKS_MAX, what >> 7) <=
-			      LNL_ACKS_MAX);
+			require(lnl_reliable_take_acks(&r, acks, LNL_ACKS_MAX, what >> 7) <=
+				LNL_ACKS_MAX);
 			break;
 		case 6:
 			now += (uint64_t)lnl_read_u16(&in) * LNL_MSEC;
 			while ((s = lnl_reliable_due(&r, now)))
-				check(s->timeout > 0 && s->timeout <= LNL_RELIABLE_TIMEOUT_MAX);
+				require(s->timeout > 0 && s->timeout <= LNL_RELIABLE_TIMEOUT_MAX);
 			break;
 		default:
 			for (const struct lnl_reliable_got *g; (g = lnl_reliable_next(&r));) {
-				check(g->id == expected++);
+				require(g->id == expected++);
 				lnl_reliable_took(&r);
 			}
 		}
-		check(lnl_reliable_idle(&r) == (lnl_reliable_next_due(&r) == LNL_NEVER));
+		require(lnl_reliable_idle(&r) == (lnl_reliable_next_due(&r) == LNL_NEVER));
 	}
 	lnl_reliable_deinit(&r);
 }
@@ -116,15 +97,15 @@ static void cut(const uint8_t *data, size_t size)
 		uint8_t *to = lnl_stream_room(&s, &room);
 		size_t n = 1 + data[at] % 64;
 
-		check(room > 0);
+		require(room > 0);
 		n = n < room ? n : room;
 		n = n < size - at ? n : size - at;
 		memcpy(to, data + at, n);
 		lnl_stream_added(&s, n);
 		at += n;
 		for (uint8_t *packet; (more = lnl_stream_next(&s, &packet, &len)) > 0;)
-			check(len > 0 && len <= 256 && packet >= buffer &&
-			      packet + len <= buffer + sizeof(buffer));
+			require(len > 0 && len <= 256 && packet >= buffer &&
+				packet + len <= buffer + sizeof(buffer));
 	}
 }
 
@@ -132,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
 		return 0;
-	check(lnl_op_byte(lnl_op_of(data[0]), lnl_key_id_of(data[0])) == data[0]);
+	require(lnl_op_byte(lnl_op_of(data[0]), lnl_key_id_of(data[0])) == data[0]);
 	there_and_back((uint8_t)lnl_op_of(data[0]), data + 1, size - 1);
 	converse(data, size);
 	cut(data, size);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Key files of each kind out of the same text: at most a whole key comes out, else nothing. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_env.h"
 #include "wire/keyfile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool is_zero(const void *p, size_t len)
 {
@@ -34,11 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&key, 1, sizeof(key));
 	memset(&client, 1, sizeof(client));
 	memset(server, 1, sizeof(server));
-	check(lnl_keyfile_static(&key, text, size) == 0 || is_zero(&key, sizeof(key)));
+	require(lnl_keyfile_static(&key, text, size) == 0 || is_zero(&key, sizeof(key)));
 	if (lnl_keyfile_v2_client(&client, text, size) == 0)
-		check(client.wkc_len >= 290 && client.wkc_len <= LNL_WKC_MAX);
+		require(client.wkc_len >= 290 && client.wkc_len <= LNL_WKC_MAX);
 	else
-		check(is_zero(&client, sizeof(client)));
-	check(lnl_keyfile_v2_server(server, text, size) == 0 || is_zero(server, sizeof(server)));
+		require(is_zero(&client, sizeof(client)));
+	require(lnl_keyfile_v2_server(server, text, size) == 0 || is_zero(server, sizeof(server)));
 	return 0;
 }

@@ -3,50 +3,18 @@
  * Lease files into a pool and back, tokens and their key files. What is told can be written and is
  * read back; a pool tells what it was told; no bytes are a token but those that were written.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/lease.h"
 #include "control/pool.h"
 #include "control/token.h"
+#include "fuzz_env.h"
 
 #define NOW UINT64_C(1767225600)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-static void *heap_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void heap_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static int no_random(void *ctx, uint8_t *out, size_t len)
-{
-	(void)ctx;
-	memset(out, 0x5a, len);
-	return 0;
-}
-
-static uint64_t wallclock(void *ctx)
-{
-	(void)ctx;
-	return NOW;
-}
-
-static const struct lnl_env env = { NULL, heap_alloc, heap_release, no_random, wallclock };
+static struct fuzz_machine machine = { .wallclock = NOW, .random = 0x5a };
+static const struct lnl_env env = FUZZ_ENV(&machine);
 
 /* ---- leases ---- */
 
@@ -61,7 +29,7 @@ static void same(void *ctx, const char *name, const struct lnl_ip *ip)
 {
 	struct seen *s = ctx;
 
-	check(strcmp(name, s->name) == 0 && lnl_ip_equal(ip, s->ip));
+	require(strcmp(name, s->name) == 0 && lnl_ip_equal(ip, s->ip));
 	s->told++;
 }
 
@@ -71,23 +39,23 @@ static void told(void *ctx, const char *name, const struct lnl_ip *ip)
 	char line[LNL_LEASE_LINE];
 	struct lnl_writer w;
 
-	check(name[0] != '\0' && strlen(name) < LNL_LEASE_NAME && ip->family != 0);
+	require(name[0] != '\0' && strlen(name) < LNL_LEASE_NAME && ip->family != 0);
 	lnl_writer_init(&w, line, sizeof(line));
 	lnl_lease_write(&w, name, ip);
-	check(w.error == 0 && lnl_writer_len(&w) == lnl_lease_len(name, ip));
-	check(lnl_lease_read(line, lnl_writer_len(&w), &back, same) == 0 && back.told == 1);
+	require(w.error == 0 && lnl_writer_len(&w) == lnl_lease_len(name, ip));
+	require(lnl_lease_read(line, lnl_writer_len(&w), &back, same) == 0 && back.told == 1);
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned before = lnl_pool_leases(s->pools[i]);
 		struct lnl_ip got;
 
 		if (lnl_pool_lease(s->pools[i], name, ip) < 0) {
-			check(lnl_pool_leases(s->pools[i]) == before);
+			require(lnl_pool_leases(s->pools[i]) == before);
 			continue;
 		}
-		check(lnl_pool_take(s->pools[i], name, &got) == 0);
-		check(i == 1 ? memcmp(got.bytes, ip->bytes, 3) == 0 : lnl_ip_equal(&got, ip));
+		require(lnl_pool_take(s->pools[i], name, &got) == 0);
+		require(i == 1 ? memcmp(got.bytes, ip->bytes, 3) == 0 : lnl_ip_equal(&got, ip));
 		lnl_pool_release(s->pools[i], ip);
-		check(lnl_pool_used(s->pools[i]) == 0);
+		require(lnl_pool_used(s->pools[i]) == 0);
 	}
 }
 
@@ -95,7 +63,7 @@ static void count(void *ctx, const char *name, const struct lnl_ip *ip)
 {
 	unsigned *n = ctx;
 
-	check(name[0] != '\0' && strlen(name) < LNL_POOL_NAME && ip->family != 0);
+	require(name[0] != '\0' && strlen(name) < LNL_POOL_NAME && ip->family != 0);
 	(*n)++;
 }
 
@@ -109,16 +77,16 @@ static void leases(const char *text, size_t len)
 	for (unsigned i = 0; i < 3; i++) {
 		struct lnl_pool_conf conf = { .kind = i == 1 ? LNL_POOL_NET30 : LNL_POOL_SINGLE };
 
-		check(lnl_ip_parse(&conf.first, ranges[i][0]) == 0);
-		check(lnl_ip_parse(&conf.last, ranges[i][1]) == 0);
-		check(lnl_pool_new(&s.pools[i], &env, &conf) == 0);
+		require(lnl_ip_parse(&conf.first, ranges[i][0]) == 0);
+		require(lnl_ip_parse(&conf.last, ranges[i][1]) == 0);
+		require(lnl_pool_new(&s.pools[i], &env, &conf) == 0);
 	}
-	check(lnl_lease_read(text, len, &s, told) <= len);
+	require(lnl_lease_read(text, len, &s, told) <= len);
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned n = 0;
 
 		lnl_pool_each(s.pools[i], &n, count);
-		check(n == lnl_pool_leases(s.pools[i]) && n <= lnl_pool_size(s.pools[i]));
+		require(n == lnl_pool_leases(s.pools[i]) && n <= lnl_pool_size(s.pools[i]));
 		lnl_pool_free(s.pools[i]);
 	}
 }
@@ -135,21 +103,21 @@ static void tokens(const uint8_t *data, size_t size)
 	struct lnl_tokens t;
 	size_t len;
 
-	check(password != NULL && lnl_tokens_init(&t, &env, key, 3600, 600) == 0);
+	require(password != NULL && lnl_tokens_init(&t, &env, key, 3600, 600) == 0);
 	memcpy(password, data, size);
-	check(lnl_token_check(&t, "anna", password, NOW, &got) != LNL_TOKEN_VALID ||
-	      lnl_token_write(&t, &got, "anna", got.renewed, text) < 0 ||
-	      strcmp(text, password) == 0);
+	require(lnl_token_check(&t, "anna", password, NOW, &got) != LNL_TOKEN_VALID ||
+		lnl_token_write(&t, &got, "anna", got.renewed, text) < 0 ||
+		strcmp(text, password) == 0);
 	memcpy(f.session, data, size < sizeof(f.session) ? size : sizeof(f.session));
 	strncpy(user, password, sizeof(user) - 1);
-	check(lnl_token_write(&t, &f, user, NOW, text) == 0);
-	check(lnl_token_check(&t, user, text, NOW, &got) == LNL_TOKEN_VALID);
-	check(memcmp(got.session, f.session, sizeof(f.session)) == 0 && got.renewed == NOW);
+	require(lnl_token_write(&t, &f, user, NOW, text) == 0);
+	require(lnl_token_check(&t, user, text, NOW, &got) == LNL_TOKEN_VALID);
+	require(memcmp(got.session, f.session, sizeof(f.session)) == 0 && got.renewed == NOW);
 	/* One character is another one. */
 	len = strlen(text);
 	if (size >= 2 && data[1] != 0 && data[1] != (uint8_t)text[data[0] % len]) {
 		text[data[0] % len] = (char)data[1];
-		check(lnl_token_check(&t, user, text, NOW, &got) != LNL_TOKEN_VALID);
+		require(lnl_token_check(&t, user, text, NOW, &got) != LNL_TOKEN_VALID);
 	}
 	lnl_tokens_deinit(&t);
 	free(password);
@@ -163,6 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tokens(data, size);
 	memset(key, 1, sizeof(key));
 	if (lnl_token_key(key, (const char *)data, size) < 0)
-		check(key[0] == 0 && memcmp(key, key + 1, sizeof(key) - 1) == 0);
+		require(key[0] == 0 && memcmp(key, key + 1, sizeof(key) - 1) == 0);
 	return 0;
 }

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One message of the control channel, and what stands in an INFO_PRE. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_env.h"
 #include "wire/message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_inside(const char *p, size_t len, const char *text, size_t size)
 {
 	if (len > 0)
-		check(p >= text && len <= size && p + len <= text + size);
+		require(p >= text && len <= size && p + len <= text + size);
 }
 
 static void check_base64(const char *text, size_t size)
@@ -29,12 +21,12 @@ static void check_base64(const char *text, size_t size)
 
 	if (bytes && again) {
 		n = lnl_base64_read(bytes, size, text, size);
-		check(n == lnl_base64_count(text, size));
+		require(n == lnl_base64_count(text, size));
 		lnl_writer_init(&w, again, size);
 		if (n >= 0) {
 			lnl_base64_write(&w, bytes, (size_t)n);
-			check(!w.error && lnl_writer_len(&w) == size);
-			check(memcmp(again, text, size) == 0);
+			require(!w.error && lnl_writer_len(&w) == size);
+			require(memcmp(again, text, size) == 0);
 		}
 	}
 	free(bytes);
@@ -51,14 +43,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (lnl_message_parse(&m, text, size) == 0) {
 		check_inside(m.state, m.state_len, text, size);
 		for (size_t n = 0; n < m.text_len; n++)
-			check((unsigned char)m.text[n] >= 0x20 && m.text[n] != 0x7f);
+			require((unsigned char)m.text[n] >= 0x20 && m.text[n] != 0x7f);
 	}
 	check_inside(m.text, m.text_len, text, size);
-	check(m.user_len < sizeof(m.user) && m.user[m.user_len] == 0);
+	require(m.user_len < sizeof(m.user) && m.user[m.user_len] == 0);
 	lnl_info_parse(&i, m.text, m.text_len);
 	check_inside(i.text, i.text_len, text, size);
 	check_inside(i.flags, i.flags_len, text, size);
-	check(lnl_text_clean(clean, sizeof(clean), data, size) == strlen(clean));
+	require(lnl_text_clean(clean, sizeof(clean), data, size) == strlen(clean));
 	if (size > 0 && size < 4096)
 		check_base64(text, size);
 	return 0;

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A pushed option list; and the same bytes as a peer's OCC string and peer info. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_env.h"
 #include "wire/options.h"
 #include "wire/peerinfo.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool is_clean(const char *s)
 {
@@ -27,8 +19,8 @@ static void note(void *ctx, const char *ours, const char *theirs)
 {
 	unsigned *left = ctx;
 
-	check((*left)-- > 0);
-	check(is_clean(ours) && is_clean(theirs));
+	require((*left)-- > 0);
+	require(is_clean(ours) && is_clean(theirs));
 }
 
 static void split(const char *list, size_t len)
@@ -40,16 +32,16 @@ static void split(const char *list, size_t len)
 		size_t before = len;
 
 		more = lnl_option_next(&o, &list, &len);
-		check(more == 0 || len < before);
-		check((more == 1) == (o.n > 0) && o.n <= LNL_OPTION_WORDS);
+		require(more == 0 || len < before);
+		require((more == 1) == (o.n > 0) && o.n <= LNL_OPTION_WORDS);
 		for (unsigned i = 0; i < o.n; i++) {
-			check(o.word[i] >= o.text && o.word[i] < o.text + sizeof(o.text));
-			check(memchr(o.word[i], 0, (size_t)(o.text + sizeof(o.text) - o.word[i])) !=
-			      NULL);
-			check(is_clean(o.word[i]));
+			require(o.word[i] >= o.text && o.word[i] < o.text + sizeof(o.text));
+			require(memchr(o.word[i], 0,
+				       (size_t)(o.text + sizeof(o.text) - o.word[i])) != NULL);
+			require(is_clean(o.word[i]));
 		}
 	} while (more != 0);
-	check(len == 0);
+	require(len == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -75,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lnl_occ_compare(text, text, &left, note);
 	free(text);
 	if (lnl_peerinfo_get((const char *)data, size, "IV_PROTO", &value, &value_len))
-		check(value + value_len <= (const char *)data + size);
+		require(value + value_len <= (const char *)data + size);
 	lnl_peerinfo_number((const char *)data, size, "IV_MTU", 0);
 	lnl_list_has((const char *)data, size, ':', "AES-256-GCM");
 	return 0;

@@ -8,9 +8,10 @@
 #include <lua.h>
 #include <luajit.h>
 #include <lualib.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "fuzz_env.h"
 
 #define COUNTERS 32768
 #define TEXT_MAX 1024

@@ -4,20 +4,12 @@
  * server's. What comes of them must keep to its bounds, be terminated, and hold nothing that a
  * program could take for more than text.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "control/push.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_env.h"
 
 enum { CONFIG_TAP = 1, CONFIG_NOPULL = 2 };
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_text(const char *text, size_t cap)
 {

@@ -4,12 +4,8 @@
  * kind(1) peer(1) length(1) bytes(2): the address has the two bytes where prefixes of both lengths
  * tell them apart.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "data/data.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_env.h"
 
 #define PEERS  4
 #define ROUTES 64
@@ -26,43 +22,8 @@ struct world {
 	} list[ROUTES];
 };
 
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static int env_random(void *ctx, uint8_t *out, size_t len)
-{
-	(void)ctx;
-	memset(out, 0x5c, len);
-	return 0;
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = env_random,
-	.wallclock = env_wallclock,
-};
+static struct fuzz_machine machine = { .wallclock = 1, .random = 0x5c };
+static const struct lnl_env env = FUZZ_ENV(&machine);
 
 static void add_peer(struct world *w, uint32_t id)
 {

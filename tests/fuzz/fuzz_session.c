@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_env.h"
 #include "sim/world.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum event {
 	EVENT_RUN,

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "control/wrap.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz_env.h"
 
 enum record { RECORD_RAW, RECORD_SEALED, RECORD_CHANGED, RECORD_AGAIN, RECORD_KINDS };
 
@@ -21,43 +20,8 @@ struct world {
 	size_t last_len;
 };
 
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static int env_random(void *ctx, uint8_t *out, size_t len)
-{
-	(void)ctx;
-	memset(out, 0x5c, len);
-	return 0;
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = env_random,
-	.wallclock = env_wallclock,
-};
+static struct fuzz_machine machine = { .wallclock = 1, .random = 0x5c };
+static const struct lnl_env env = FUZZ_ENV(&machine);
 
 static void start(struct world *w, uint8_t config)
 {
@@ -102,13 +66,10 @@ static enum lnl_drop give(struct world *w, const uint8_t *packet, size_t len)
 {
 	static uint8_t scratch[LNL_WRAP_PACKET_MAX];
 	struct lnl_wrap before = w->recv;
-	uint8_t *exact = malloc(len > 0 ? len : 1);
+	uint8_t *exact = fuzz_exact(packet, len);
 	struct lnl_control c;
 	enum lnl_drop drop;
 
-	require(exact != NULL);
-	if (len > 0)
-		memcpy(exact, packet, len);
 	drop = lnl_wrap_read(&w->recv, &c, exact, len, scratch, sizeof(scratch));
 	require(drop == LNL_DROP_NONE || (c.n_acks == 0 && c.payload_len == 0));
 	if (drop == LNL_DROP_NONE)
@@ -172,20 +133,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = data + size;
 	static struct world w;
+	struct fuzz_record r;
 
 	if (size < 1)
 		return 0;
 	start(&w, *data++);
-	while (end - data >= 2) {
-		uint8_t kind = data[0] % RECORD_KINDS;
-		size_t len = data[1];
-
-		data += 2;
-		if (len > (size_t)(end - data))
-			len = (size_t)(end - data);
-		run(&w, kind, data, len);
-		data += len;
-	}
+	while (fuzz_next(&r, &data, end))
+		run(&w, r.kind % RECORD_KINDS, r.data, r.len);
 	lnl_wrap_key_deinit(&w.keys[0]);
 	lnl_wrap_key_deinit(&w.keys[1]);
 	return 0;
