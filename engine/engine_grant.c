@@ -142,11 +142,16 @@ struct list {
 	struct lnl_arena *arena;
 	const char **item;
 	unsigned n;
+	int rc; /* a client without one of its options is not let in */
 };
 
 static void add(struct list *l, const char *text)
 {
-	if (text && l->n < OPTIONS_MAX)
+	if (!text)
+		l->rc = LNL_E_NOMEM;
+	else if (l->n == OPTIONS_MAX)
+		l->rc = LNL_E_LIMIT;
+	else
 		l->item[l->n++] = text;
 }
 
@@ -206,7 +211,8 @@ static void add_addresses(struct list *l, const struct lnl_served *v)
 static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 {
 	const struct lnl_server_options *o = &v->service->conf.o;
-	struct list l = { &v->grant_arena, NULL, 0 };
+	struct list l = { &v->grant_arena, NULL, 0, 0 };
+	const char *token;
 	unsigned i;
 
 	l.item = lnl_arena_alloc(l.arena, OPTIONS_MAX * sizeof(char *));
@@ -223,10 +229,12 @@ static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 	if (o->tcp_nodelay && v->tcp)
 		add(&l, "socket-flags TCP_NODELAY");
 	add_addresses(&l, v);
-	add(&l, lnl_login_token(v, l.arena));
+	token = lnl_login_token(v, l.arena);
+	if (token)
+		add(&l, token);
 	v->grant.push = l.item;
 	v->grant.n_push = l.n;
-	return 0;
+	return l.rc;
 }
 
 /* ---- learn ---- */

@@ -50,8 +50,10 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 
 	fit_conf(t, tcp, peer);
 	lnl_secured_refresh_crl(&t->conf.secured, &t->conf.o.sec, t->engine);
-	lnl_auth_pair(t, &arena, &username, &password);
-	rc = lnl_client_new(&t->client, &t->conf.client, username, password, lnl_clock_now());
+	rc = lnl_auth_pair(t, &arena, &username, &password);
+	if (rc == 0)
+		rc = lnl_client_new(&t->client, &t->conf.client, username, password,
+				    lnl_clock_now());
 	lnl_arena_free(&arena);
 	if (rc < 0) {
 		close(fd);

@@ -38,7 +38,7 @@ void *lnl_arena_alloc(struct lnl_arena *a, size_t size);
 /* A copy of |len| bytes and a NUL behind them; NULL for NULL, and when out of memory. */
 char *lnl_arena_copy(struct lnl_arena *a, const void *data, size_t len);
 char *lnl_arena_str(struct lnl_arena *a, const char *s);
-/* Printf into the arena. */
+/* Printf into the arena, of any length; NULL when out of memory. */
 char *lnl_arena_print(struct lnl_arena *a, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Wipes and releases everything. */
@@ -253,9 +253,9 @@ void lnl_auth_answer(struct lnl_tunnel *t, const char *answer, const char *reaso
 /* What the end of a connection means for what is remembered. */
 void lnl_auth_ended(struct lnl_tunnel *t, enum lnl_cause cause, const struct lnl_client_end *end);
 void lnl_auth_token(struct lnl_tunnel *t, const char *token, const char *user);
-/* User name and password to send, in |arena| (wiped with it); NULL: none. */
-void lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
-		   const char **password);
+/* User name and password to send, in |arena| (wiped with it); NULL: none. LNL_E_NOMEM. */
+int lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
+		  const char **password);
 void lnl_auth_forget(struct lnl_tunnel *t);
 
 /* engine_session.c */
