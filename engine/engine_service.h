@@ -66,7 +66,7 @@ struct lnl_served {
 	uint64_t connected_at;
 	struct lnl_counters counters;
 	unsigned counters_asked;
-	uint64_t active_at, active_bytes;
+	struct lnl_activity activity;
 	bool told; /* ESTABLISHED was told: PEER_CLOSED is owed */
 	enum lnl_cause cause;
 	enum lnl_phase phase;
