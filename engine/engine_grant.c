@@ -24,55 +24,44 @@ static void deny(struct lnl_served *v, const char *why, const char *text)
 /* ---- addresses ---- */
 
 static int take_fixed(struct lnl_served *v, const char *text, int family, struct lnl_ip *out,
-		      struct lnl_pool **from)
+		      bool *took)
 {
-	struct lnl_service *s = v->service;
 	int rc = lnl_ip_parse(out, text);
-	unsigned i;
 
 	if (rc == 0 && out->family != family)
 		rc = LNL_E_FORMAT;
-	for (i = 0; rc == 0 && i < s->n_pools; i++) {
-		if (s->pools[i].family != family)
-			continue;
-		rc = lnl_pool_reserve(s->pools[i].pool, out);
-		if (rc == 0)
-			*from = s->pools[i].pool;
-		if (rc != LNL_E_NOTFOUND)
-			break;
-		rc = 0; /* of no pool, or of another */
-	}
+	if (rc == 0)
+		rc = lnl_pools_reserve(v->service, out, took);
 	if (rc < 0)
 		out->family = 0;
 	return rc;
 }
 
 static int take_one(struct lnl_served *v, const char *pool, const char *fixed, int family,
-		    struct lnl_ip *out, struct lnl_pool **from)
+		    struct lnl_ip *out, bool *took)
 {
 	struct lnl_pool *p;
 	int rc;
 
 	if (fixed)
-		return take_fixed(v, fixed, family, out, from);
+		return take_fixed(v, fixed, family, out, took);
 	p = lnl_pools_find(v->service, pool, family);
 	if (!p)
 		return 0; /* whether there is one at all is looked at later */
-	rc = lnl_pool_take(p, v->service->conf.o.duplicate_cn ? "" : v->name, out);
-	if (rc == 0)
-		*from = p;
+	rc = lnl_pools_take(v->service, p, v->service->conf.o.duplicate_cn ? "" : v->name, out);
+	*took = rc == 0;
 	return rc;
 }
 
 static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *g,
 			  struct lnl_reason *why)
 {
-	int rc = take_one(v, g->pool, g->address, 4, &v->address4, &v->pool4);
+	int rc = take_one(v, g->pool, g->address, 4, &v->address4, &v->took4);
 
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "no IPv4 address (%s): %s",
 				      g->address ? g->address : "pool", lnl_error_text(rc));
-	rc = take_one(v, g->pool, g->address6, 6, &v->address6, &v->pool6);
+	rc = take_one(v, g->pool, g->address6, 6, &v->address6, &v->took6);
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "no IPv6 address (%s): %s",
 				      g->address6 ? g->address6 : "pool", lnl_error_text(rc));
@@ -84,11 +73,11 @@ static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *
 
 void lnl_grant_release(struct lnl_served *v)
 {
-	if (v->pool4)
-		lnl_pool_release(v->pool4, &v->address4);
-	if (v->pool6)
-		lnl_pool_release(v->pool6, &v->address6);
-	v->pool4 = v->pool6 = NULL;
+	if (v->took4)
+		lnl_pools_release(v->service, &v->address4);
+	if (v->took6)
+		lnl_pools_release(v->service, &v->address6);
+	v->took4 = v->took6 = false;
 }
 
 /* ---- routes ---- */
@@ -317,14 +306,14 @@ static void preview(struct lnl_served *v)
 		v->address6 = other->address6;
 		return;
 	}
-	take_one(v, NULL, NULL, 4, &v->address4, &v->pool4);
-	take_one(v, NULL, NULL, 6, &v->address6, &v->pool6);
+	take_one(v, NULL, NULL, 4, &v->address4, &v->took4);
+	take_one(v, NULL, NULL, 6, &v->address6, &v->took6);
 }
 
 /* Whether |g| leaves the choice as previewed. */
 static bool keeps_preview(const struct lnl_served *v, const struct lnl_grant_options *g)
 {
-	return !g->pool && !g->address && !g->address6 && (v->pool4 || v->pool6);
+	return !g->pool && !g->address && !g->address6 && (v->took4 || v->took6);
 }
 
 static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_options *g)

@@ -269,6 +269,26 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 		arm(v);
 }
 
+/*
+ * Up without packets is the worst of states: who cannot have what it was granted is sent away for a
+ * while. The rest (a key that has expired just before it was to be removed) is for the curious.
+ */
+void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
+{
+	bool vital = kind == LNL_CMD_PEER_ADD || kind == LNL_CMD_ROUTE_ADD ||
+		     kind == LNL_CMD_KEY_INSTALL;
+	const char *why = error == LNL_E_EXIST ? "an address or network of it is another client's"
+					       : lnl_error_text(error);
+
+	if (v->ended)
+		return;
+	lnl_log(log_of(v), vital ? LNL_LEVEL_WARN : LNL_LEVEL_DEBUG, "worker.failed",
+		LNL_F("peer", v->name), LNL_F("command", kind), LNL_F("why", why));
+	if (vital)
+		lnl_served_close(v, LNL_CAUSE_INTERNAL,
+				 "AUTH_FAILED,TEMP[backoff 30]:try again later");
+}
+
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 {
 	const struct lnl_counters *c = &v->counters;

@@ -53,8 +53,8 @@ struct lnl_served {
 	double wait_seconds; /* of the question that is open */
 
 	/* What it got. */
-	struct lnl_pool *pool4, *pool6; /* where addresses are given back; NULL: nowhere */
 	struct lnl_ip address4, address6;
+	bool took4, took6; /* and has to give them back to the pools */
 	struct lnl_prefix routes[LNL_SERVED_ROUTES];
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
@@ -181,6 +181,8 @@ void lnl_served_run(struct lnl_served *v);
 void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents);
 void lnl_served_notice(struct lnl_served *v, const struct lnl_notice *n);
 void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c);
+/* The worker could not do what it was told for |v|: LNL_CMD_* and LNL_E_*. */
+void lnl_served_failed(struct lnl_served *v, uint32_t command, int error);
 /* The end by |cause|: the data plane forgets it; |v| goes once its counters are there. */
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why);
 /* Nothing more is to be learned: tells the host, and releases |v|. */
@@ -225,6 +227,15 @@ int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why);
 void lnl_pools_deinit(struct lnl_service *s);
 /* The pool of that name (NULL: everybody's) and family, or NULL. */
 struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, int family);
+/*
+ * Pools may overlap: an address in use is so in each that has it. |from| is one of |s|'s pools;
+ * errors of take as lnl_pool_take's, of reserve as lnl_pool_reserve's, but an address that lies in no
+ * pool is nobody's to reserve: 0, and |*in| false.
+ */
+int lnl_pools_take(struct lnl_service *s, struct lnl_pool *from, const char *name,
+		   struct lnl_ip *out);
+int lnl_pools_reserve(struct lnl_service *s, const struct lnl_ip *ip, bool *in);
+void lnl_pools_release(struct lnl_service *s, const struct lnl_ip *ip);
 /* Writes leases to their file when they changed and it is time, or |now|. */
 void lnl_leases_save(struct lnl_service *s, bool now);
 
