@@ -6,6 +6,7 @@
 #include "engine_service.h"
 
 #define FOREVER 1e10 /* seconds: no connection sees the end of that */
+#define AT_ONCE 8e12 /* bits a second that are no limit */
 
 #define ASK_SECONDS   10.0
 #define PENDING_AFTER LNL_SECOND
@@ -78,6 +79,29 @@ void lnl_grant_release(struct lnl_served *v)
 	if (v->took6)
 		lnl_pools_release(v->service, &v->address6);
 	v->took4 = v->took6 = false;
+}
+
+/* ---- rates ---- */
+
+/* Bytes a second of |bits|; a limit never becomes none by being small. */
+static int read_rate(double bits, uint64_t *out)
+{
+	if (!(bits >= 0))
+		return LNL_E_INVAL;
+	*out = bits >= AT_ONCE ? 0 : (uint64_t)(bits / 8);
+	if (bits > 0 && bits < 8)
+		*out = 1;
+	return 0;
+}
+
+static int read_rates(struct lnl_served *v, const struct lnl_grant_options *g,
+		      struct lnl_reason *why)
+{
+	int rc = read_rate(g->rate_down, &v->rate_down);
+
+	if (rc == 0)
+		rc = read_rate(g->rate_up, &v->rate_up);
+	return rc < 0 ? lnl_reason_set(why, rc, "a rate is below 0 or no number") : 0;
 }
 
 /* ---- routes ---- */
@@ -407,6 +431,8 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 		v->address4.family = v->address6.family = 0;
 		rc = take_addresses(v, g, &why);
 	}
+	if (rc == 0)
+		rc = read_rates(v, g, &why);
 	if (rc == 0)
 		rc = read_routes(v, g, &why);
 	if (rc == 0)

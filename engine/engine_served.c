@@ -122,6 +122,8 @@ static void add_peer(struct lnl_served *v, const struct lnl_server_event *ev)
 	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ADD, .id = v->link };
 
 	cmd.u.peer.conf = ev->peer;
+	cmd.u.peer.conf.rate_down = v->rate_down;
+	cmd.u.peer.conf.rate_up = v->rate_up;
 	if (!v->tcp)
 		cmd.u.peer.address = v->from;
 	command(v, &cmd);

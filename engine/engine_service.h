@@ -56,6 +56,7 @@ struct lnl_served {
 	struct lnl_ip address4, address6;
 	bool took4, took6; /* and has to give them back to the pools */
 	struct lnl_prefix routes[LNL_SERVED_ROUTES];
+	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
