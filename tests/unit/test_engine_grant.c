@@ -120,6 +120,31 @@ static void test_leaving_displaces_nobody(void **state)
 	assert_int_equal(house.s->n_served, 1);
 }
 
+/*
+ * Who was told to come again does so before the server has heard that it read that: the new session
+ * has the old one's place and address.
+ */
+static void test_told_to_restart(void **state)
+{
+	struct lnl_ip before;
+	struct guest *old;
+
+	(void)state;
+	house.o.max_clients = 1;
+	house_open();
+	old = comes_as("anna", "192.0.2.2", NULL);
+	assert_true(old->up);
+	before = house_peer("anna")->address4;
+	old->silent = true;
+	lnl_peer_kill(house.e, house.s->id, house_peer("anna")->id, "RESTART");
+	assert_true(comes_as("anna", "192.0.2.3", NULL)->up);
+	assert_true(lnl_ip_equal(&house_peer("anna")->address4, &before));
+	house_run(10 * LNL_SECOND);
+	assert_int_equal(house.closed, 1);
+	assert_int_equal(house.s->n_up, 1);
+	assert_int_equal(house.s->n_served, 1);
+}
+
 /* An answer for who has gone meanwhile is nobody's. */
 static void test_late_answer(void **state)
 {
@@ -278,6 +303,7 @@ int main(void)
 		GRANT(test_full_of_oneself),
 		GRANT(test_leaving_displaces_nobody),
 		GRANT(test_late_answer),
+		GRANT(test_told_to_restart),
 		GRANT(test_unjudged_names),
 		GRANT(test_expires),
 		GRANT(test_rates),
