@@ -392,14 +392,14 @@ static struct lnl_bytes bytes_of(const char *text)
 	return (struct lnl_bytes){ (const void *)text, strlen(text) };
 }
 
-static void make_wraps(uint8_t v2_key[LNL_V2_SERVER_KEY_LEN])
+static void make_wraps(void)
 {
 	const struct lnl_env *env = &crowd.env;
 	int rc;
 
 	env_random(NULL, crowd.tls_crypt.bytes, LNL_STATIC_KEY_LEN);
 	env_random(NULL, crowd.kc.bytes, LNL_STATIC_KEY_LEN);
-	env_random(NULL, v2_key, LNL_V2_SERVER_KEY_LEN);
+	env_random(NULL, crowd.v2_key, LNL_V2_SERVER_KEY_LEN);
 	rc = lnl_wrap_key_crypt(&crowd.wrap[0], env, &crowd.tls_crypt, false);
 	if (rc == 0)
 		rc = lnl_wrap_key_crypt(&crowd.wrap[1], env, &crowd.kc, false);
@@ -423,7 +423,8 @@ static void fill_options(struct lnl_server_options *o)
 	o->n_push = 2;
 	o->ping = 30;
 	o->ping_restart = 180;
-	o->max_clients = crowd.conf.n;
+	o->max_clients = crowd.conf.max_clients ? crowd.conf.max_clients : crowd.conf.n;
+	o->v2_force_cookie = !crowd.conf.noncookie;
 	o->connect_freq_initial = 2000;
 	o->auth_user_pass = o->username_as_common_name = true;
 	o->asks = LNL_ASK_AUTHENTICATE | LNL_ASK_AUTHORIZE | LNL_ASK_LEARN;
@@ -433,7 +434,7 @@ static void fill_options(struct lnl_server_options *o)
 	o->sec.key = bytes_of(pki_key);
 }
 
-static void open_server(const uint8_t *v2_key)
+static void open_server(void)
 {
 	static const struct lnl_engine_options options = { .level = LNL_LEVEL_INFO,
 							   .stay_root = true };
@@ -445,7 +446,7 @@ static void open_server(const uint8_t *v2_key)
 
 	fill_options(&o);
 	hex_key(tls_crypt, &crowd.tls_crypt);
-	base64_key(v2, v2_key, LNL_V2_SERVER_KEY_LEN);
+	base64_key(v2, crowd.v2_key, LNL_V2_SERVER_KEY_LEN);
 	o.sec.tls_crypt = bytes_of(tls_crypt);
 	o.sec.tls_crypt_v2 = bytes_of(v2);
 	if (rc == 0)
@@ -474,9 +475,9 @@ static void make_tls(void)
 }
 
 /* The last has tls-crypt-v2, and so have all with `v2`; the third begins renegotiations itself. */
-static void make_kinds(const uint8_t *v2_key)
+static void make_kinds(void)
 {
-	size_t wkc_len = sim_wkc_make(crowd.wkc, v2_key, &crowd.kc, &crowd.env);
+	size_t wkc_len = sim_wkc_make(crowd.wkc, crowd.v2_key, &crowd.kc, &crowd.env);
 
 	sim_require(wkc_len > 0, "no wrapped key");
 	for (unsigned i = 0; i < CROWD_KINDS; i++) {
@@ -554,8 +555,6 @@ struct crowd_conf crowd_usual(unsigned n)
 
 void crowd_start(const struct crowd_conf *conf)
 {
-	uint8_t v2_key[LNL_V2_SERVER_KEY_LEN];
-
 	memset(&crowd, 0, sizeof(crowd));
 	crowd.conf = *conf;
 	crowd.seed = conf->seed;
@@ -563,29 +562,31 @@ void crowd_start(const struct crowd_conf *conf)
 	crowd.env = (struct lnl_env){ NULL, env_alloc, env_release, env_random, env_wallclock };
 	loop_init(1000 * LNL_SECOND);
 	sim_require(lnl_crypto_init(&crowd.env) == 0, "no crypto");
-	make_wraps(v2_key);
+	make_wraps();
 	make_tls();
-	make_kinds(v2_key);
-	open_server(v2_key);
+	make_kinds();
+	open_server();
 	make_guests();
 }
 
-void crowd_forget_guests(void)
+static void drop(unsigned kind, void *what)
+{
+	if (kind == PACKET || kind == ANSWER)
+		free(what);
+}
+
+void crowd_forget(void)
 {
 	for (unsigned i = 0; i < crowd.conf.n; i++)
 		crowd_guest_free(&crowd.guests[i]);
+	loop_drop(drop);
 }
 
 void crowd_end(void)
 {
-	struct loop_due d;
-
-	crowd_forget_guests();
+	crowd_forget();
 	lnl_engine_free(crowd.e);
 	crowd.w = NULL;
-	while (loop_next(LNL_NEVER - 1, &d))
-		if (d.kind == PACKET || d.kind == ANSWER)
-			free(d.what);
 	loop_deinit();
 	free(crowd.guests);
 	lnl_tls_conf_free(crowd.tls);
@@ -598,7 +599,9 @@ void crowd_end(void)
 
 static void deliver(struct crowd_packet *p)
 {
-	if (p->from == CROWD_DOWN) {
+	if (p->from == CROWD_DOWN && crowd.tap) {
+		crowd.tap(p->guest, p->bytes, p->len);
+	} else if (p->from == CROWD_DOWN) {
 		crowd_guest_input(p->guest, p->bytes, p->len);
 	} else {
 		crowd.arrived = p;

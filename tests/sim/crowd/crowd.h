@@ -29,6 +29,8 @@ struct crowd_conf {
 	int64_t reneg_sec;    /* the server's */
 	uint64_t think;	      /* the host's answers take up to this */
 	unsigned float_every; /* one guest in so many moves to another port at half time; 0: none */
+	unsigned max_clients; /* 0: as many as there are guests */
+	bool noncookie;	      /* the server lets in tls-crypt-v2 clients without the cookie */
 	bool v2;	      /* all with tls-crypt-v2; else every fourth, beside tls-crypt */
 };
 
@@ -62,7 +64,11 @@ struct crowd {
 	struct crowd_guest *tun_for;
 	struct crowd_packet *arrived; /* to be received by its link */
 
+	/* Gets what comes for a guest instead; NULL: nobody does. */
+	void (*tap)(struct crowd_guest *g, uint8_t *bytes, size_t len);
+
 	struct lnl_static_key tls_crypt, kc;
+	uint8_t v2_key[LNL_V2_SERVER_KEY_LEN];
 	struct lnl_wrap_key wrap[2]; /* the guests': tls-crypt, tls-crypt-v2 */
 	uint8_t wkc[LNL_WKC_MAX];
 	struct lnl_tls_conf *tls;
@@ -95,8 +101,8 @@ void crowd_run(uint64_t span);
 bool crowd_all_up(uint64_t span);
 /* Does what is to be done now. */
 void crowd_settle(void);
-/* The guests are no more, without a word: what is left is the server's. */
-void crowd_forget_guests(void);
+/* Guests and network are no more, without a word: what is left is the server's. */
+void crowd_forget(void);
 
 /* ---- guest.c ---- */
 

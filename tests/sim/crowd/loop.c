@@ -98,6 +98,19 @@ bool loop_next(uint64_t until, struct loop_due *out)
 	return true;
 }
 
+void loop_drop(void (*drop)(unsigned kind, void *what))
+{
+	for (int i = 0; i < loop.n; i++) {
+		if (loop.heap[i].place)
+			*loop.heap[i].place = 0;
+		if (loop.heap[i].kind != LOOP_TIMER)
+			drop(loop.heap[i].kind, loop.heap[i].what);
+	}
+	free(loop.heap);
+	loop.heap = NULL;
+	loop.n = loop.cap = 0;
+}
+
 void loop_init(uint64_t now)
 {
 	memset(&loop, 0, sizeof(loop));

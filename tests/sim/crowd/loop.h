@@ -33,6 +33,8 @@ void loop_put(int *place, uint64_t at, unsigned kind, void *what);
  * and the clock stands at |until|. Timers of libev's have been called already.
  */
 bool loop_next(uint64_t until, struct loop_due *out);
+/* Forgets all that is due; the test's kinds are given to |drop|. */
+void loop_drop(void (*drop)(unsigned kind, void *what));
 /* Wakes who was sent an ev_async: one round; false when there was none. */
 bool loop_wake(void);
 /* Of a watcher whose ev_io_start and _stop came here. */
