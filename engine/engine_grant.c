@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a server's client gets: addresses, options, routes behind it, an end. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
@@ -111,11 +111,17 @@ static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
 {
 	unsigned most = v->service->conf.o.max_routes_per_client, i;
 
+	free(v->routes);
+	v->routes = NULL;
 	v->n_routes = 0;
 	if (most > LNL_SERVED_ROUTES - 2)
 		most = LNL_SERVED_ROUTES - 2; /* its own addresses count, too */
 	if (g->n_routes > most)
 		return lnl_reason_set(why, LNL_E_LIMIT, "more than %u routes behind it", most);
+	if (g->n_routes > 0)
+		v->routes = calloc(g->n_routes, sizeof(*v->routes));
+	if (g->n_routes > 0 && !v->routes)
+		return LNL_E_NOMEM;
 	for (i = 0; i < g->n_routes; i++) {
 		if (lnl_prefix_parse(&v->routes[i], g->routes[i]) < 0)
 			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
