@@ -147,6 +147,7 @@ end
 
 --- Puts what files and programs decide in front of the hooks of the server |t|.
 function M.install(t)
+  t.waiting = {} -- those of t.peers that are not established
   policy_server.install(t, {
     deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
   })
@@ -156,7 +157,7 @@ end
 
 -- Lets go of a peer: its tasks, and what they left behind.
 local function forget(t, p)
-  t.peers[p.id] = nil
+  t.peers[p.id], t.waiting[p.id] = nil, nil
   p.ended, p.up = true, false
   core.cancel_owner(p.owner)
   policy_server.tidy(p)
@@ -166,8 +167,8 @@ end
 -- engine gives their numbers to the next: nobody inherits a certificate or `vars`.
 local function sweep(t)
   local gone = {}
-  for _, p in pairs(t.peers) do
-    if not p.up and peers.is_gone(p) then gone[#gone + 1] = p end
+  for _, p in pairs(t.waiting) do
+    if peers.is_gone(p) then gone[#gone + 1] = p end
   end
   for _, p in ipairs(gone) do forget(t, p) end
 end
@@ -177,7 +178,7 @@ local function peer_of(t, ev)
   if p and (p.up or not peers.is_gone(p)) then return p end
   sweep(t)
   p = peers.new(t, ev.peer, instance.new_owner())
-  t.peers[ev.peer] = p
+  t.peers[ev.peer], t.waiting[ev.peer] = p, p
   return p
 end
 
@@ -258,7 +259,7 @@ end
 
 function handlers.established(t, ev)
   local p = peer_of(t, ev)
-  p.up = true
+  p.up, t.waiting[p.id] = true, nil
   peers.remember(p)
   if t.on.established then ask.tell("established", p.owner, 10, nil, t.on.established, p) end
 end

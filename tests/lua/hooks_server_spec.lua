@@ -449,6 +449,24 @@ describe("a server's hooks", function()
       assert.is_true(#stub.calls(core, "cancel_owner") >= 2)
     end)
 
+    it("costs the same however many there are", function()
+      local handle, steps = open(), nil
+      local function come(id)
+        core.peers_known[id] = { name = "n" .. id, address = "192.0.2.1:" .. id }
+        steps = 0
+        debug.sethook(function() steps = steps + 1 end, "", 1)
+        event(handle, "established", { ticket = false, peer = id })
+        debug.sethook()
+        return steps
+      end
+      jit.off()
+      local few = come(100)
+      for id = 101, 400 do come(id) end
+      local many = come(401)
+      jit.on()
+      assert.is_true(many < few + 50, ("%d steps, then %d"):format(few, many))
+    end)
+
     it("stays the same while it moves", function()
       local seen
       on.learn = function(p)
