@@ -132,9 +132,32 @@ static void test_hour(void **state)
 	crowd_end();
 }
 
+/* After a server's restart: all come in five seconds, and the host thinks for up to eight. */
+static void test_at_once(void **state)
+{
+	unsigned n = how_many();
+	struct crowd_conf conf = crowd_usual(n < SOME ? n : SOME);
+
+	(void)state;
+	conf.arrive_in = 5 * LNL_SECOND;
+	conf.think = 8 * LNL_SECOND;
+	conf.answers = 100 * conf.n;
+	conf.max_clients = 10 * conf.n; /* so many may be half-open */
+	crowd_start(&conf);
+	if (!crowd_all_up(60 * LNL_SECOND))
+		fail_msg("%u of %u are up: %s", crowd.up, conf.n, crowd.why);
+	printf("%u guests at once: at most %u questions were open\n", conf.n, crowd.most_tickets);
+	assert_true(crowd.most_tickets > conf.n / 4);
+	assert_int_equal(crowd.e->tickets.n, 0);
+	assert_int_equal(crowd.s->n_half_open, 0);
+	assert_int_equal(crowd.s->n_served + crowd.s->n_free, crowd.s->n_slots);
+	crowd_end();
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hour) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hour),
+					    cmocka_unit_test(test_at_once) };
 
 	wanted = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
