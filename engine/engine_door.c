@@ -51,7 +51,8 @@ static struct lnl_served **name_bucket(const struct lnl_service *s, const char *
 	return &s->by_name[mix(s->seed, name, strlen(name)) & s->mask];
 }
 
-static struct lnl_served *find(struct lnl_service *s, uint32_t link, const struct lnl_addr *from)
+struct lnl_served *lnl_door_by_address(const struct lnl_service *s, uint32_t link,
+				       const struct lnl_addr *from)
 {
 	struct lnl_served *v = *address_bucket(s, link, from);
 
@@ -83,7 +84,7 @@ static void enter_address(struct lnl_served *v)
 
 void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address)
 {
-	struct lnl_served *there = find(v->service, link, address);
+	struct lnl_served *there = lnl_door_by_address(v->service, link, address);
 	char text[LNL_ADDR_TEXT];
 
 	if (there == v || v->ended)
@@ -316,7 +317,7 @@ static void give_back(struct lnl_served *v)
 	v->replaces = LNL_PEER_ID_NONE;
 	if (!before || before == v || before->ended || before->tcp || before->in_table)
 		return;
-	there = find(v->service, before->link, &before->from);
+	there = lnl_door_by_address(v->service, before->link, &before->from);
 	if (!there)
 		enter_address(before);
 	else if (there->replaces == v->id)
@@ -482,7 +483,7 @@ static bool is_of(const struct lnl_served *v, const struct lnl_ntf *n)
 
 static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
 {
-	struct lnl_served *v = find(s, n->id, &n->u.datagram.from);
+	struct lnl_served *v = lnl_door_by_address(s, n->id, &n->u.datagram.from);
 
 	if (v && is_of(v, n))
 		input(v, n->u.datagram.bytes, len_of(v, n));

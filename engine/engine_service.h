@@ -177,6 +177,9 @@ void lnl_door_packet(struct lnl_service *s, const struct lnl_ntf *n);
 void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from);
 /* The peer is at |address| now. */
 void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address);
+/* Whose datagrams come from there, or NULL. */
+struct lnl_served *lnl_door_by_address(const struct lnl_service *s, uint32_t link,
+				       const struct lnl_addr *from);
 struct lnl_served *lnl_door_by_link(struct lnl_service *s, uint32_t link);
 struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id);
 /* Another one of that name that is up, or NULL. */

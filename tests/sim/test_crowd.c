@@ -100,6 +100,25 @@ static void expect_guest(const struct crowd_guest *g)
 	expect_address(g, &g->own6);
 }
 
+/* All are in the table, and looking for one looks at few others. */
+static void expect_short(struct lnl_served *const *buckets, bool by_name)
+{
+	unsigned longest = 0, all = 0;
+
+	for (uint32_t i = 0; i <= crowd.s->mask; i++) {
+		const struct lnl_served *v = buckets[i];
+		unsigned n = 0;
+
+		for (; v; v = by_name ? v->next_name : v->next_address)
+			n++;
+		longest = n > longest ? n : longest;
+		all += n;
+	}
+	assert_int_equal(all, crowd.conf.n);
+	if (longest > 10)
+		fail_msg("%u clients are in one bucket", longest);
+}
+
 static void test_hour(void **state)
 {
 	struct crowd_conf conf = crowd_usual(how_many());
@@ -129,6 +148,8 @@ static void test_hour(void **state)
 		expect_guest(&crowd.guests[i]);
 	expect_doubled_only(crowd.guest_drops);
 	expect_server_drops();
+	expect_short(crowd.s->by_address, false);
+	expect_short(crowd.s->by_name, true);
 	crowd_end();
 }
 
