@@ -18,7 +18,7 @@
 
 #define MANY 10000
 #define SOME 1000
-#define FEW  200 /* instrumented */
+#define FEW  500 /* instrumented */
 
 static unsigned wanted; /* by the command line */
 
