@@ -151,6 +151,7 @@ void lnl_engine_free(struct lnl_engine *e)
 	}
 	free_queued(e->taken);
 	lnl_nodes_deinit(&e->tickets);
+	lnl_nodes_deinit(&e->op_ids);
 	lnl_resolver_free(e->resolver);
 	lnl_process_free(e->process);
 	for (i = 0; i < sizeof(e->signals) / sizeof(*e->signals); i++) {

@@ -15,17 +15,20 @@ static struct lnl_op *add(struct lnl_engine *e)
 	op->id = ++e->next_id;
 	ev_init(&op->timer, NULL);
 	op->next = e->ops;
+	op->at = &e->ops;
+	if (op->next)
+		op->next->at = &op->next;
 	e->ops = op;
+	lnl_nodes_put(&e->op_ids, &op->node, (uint32_t)op->id);
 	return op;
 }
 
 static void drop(struct lnl_op *op)
 {
-	struct lnl_op **p = &op->engine->ops;
-
-	while (*p != op)
-		p = &(*p)->next;
-	*p = op->next;
+	lnl_nodes_take(&op->engine->op_ids, &op->node);
+	*op->at = op->next;
+	if (op->next)
+		op->next->at = op->at;
 	ev_timer_stop(op->engine->loop, &op->timer);
 	if (op->resolve)
 		lnl_resolver_cancel(op->resolve);
@@ -143,9 +146,11 @@ uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *
 
 void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket)
 {
-	struct lnl_op *op;
+	struct lnl_node *node = lnl_nodes_find(&e->op_ids, (uint32_t)ticket);
 
-	for (op = e->ops; op; op = op->next) {
+	for (; node; node = lnl_nodes_again(node)) {
+		struct lnl_op *op = LNL_NODE_OF(node, struct lnl_op, node);
+
 		if (op->id == ticket) {
 			drop(op);
 			return;

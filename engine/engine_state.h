@@ -102,7 +102,8 @@ struct lnl_ticket {
 
 /* An operation of the host's. */
 struct lnl_op {
-	struct lnl_op *next;
+	struct lnl_node node; /* by the lower half of its id */
+	struct lnl_op *next, **at;
 	uint64_t id;
 	struct lnl_engine *engine;
 	ev_timer timer;
@@ -124,6 +125,7 @@ struct lnl_engine {
 	struct lnl_nodes tickets;
 	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
 	struct lnl_op *ops;
+	struct lnl_nodes op_ids;
 	struct lnl_tunnel *tunnels;
 	struct lnl_service *services;
 	struct lnl_arena answers; /* texts of the last lnl_peer_info */

@@ -171,6 +171,38 @@ static void test_late_answer(void **state)
 	assert_non_null(house_peer("ben"));
 }
 
+static void hear_pending(void *ctx, const struct lnl_record *r)
+{
+	int64_t *seconds = ctx;
+
+	if (strcmp(r->event, "auth.pending") == 0)
+		*seconds = r->field[0].number;
+}
+
+/*
+ * While the host thinks its client is told to wait, and never for less than it would have waited by
+ * itself: it counts from its key, before which there may have been another question.
+ */
+static void test_pending_is_no_shorter(void **state)
+{
+	int64_t seconds = 0;
+	struct lnl_log log = { &seconds, hear_pending, LNL_LEVEL_TRACE };
+	struct guest *g;
+
+	(void)state;
+	house.hold = true;
+	house_open();
+	g = guest_new("anna", "192.0.2.2", 40001);
+	g->conf.session.log = &log;
+	guest_come(g, NULL, NULL);
+	house_run(2 * LNL_SECOND);
+	assert_int_equal(seconds, g->conf.session.hand_window / LNL_SECOND);
+	house_run(7 * LNL_SECOND);
+	house_grant();
+	house_turn();
+	assert_true(g->up);
+}
+
 /* ---- who it is ---- */
 
 /* A name that nobody judges is nobody's: not the peer's, not a lease's, not a token's. */
@@ -307,6 +339,7 @@ int main(void)
 		GRANT(test_unjudged_names),
 		GRANT(test_expires),
 		GRANT(test_rates),
+		GRANT(test_pending_is_no_shorter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
