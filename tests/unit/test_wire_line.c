@@ -10,8 +10,8 @@
 
 #include "wire/line.h"
 
-#define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define A256 A64 A64 A64 A64
+#define A64   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A256  A64 A64 A64 A64
 #define A1024 A256 A256 A256 A256
 
 /* |bytes| in pieces of |step|: the first answer that is not MORE. */
