@@ -614,7 +614,7 @@ int lnl_peer_kill(struct lnl_engine *e, uint32_t server, uint32_t peer, const ch
 /* Sends a control text. LNL_E_NOTFOUND, LNL_E_STATE, LNL_E_INVAL. */
 int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *text);
 int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
-/* The next peer behind |peer| (LNL_NO_PEER: the first), or LNL_NO_PEER. */
+/* The next peer behind |peer| (LNL_NO_PEER: the first) that is not at its end, or LNL_NO_PEER. */
 uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
 
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */

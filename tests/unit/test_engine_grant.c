@@ -120,6 +120,39 @@ static void test_leaving_displaces_nobody(void **state)
 	assert_int_equal(house.s->n_served, 1);
 }
 
+/*
+ * Who is told to come back is let in though nobody heard of the end of its first session: in its place,
+ * with its address. That one is no more in any list, and its end is told once.
+ */
+static void test_killed_and_back(void **state)
+{
+	const struct lnl_served *v;
+	struct lnl_ip before;
+	uint32_t id;
+
+	(void)state;
+	house.o.max_clients = 1;
+	house_open();
+	assert_true(comes_as("anna", "192.0.2.2", NULL)->up);
+	v = house_peer("anna");
+	id = v->id;
+	before = v->address4;
+	assert_int_equal(lnl_peer_next(house.e, house.s->id, LNL_NO_PEER), id);
+	house.guests[0].silent = true;
+	assert_int_equal(lnl_peer_kill(house.e, house.s->id, id, "RESTART"), 0);
+	assert_int_equal(lnl_peer_next(house.e, house.s->id, LNL_NO_PEER), LNL_NO_PEER);
+	assert_true(comes_as("anna", "192.0.2.3", NULL)->up);
+	assert_int_equal(house.s->n_up, 1);
+	v = house_peer("anna");
+	assert_true(v->id != id && lnl_ip_equal(&v->address4, &before));
+	assert_int_equal(lnl_peer_next(house.e, house.s->id, LNL_NO_PEER), v->id);
+	house_run(10 * LNL_SECOND);
+	assert_int_equal(house.closed, 1);
+	assert_string_equal(house.closed_cause[id], "user");
+	assert_int_equal(house.s->n_served, 1);
+	assert_true(house.guests[1].up);
+}
+
 /* An answer for who has gone meanwhile is nobody's. */
 static void test_late_answer(void **state)
 {
@@ -238,9 +271,13 @@ static void test_expires(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GRANT(test_full_after_the_question),  GRANT(test_full_of_oneself),
-		GRANT(test_leaving_displaces_nobody), GRANT(test_late_answer),
-		GRANT(test_unjudged_names),	      GRANT(test_expires),
+		GRANT(test_full_after_the_question),
+		GRANT(test_full_of_oneself),
+		GRANT(test_leaving_displaces_nobody),
+		GRANT(test_killed_and_back),
+		GRANT(test_late_answer),
+		GRANT(test_unjudged_names),
+		GRANT(test_expires),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
