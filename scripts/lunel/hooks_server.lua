@@ -145,6 +145,8 @@ local function peer_of(t, ev)
   if p and (p.up or not peers.is_gone(p)) then return p end
   sweep(t)
   p = peers.new(t, ev.peer, instance.new_owner())
+  t.cids = (t.cids or -1) + 1
+  p.cid = t.cids
   t.peers[ev.peer] = p
   return p
 end
@@ -232,6 +234,8 @@ end
 
 function handlers.peer_closed(t, ev)
   local p = t.peers[ev.peer]
+  local s = ev.stats or {}
+  t.gone.rx, t.gone.tx = t.gone.rx + (s.link_rx or 0), t.gone.tx + (s.link_tx or 0)
   if not p then return end
   local was_up = p.up
   forget(t, p)

@@ -5,6 +5,7 @@ local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local management = require "lunel.management"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
@@ -118,7 +119,7 @@ end
 local function new_tunnel(conf, origin, server)
   local t = setmetatable({
     conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, server = server,
-    peers = server and {} or nil, owner = M.new_owner(),
+    peers = server and {} or nil, owner = M.new_owner(), gone = { rx = 0, tx = 0 },
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
   if server then hooks_server.install(t) end
@@ -186,17 +187,20 @@ end
 -- file that is not there is no error, since it may be on another machine: true and those sentences.
 function M.prepare(o)
   local all, absent = {}, {}
+  local function failed(errors)
+    for _, e in ipairs(errors) do
+      local list = o.check and e:find(": No such file or directory$") and absent or all
+      list[#list + 1] = e
+    end
+  end
   for _, t in ipairs(tunnels) do
     local from = t.server and schema_engine_server or schema_engine
     local options, used = from.options(t.conf, core.read_file, t.origin)
-    if options then
-      t.options, t.remotes = options, used
-    else
-      for _, e in ipairs(used) do
-        local list = o.check and e:find(": No such file or directory$") and absent or all
-        list[#list + 1] = e
-      end
-    end
+    if options then t.options, t.remotes = options, used else failed(used) end
+    local files = schema_engine.reading(core.read_file, t.origin)
+    t.desk = management.options(t.conf, files)
+    failed(files.errors)
+    if o.check then t.desk = nil end -- where one runs, its socket is its own
   end
   if #all > 0 then return nil, all end
   if #absent > 0 then return true, absent end
@@ -241,13 +245,15 @@ local function open_one(t)
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1
+  local listens, why = management.open(t)
+  if not listens then return nil, why end
   if t.conf.status then
     core.spawn(t.owner, "the status file", nil, function(ok, fault)
       if not ok then M.report("the status file", fault) end
     end, status_file.keep, t)
   end
   -- The engine has its own copies of keys and passwords now.
-  t.options, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil
+  t.options, t.desk, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil, nil
   return true
 end
 
@@ -348,8 +354,12 @@ function M.end_session(t)
   core.cancel_owner(s.owner)
 end
 
+local function enter(t, state)
+  t.state, t.since = state, core.wallclock()
+end
+
 local function state_changed(t, ev)
-  t.state = ev.state
+  enter(t, ev.state)
   if ENDS[ev.state] then M.end_session(t) end
   if BEGINS[ev.state] then M.begin_session(t) end
   local s = t.session
@@ -376,6 +386,7 @@ end
 local function closed(t, ev)
   if t.session then M.end_session(t) end
   core.cancel_owner(t.owner)
+  management.close(t)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
@@ -390,13 +401,14 @@ end
 
 --- One event of the engine (bindings/events.c).
 function M.event(ev)
+  if ev.kind == "line" then return management.event(ev) end
   local t = by_handle[ev.tunnel]
   if not t then
     if ev.ticket then core.reply_default(ev.ticket) end
     return
   end
   if ev.kind == "closed" then closed(t, ev)
-  elseif t.server and ev.kind == "state" then t.state = ev.state
+  elseif t.server and ev.kind == "state" then enter(t, ev.state)
   elseif t.server then hooks_server.event(t, ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end
@@ -405,6 +417,7 @@ end
 -- hooks.lua needs this module's sessions, and this module its hooks.
 hooks.bind(M)
 hooks_server.bind(M)
+management.bind(M.report)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 strict.enable(_G)

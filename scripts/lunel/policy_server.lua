@@ -60,8 +60,8 @@ local function environment(t, p, script_type, stats)
   end
   if p.cert then add_subject(env, 0, p.cert) end
   if stats then
-    add(env, "bytes_received", ("%.0f"):format(stats.rx))
-    add(env, "bytes_sent", ("%.0f"):format(stats.tx))
+    add(env, "bytes_received", ("%.0f"):format(stats.link_rx))
+    add(env, "bytes_sent", ("%.0f"):format(stats.link_tx))
     add(env, "time_duration", ("%.0f"):format(core.wallclock() - since))
   end
   return env

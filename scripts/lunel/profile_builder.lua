@@ -239,6 +239,13 @@ function builder:serves()
   self.is_server = self.is_server or self:place()
 end
 
+-- OpenVPN's socket for IPv6 on all addresses takes IPv4's clients, too, unless `bind ipv6only`
+-- says otherwise; ours for IPv6 alone does not.
+function builder:listen_proto(proto, ip)
+  if not self.ipv6only and (ip == nil or ip == "::") then proto = proto:gsub("6$", "") end
+  return proto
+end
+
 --- The sockets that `local`, `port` and `proto` mean.
 function builder:finish_server()
   local conf, defaults = self.conf, self.defaults
@@ -246,15 +253,23 @@ function builder:finish_server()
   local proto = (defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", "")
   conf.listen = {}
   for _, l in ipairs(self.locals) do
+    local ip = l[1] ~= "*" and l[1] or nil
     conf.listen[#conf.listen + 1] = {
-      address = l[1] ~= "*" and l[1] or nil, port = l[2] or port,
-      proto = l[3] and l[3]:gsub("%-server$", "") or proto,
+      address = ip, port = l[2] or port,
+      proto = self:listen_proto(l[3] and l[3]:gsub("%-server$", "") or proto, ip),
     }
   end
-  if #conf.listen == 0 then conf.listen[1] = { port = port, proto = proto } end
+  if #conf.listen == 0 then
+    conf.listen[1] = { port = port, proto = self:listen_proto(proto) }
+  end
   self.origin.listen = defaults.port and defaults.port.at or defaults.proto and defaults.proto.at
   conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
+  -- OpenVPN's `tcp-nodelay`, unlike socket-flags, speaks for the clients, too.
+  if self.pushes_nodelay then
+    conf.push = conf.push or {}
+    table.insert(conf.push, 1, "socket-flags TCP_NODELAY")
+  end
   for key, reason in pairs(MEANINGLESS) do
     if conf[key] ~= nil then
       self.at, self.name = self.origin[key] or self.at, (key:gsub("_", "-"))

@@ -31,7 +31,7 @@ function M.new()
   end
   function core.peer_info(_, id) return core.peers_known[id] end
   function core.peer_stats(_, id)
-    return core.peers_known[id] and { rx = 1, tx = 2, drops = {} }
+    return core.peers_known[id] and { rx = 1, tx = 2, link_rx = 10, link_tx = 20, drops = {} }
   end
   function core.peer_chain() return core.chain end
   function core.peers()
