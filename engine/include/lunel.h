@@ -584,6 +584,13 @@ int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel);
 int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
 		    struct lnl_reason *why);
 
+/*
+ * What lnl_server_open would say of |o| as far as that can be told without device and sockets, which
+ * another may have: nothing of the machine is touched.
+ */
+int lnl_server_check(struct lnl_engine *e, const struct lnl_server_options *o,
+		     struct lnl_reason *why);
+
 /* A server's client, as known so far; texts are valid until the next turn. */
 struct lnl_peer_info {
 	const char *name;    /* what it is called in leases and logs: cn, or user name */

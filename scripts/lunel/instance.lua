@@ -200,7 +200,7 @@ function M.prepare(o)
     local files = schema_engine.reading(core.read_file, t.origin)
     t.desk = management.options(t.conf, files)
     failed(files.errors)
-    if o.check then t.desk = nil end -- where one runs, its socket is its own
+    t.checking = o.check
   end
   if #all > 0 then return nil, all end
   if #absent > 0 then return true, absent end
@@ -230,7 +230,9 @@ local function open_one(t)
   local known = t.options.key_password
   local handle, err, passphrase
   for _ = 1, 3 do
-    local open = t.server and core.server_open or core.tunnel_open
+    -- Where one runs, device and sockets are its own: a check opens none.
+    local open = t.server and (t.checking and core.server_check or core.server_open)
+      or core.tunnel_open
     handle, err, passphrase = open(t.options)
     if handle or not passphrase or known then break end
     local text, why = credentials.passphrase(t)
@@ -408,7 +410,9 @@ function M.event(ev)
     return
   end
   if ev.kind == "closed" then closed(t, ev)
-  elseif t.server and ev.kind == "state" then enter(t, ev.state)
+  elseif t.server and ev.kind == "state" then
+    enter(t, ev.state)
+    t.ifname = ev.detail or t.ifname
   elseif t.server then hooks_server.event(t, ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end

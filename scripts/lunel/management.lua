@@ -55,7 +55,7 @@ end
 --- Listens for |t|, as t.desk says: true; or nil and why.
 function M.open(t)
   local o = t.desk
-  if not o then return true end
+  if not o or t.checking then return true end
   local handle, err = core.desk_open(o)
   if not handle then return nil, "management: " .. err end
   if not o.path and not o.password then

@@ -223,6 +223,8 @@ describe("the management interface of a server", function()
     assert(instance.prepare { check = true })
     assert(instance.open())
     assert.same({}, stub.calls(core, "desk_open"))
+    assert.same({}, stub.calls(core, "server_open"))
+    assert.equal(1, #stub.calls(core, "server_check"))
   end)
 
   it("needs the file of its password", function()
