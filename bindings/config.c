@@ -64,6 +64,7 @@ struct option {
 #define P(field, type)	   OPTION(lnl_pool_range, field, type)
 #define G(field, type)	   OPTION(lnl_grant_options, field, type)
 #define GN(field, n, type) COUNTED(lnl_grant_options, field, n, type)
+#define D(field, type)	   OPTION(lnl_desk_options, field, type)
 
 /* struct lnl_security, which is `sec` in struct |s|; in Lua its fields stand among the others. */
 #define SECURITY(s)                                                                                \
@@ -229,6 +230,11 @@ static const struct option grant_options[] = {
 	G(rate_up, RATE),
 	G(expires, SECONDS),
 	{ 0 },
+};
+
+static const struct option desk_options[] = {
+	D(path, TEXT),	D(address, TEXT),  D(port, U16),      D(user, TEXT),
+	D(group, TEXT), D(greeting, TEXT), D(password, TEXT), { 0 },
 };
 
 static void read_options(lua_State *L, int index, const struct option *list, char *base);
@@ -580,4 +586,10 @@ void lnl_config_grant(lua_State *L, int index, struct lnl_grant_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	read_options(L, index, grant_options, (char *)o);
+}
+
+void lnl_config_desk(lua_State *L, int index, struct lnl_desk_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	read_options(L, index, desk_options, (char *)o);
 }

@@ -97,6 +97,8 @@ static const char *kind_name(enum lnl_event_kind kind)
 		return "authorize";
 	case LNL_EVENT_LEARN:
 		return "learn";
+	case LNL_EVENT_LINE:
+		return "line";
 	case LNL_EVENT_ESTABLISHED:
 		return "established";
 	case LNL_EVENT_PEER_CLOSED:
@@ -193,6 +195,7 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 		set_text(L, "address", e->u.state.address);
 		break;
 	case LNL_EVENT_CONTROL:
+	case LNL_EVENT_LINE:
 	case LNL_EVENT_OPEN_URL:
 		set_text(L, "text", e->u.text);
 		break;

@@ -291,6 +291,37 @@ static int op_reply_default(lua_State *L)
 	return lnl_ops_answer(L, lnl_reply_default(lnl_ops_engine(L), lnl_event_ticket(L, 1)));
 }
 
+/* ---- desks ---- */
+
+/* desk_open(options): handle, or nil and why */
+static int op_desk_open(lua_State *L)
+{
+	struct lnl_desk_options o;
+	struct lnl_reason why = { { 0 } };
+	uint32_t handle = 0;
+	int rc;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lnl_config_desk(L, 1, &o);
+	rc = lnl_desk_open(lnl_ops_engine(L), &o, &handle, &why);
+	return lnl_ops_opened(L, rc, handle, &why);
+}
+
+static int op_desk_close(lua_State *L)
+{
+	return lnl_ops_answer(L, lnl_desk_close(lnl_ops_engine(L), tunnel_at(L, 1)));
+}
+
+/* reply_line(ticket, text, true when the connection ends with it) */
+static int op_reply_line(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+
+	return lnl_ops_answer(L, lnl_reply_line(lnl_ops_engine(L), lnl_event_ticket(L, 1), text,
+						len, lua_toboolean(L, 3)));
+}
+
 /* ---- tunnels ---- */
 
 /* tunnel_open(options): handle, or nil, why, true when the key's pass phrase is what is missing */
@@ -465,6 +496,9 @@ int lnl_ops_open(lua_State *L)
 		{ "reply_options", op_reply_options },
 		{ "reply_reconnect", op_reply_reconnect },
 		{ "reply_default", op_reply_default },
+		{ "desk_open", op_desk_open },
+		{ "desk_close", op_desk_close },
+		{ "reply_line", op_reply_line },
 		{ "tunnel_open", op_tunnel_open },
 		{ "tunnel_stop", op_tunnel_stop },
 		{ "tunnel_reconnect", op_tunnel_reconnect },
@@ -491,5 +525,7 @@ int lnl_ops_open(lua_State *L)
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");
+	lua_pushliteral(L, LUNEL_VERSION);
+	lua_setfield(L, -2, "version");
 	return 1;
 }

@@ -27,6 +27,17 @@ static int op_server_open(lua_State *L)
 	return lnl_ops_opened(L, rc, handle, &why);
 }
 
+/* server_check(options): 0, or as server_open; nothing is opened */
+static int op_server_check(lua_State *L)
+{
+	struct lnl_server_options o;
+	struct lnl_reason why = { { 0 } };
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lnl_config_server(L, 1, &o);
+	return lnl_ops_opened(L, lnl_server_check(lnl_ops_engine(L), &o, &why), 0, &why);
+}
+
 /* reply_login(ticket, "ok", "deny", "challenge" or "temp", text or nil) */
 static int op_reply_login(lua_State *L)
 {
@@ -153,6 +164,7 @@ void lnl_ops_server(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "server_open", op_server_open },
+		{ "server_check", op_server_check },
 		{ "reply_login", op_reply_login },
 		{ "reply_grant", op_reply_grant },
 		{ "peer_info", op_peer_info },

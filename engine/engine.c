@@ -131,6 +131,7 @@ void lnl_engine_free(struct lnl_engine *e)
 	struct lnl_tunnel *t;
 	struct lnl_service *s;
 	struct lnl_queued *q;
+	struct lnl_desk *d;
 	size_t i;
 
 	if (!e)
@@ -142,6 +143,10 @@ void lnl_engine_free(struct lnl_engine *e)
 	while ((s = e->services)) {
 		e->services = s->next;
 		lnl_service_free(s);
+	}
+	while ((d = e->desks)) {
+		e->desks = d->next;
+		lnl_desk_free(d);
 	}
 	lnl_arena_free(&e->answers);
 	lnl_ops_free(e);

@@ -132,6 +132,7 @@ struct lnl_served *lnl_door_same_name(const struct lnl_served *v)
 {
 	struct lnl_served *o = *name_bucket(v->service, v->name);
 
+	/* One that is told to go is among them: its client is back before it was heard of again. */
 	while (o && (o == v || !o->up || strcmp(o->name, v->name) != 0))
 		o = o->next_name;
 	return o;

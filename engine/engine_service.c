@@ -189,9 +189,9 @@ static int make_tokens(struct lnl_service *s, struct lnl_reason *why)
 	return rc;
 }
 
-static int start(struct lnl_service *s, struct lnl_reason *why)
+/* All that is made without the machine's help. */
+static int make_inside(struct lnl_service *s, struct lnl_reason *why)
 {
-	struct lnl_command relay = { .kind = LNL_CMD_RELAY, .u.relay = s->conf.o.client_to_client };
 	int rc;
 
 	ev_async_init(&s->wake, woken);
@@ -206,8 +206,14 @@ static int start(struct lnl_service *s, struct lnl_reason *why)
 		rc = make_admission(s);
 	if (rc == 0)
 		rc = make_tokens(s, why);
-	if (rc == 0)
-		rc = lnl_pools_init(s, why);
+	return rc < 0 ? rc : lnl_pools_init(s, why);
+}
+
+static int start(struct lnl_service *s, struct lnl_reason *why)
+{
+	struct lnl_command relay = { .kind = LNL_CMD_RELAY, .u.relay = s->conf.o.client_to_client };
+	int rc = make_inside(s, why);
+
 	if (rc == 0)
 		rc = lnl_worker_new(&s->worker, &s->engine->env, s->n_slots, wake, s);
 	if (rc < 0)
@@ -229,8 +235,9 @@ static void tell_state(struct lnl_service *s, enum lnl_state state)
 	q->event.u.state.remote = -1;
 }
 
-int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
-		    struct lnl_reason *why)
+/* A service with its options checked, and |begin| done; or an error with |why|. */
+static int make(struct lnl_service **out, struct lnl_engine *e, const struct lnl_server_options *o,
+		int (*begin)(struct lnl_service *, struct lnl_reason *), struct lnl_reason *why)
 {
 	struct lnl_service *s = calloc(1, sizeof(*s));
 	int rc = s ? 0 : LNL_E_NOMEM;
@@ -244,11 +251,34 @@ int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, ui
 		free(s);
 		return why->text[0] ? rc : lnl_reason_set(why, rc, "%s", lnl_error_text(rc));
 	}
-	rc = start(s, why);
+	rc = begin(s, why);
 	if (rc < 0) {
 		lnl_service_free(s);
 		return why->text[0] ? rc : lnl_reason_set(why, rc, "%s", lnl_error_text(rc));
 	}
+	*out = s;
+	return 0;
+}
+
+int lnl_server_check(struct lnl_engine *e, const struct lnl_server_options *o,
+		     struct lnl_reason *why)
+{
+	struct lnl_service *s = NULL;
+	int rc = make(&s, e, o, make_inside, why);
+
+	if (rc == 0)
+		lnl_service_free(s);
+	return rc;
+}
+
+int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
+		    struct lnl_reason *why)
+{
+	struct lnl_service *s = NULL;
+	int rc = make(&s, e, o, start, why);
+
+	if (rc < 0)
+		return rc;
 	if (o->sec.crl_file && lnl_process_allow(e->process, o->sec.crl_file) < 0)
 		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->sec.crl_file));
 	s->id = (uint32_t)++e->next_id;

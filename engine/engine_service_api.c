@@ -119,7 +119,7 @@ uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer)
 	uint32_t id = peer == LNL_NO_PEER ? 0 : peer + 1;
 
 	for (; s && id < s->n_slots; id++)
-		if (s->served[id] && !s->served[id]->ended)
+		if (s->served[id] && !s->served[id]->ended && !s->served[id]->closing)
 			return id;
 	return LNL_NO_PEER;
 }

@@ -8,6 +8,7 @@
 #include "control/client.h"
 #include "engine_security.h"
 #include "io/clock.h"
+#include "io/lines.h"
 #include "io/netconf.h"
 #include "io/nodes.h"
 #include "io/process.h"
@@ -78,12 +79,14 @@ struct lnl_queued {
 
 struct lnl_tunnel;
 struct lnl_service;
+struct lnl_desk;
 
-/* Whom a question is about: a tunnel, or a server's peer. */
+/* Whom a question is about: a tunnel, a server's peer, or a connection to a desk. */
 struct lnl_asked {
-	struct lnl_tunnel *tunnel;   /* NULL: a server's */
-	struct lnl_service *service; /* NULL: a tunnel's */
-	uint32_t peer;
+	struct lnl_tunnel *tunnel;
+	struct lnl_service *service;
+	struct lnl_desk *desk;
+	uint32_t peer; /* the connection, of a desk's */
 };
 
 /* An open question. */
@@ -128,6 +131,7 @@ struct lnl_engine {
 	struct lnl_nodes op_ids;
 	struct lnl_tunnel *tunnels;
 	struct lnl_service *services;
+	struct lnl_desk *desks;
 	struct lnl_arena answers; /* texts of the last lnl_peer_info */
 	ev_signal *signals[65];
 	uint64_t next_id;
@@ -148,6 +152,8 @@ struct lnl_queued *lnl_event_ask(struct lnl_engine *e, enum lnl_event_kind kind,
 struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind kind,
 				      struct lnl_service *s, uint32_t peer, double deadline,
 				      bool sync);
+struct lnl_queued *lnl_event_ask_desk(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_desk *d, uint32_t connection, double deadline);
 /* Closes a ticket of |kind|: whom it is about in |out|, or false when it is dead. */
 bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
 		     struct lnl_asked *out);
@@ -157,8 +163,9 @@ void lnl_ticket_told(struct lnl_engine *e, uint64_t id);
 void lnl_tickets_settle(struct lnl_engine *e);
 /* Forgets the questions about |t|, without defaults; events in the queue lose their tickets. */
 void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t);
-/* The same about a server's peer. */
+/* The same about a server's peer, and about whoever speaks at a desk. */
 void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t peer);
+void lnl_tickets_drop_desk(struct lnl_engine *e, struct lnl_desk *d);
 
 /* ---- tunnels ---- */
 
@@ -275,6 +282,19 @@ void lnl_retry_down(struct lnl_tunnel *t);
 
 /* engine_ops.c */
 void lnl_ops_free(struct lnl_engine *e);
+
+/* engine_desk.c: a local socket that is spoken to in lines, as the host sees it */
+struct lnl_desk {
+	struct lnl_desk *next;
+	struct lnl_engine *engine;
+	uint32_t id;
+	struct lnl_lines *lines;
+	struct lnl_ticket *tickets; /* lines that wait for an answer */
+	char name[256];		    /* for the log */
+};
+void lnl_desk_free(struct lnl_desk *d);
+/* The default answer to |connection|: it is closed. */
+void lnl_desk_default(struct lnl_desk *d, uint32_t connection);
 
 /* engine_auth.c */
 /* Sees to credentials, then calls lnl_attempt_resolve; or asks. */

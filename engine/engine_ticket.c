@@ -12,9 +12,11 @@ static struct lnl_queued *add(struct lnl_engine *e, enum lnl_event_kind kind,
 	if (!q)
 		return NULL;
 	q->event.kind = kind;
-	q->event.peer = about->service ? about->peer : LNL_NO_PEER;
+	q->event.peer = about->service || about->desk ? about->peer : LNL_NO_PEER;
 	if (about->service)
 		q->event.tunnel = about->service->id;
+	else if (about->desk)
+		q->event.tunnel = about->desk->id;
 	else if (about->tunnel)
 		q->event.tunnel = about->tunnel->id;
 	if (e->last_event)
@@ -63,6 +65,8 @@ static struct lnl_ticket **list_of(const struct lnl_asked *about)
 
 	if (about->tunnel)
 		return &about->tunnel->tickets;
+	if (about->desk)
+		return &about->desk->tickets;
 	v = lnl_served_find(about->service, about->peer);
 	return v ? &v->tickets : NULL;
 }
@@ -117,6 +121,10 @@ static void answer_default(const struct lnl_asked *about, enum lnl_event_kind ki
 
 	if (about->tunnel) {
 		lnl_tunnel_default(about->tunnel, kind);
+		return;
+	}
+	if (about->desk) {
+		lnl_desk_default(about->desk, about->peer);
 		return;
 	}
 	v = lnl_served_find(about->service, about->peer);
@@ -177,6 +185,12 @@ struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind 
 				      bool sync)
 {
 	return ask(e, kind, &(struct lnl_asked){ .service = s, .peer = peer }, deadline, sync);
+}
+
+struct lnl_queued *lnl_event_ask_desk(struct lnl_engine *e, enum lnl_event_kind kind,
+				      struct lnl_desk *d, uint32_t connection, double deadline)
+{
+	return ask(e, kind, &(struct lnl_asked){ .desk = d, .peer = connection }, deadline, false);
 }
 
 bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
@@ -248,6 +262,12 @@ void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t
 	(void)e;
 	if (v)
 		forget(v->tickets);
+}
+
+void lnl_tickets_drop_desk(struct lnl_engine *e, struct lnl_desk *d)
+{
+	(void)e;
+	forget(d->tickets);
 }
 
 /* ---- replies ---- */
@@ -352,6 +372,15 @@ int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_gran
 		return LNL_E_NOTFOUND;
 	lnl_grant_answer(v, g, text);
 	return 0;
+}
+
+int lnl_reply_line(struct lnl_engine *e, uint64_t ticket, const char *text, size_t len, bool end)
+{
+	struct lnl_asked about;
+
+	if (!lnl_ticket_take(e, ticket, LNL_EVENT_LINE, &about))
+		return LNL_E_NOTFOUND;
+	return lnl_lines_answer(about.desk->lines, about.peer, text, len, end);
 }
 
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket)

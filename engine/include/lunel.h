@@ -325,6 +325,11 @@ enum lnl_event_kind {
 	LNL_EVENT_AUTHORIZE, /* lnl_reply_grant; default: deny */
 	/* lnl_reply_verdict, before the next turn; default: refuse the prefix. `u.learn` */
 	LNL_EVENT_LEARN,
+	/*
+	 * lnl_reply_line; default: the connection is closed. `u.text` is the line, `tunnel` the
+	 * desk, `peer` the number of the connection
+	 */
+	LNL_EVENT_LINE,
 	/* News. */
 	LNL_EVENT_ESTABLISHED, /* of `peer`: packets flow */
 	/* `peer` is gone: `u.end` with final counters; its handle is dead afterwards */
@@ -525,6 +530,11 @@ struct lnl_grant_options {
  */
 int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,
 		    const char *text);
+/*
+ * |len| bytes are the answer to a line; with |end| the connection is closed behind them. LNL_E_LIMIT,
+ * LNL_E_NOMEM: too much waits to be read already, and the connection was closed.
+ */
+int lnl_reply_line(struct lnl_engine *e, uint64_t ticket, const char *text, size_t len, bool end);
 /* The default, now: what an errored hook gets. */
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket);
 
@@ -576,6 +586,13 @@ int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel);
 int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, uint32_t *server,
 		    struct lnl_reason *why);
 
+/*
+ * What lnl_server_open would say of |o| as far as that can be told without device and sockets, which
+ * another may have: nothing of the machine is touched.
+ */
+int lnl_server_check(struct lnl_engine *e, const struct lnl_server_options *o,
+		     struct lnl_reason *why);
+
 /* A server's client, as known so far; texts are valid until the next turn. */
 struct lnl_peer_info {
 	const char *name;    /* what it is called in leases and logs: cn, or user name */
@@ -606,8 +623,41 @@ int lnl_peer_kill(struct lnl_engine *e, uint32_t server, uint32_t peer, const ch
 /* Sends a control text. LNL_E_NOTFOUND, LNL_E_STATE, LNL_E_INVAL. */
 int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *text);
 int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
-/* The next peer behind |peer| (LNL_NO_PEER: the first), or LNL_NO_PEER. */
+/* The next peer behind |peer| (LNL_NO_PEER: the first) that is not at its end, or LNL_NO_PEER. */
 uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
+
+/* ---- desks: local sockets for people and programs, lines in, text out ---- */
+
+/*
+ * Who connects to a desk speaks in lines of at most 1,024 bytes, each a question to the host
+ * (LNL_EVENT_LINE) that is answered before the next one is read. It is no more than 32 connections,
+ * of which the one that is silent for the longest makes room, and 16 MiB of answers that are not read
+ * yet. A browser's request, what is no text and a longer line end a connection. A desk keeps no engine
+ * running.
+ */
+struct lnl_desk_options {
+	const char *path;    /* a Unix socket, for its owner alone; NULL: TCP */
+	const char *address; /* TCP: one IP address of this machine */
+	uint16_t port;
+	/*
+	 * Whose |path| is; NULL: the helper's, which is root where we were. With |group| alone its
+	 * members may connect, with both the user, by a process of that group.
+	 */
+	const char *user, *group;
+	const char *greeting; /* to who is let in; NULL: none */
+	const char *password; /* to be said first, of at most 127 bytes; NULL: none */
+};
+
+/*
+ * Listens. What lies at |path| is replaced only if it is a socket that nobody listens on; it is removed
+ * at the end, however that comes. LNL_E_INVAL, LNL_E_EXIST (something is there), LNL_E_PERM,
+ * LNL_E_NOTFOUND (folder, user, group), LNL_E_LIMIT, LNL_E_NOMEM, LNL_E_SYSTEM; |why| is a sentence.
+ * After the first turn only paths that were opened before.
+ */
+int lnl_desk_open(struct lnl_engine *e, const struct lnl_desk_options *o, uint32_t *desk,
+		  struct lnl_reason *why);
+/* Ends its connections at once and removes the socket. LNL_E_NOTFOUND. */
+int lnl_desk_close(struct lnl_engine *e, uint32_t desk);
 
 /*
  * ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes

@@ -150,9 +150,9 @@ static void resumed(struct ev_loop *loop, struct ev_timer *timer, int revents)
 
 static void accept_one(struct lnl_listener *l, int fd, const struct sockaddr *sa, socklen_t len)
 {
-	struct lnl_addr from;
+	struct lnl_addr from = { 0 };
 
-	if (lnl_addr_from_sockaddr(&from, sa, len) < 0) {
+	if (sa->sa_family != AF_UNIX && lnl_addr_from_sockaddr(&from, sa, len) < 0) {
 		close(fd);
 		return;
 	}
@@ -203,8 +203,16 @@ int lnl_listen_tcp(struct lnl_listener *l, struct ev_loop *loop, const struct ln
 		close(fd);
 		return rc;
 	}
-	l->loop = loop;
 	l->tcp_nodelay = conf->socket.tcp_nodelay;
+	return lnl_listen_on(l, loop, fd, accepted, failed, ctx);
+}
+
+int lnl_listen_on(struct lnl_listener *l, struct ev_loop *loop, int fd, lnl_accepted *accepted,
+		  lnl_accept_failed *failed, void *ctx)
+{
+	if (l->loop != NULL)
+		return LNL_E_STATE;
+	l->loop = loop;
 	l->accepted = accepted;
 	l->failed = failed;
 	l->ctx = ctx;

@@ -33,7 +33,10 @@ int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only);
  */
 int lnl_listen_udp(const struct lnl_listen_conf *conf, struct lnl_reason *why);
 
-/* Somebody connected: |fd|, the callee's, non-blocking and close-on-exec, from |from|. */
+/*
+ * Somebody connected: |fd|, the callee's, non-blocking and close-on-exec, from |from|; of a Unix
+ * socket from nowhere (len 0).
+ */
 typedef void lnl_accepted(void *ctx, int fd, const struct lnl_addr *from);
 /* None can be accepted (no descriptors, say); tried again in a second. At most one a second. */
 typedef void lnl_accept_failed(void *ctx, const struct lnl_reason *why);
@@ -58,6 +61,9 @@ void lnl_listener_init(struct lnl_listener *l);
 int lnl_listen_tcp(struct lnl_listener *l, struct ev_loop *loop, const struct lnl_listen_conf *conf,
 		   lnl_accepted *accepted, lnl_accept_failed *failed, void *ctx,
 		   struct lnl_reason *why);
+/* The same on |fd|, |l|'s from now on, which listens already. LNL_E_STATE: then it is the caller's. */
+int lnl_listen_on(struct lnl_listener *l, struct ev_loop *loop, int fd, lnl_accepted *accepted,
+		  lnl_accept_failed *failed, void *ctx);
 /* Closes the socket; those accepted are others'. No-op when idle. */
 void lnl_listener_stop(struct lnl_listener *l);
 

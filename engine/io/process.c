@@ -326,6 +326,31 @@ int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *loc
 	return fd >= 0 ? fd : -EIO;
 }
 
+int lnl_process_listen(struct lnl_process *p, const char *path,
+		       const struct lnl_socket_owner *owner)
+{
+	struct lnl_helper_path m = { .op = LNL_HELPER_LISTEN };
+	int fd, err;
+
+	if (strlen(path) >= sizeof(m.u.listen.path))
+		return -ENAMETOOLONG;
+	memcpy(m.u.listen.path, path, strlen(path) + 1);
+	m.u.listen.uid = owner->uid;
+	m.u.listen.gid = owner->gid;
+	m.u.listen.mode = owner->mode;
+	err = ask(p, &m, &fd);
+	if (err != 0)
+		return -err;
+	return fd >= 0 ? fd : -EIO;
+}
+
+void lnl_process_unlisten(struct lnl_process *p, const char *path)
+{
+	int fd;
+
+	ask_open(p, LNL_HELPER_REMOVE, path, &fd);
+}
+
 int lnl_process_allow(struct lnl_process *p, const char *path)
 {
 	int fd;

@@ -67,12 +67,30 @@ int lnl_process_open_tun(struct lnl_process *p);
  */
 int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only);
 
+/* Who a Unix socket belongs to; UINT32_MAX: to whom the helper is. */
+struct lnl_socket_owner {
+	uint32_t uid, gid;
+	uint32_t mode; /* 0600 */
+};
+
+/*
+ * A Unix stream socket at |path| that listens, made by the helper: a file descriptor, the caller's, or
+ * a negative errno. A socket that nobody listens on any more is replaced. EADDRINUSE: somebody does;
+ * EEXIST: something else is there; EPERM once the list below is sealed, but for a path that was asked
+ * for before. It is removed by the helper: when asked to, and when the helper ends, which it does
+ * however this process ends.
+ */
+int lnl_process_listen(struct lnl_process *p, const char *path,
+		       const struct lnl_socket_owner *owner);
+/* Removes what lnl_process_listen made at |path|, if it is still that. */
+void lnl_process_unlisten(struct lnl_process *p, const char *path);
+
 /*
  * Before privileges are dropped: |path| may be read through the helper later (a CRL). LNL_E_STATE
  * once the list is sealed, LNL_E_LIMIT, LNL_E_SYSTEM.
  */
 int lnl_process_allow(struct lnl_process *p, const char *path);
-/* No further paths and ports. */
+/* No further paths, ports and sockets. */
 void lnl_process_seal(struct lnl_process *p);
 /*
  * Reads the whole file, itself or through the helper: a buffer from malloc with a NUL behind |*len|

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +44,14 @@ struct job {
 	size_t input_len, input_at;
 };
 
+/* A Unix socket that was asked for; |bound| while the one that we made has to be removed. */
+struct made {
+	bool bound;
+	dev_t dev;
+	ino_t ino;
+	char path[LNL_HELPER_SOCKET];
+};
+
 struct helper {
 	struct ev_loop *loop;
 	int exec_fd, open_fd;
@@ -50,6 +60,8 @@ struct helper {
 	bool sealed;
 	unsigned n_paths;
 	char paths[LNL_HELPER_PATHS][LNL_HELPER_PATH];
+	unsigned n_sockets;
+	struct made sockets[LNL_HELPER_SOCKETS];
 	uint8_t message[LNL_HELPER_MESSAGE];
 };
 
@@ -338,6 +350,116 @@ static void run(struct lnl_helper_exec *h, char *at, char *end)
 	free(env);
 }
 
+/* ---- Unix sockets that listen ---- */
+
+/* Takes away what we made, unless another has come in its place. */
+static void remove_made(struct made *m)
+{
+	struct stat st;
+
+	if (m->bound && lstat(m->path, &st) == 0 && st.st_dev == m->dev && st.st_ino == m->ino)
+		unlink(m->path);
+	m->bound = false;
+}
+
+/* Makes way at |a|, where nobody listens: 0, or an errno. */
+static int clear_way(const struct sockaddr_un *a)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(a->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : errno;
+	if (!S_ISSOCK(st.st_mode))
+		return EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return errno;
+	rc = connect(fd, (const struct sockaddr *)a, sizeof(*a));
+	if (rc < 0)
+		rc = errno;
+	close(fd);
+	/* A socket of another type, or one that has too much to do, has somebody, too. */
+	if (rc != ECONNREFUSED)
+		return rc == EACCES || rc == EPERM ? rc : EADDRINUSE;
+	return unlink(a->sun_path) < 0 ? errno : 0;
+}
+
+/* By the file that was looked at, whatever its name leads to meanwhile. */
+static int give_to(const char *path, uint32_t uid, uint32_t gid, struct stat *made)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (fstat(fd, made) < 0)
+		err = errno;
+	else if (!S_ISSOCK(made->st_mode) || made->st_uid != geteuid())
+		err = EEXIST;
+	else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+/* Its permissions are there from the start: nobody connects in between. */
+static int bind_local(int fd, const struct sockaddr_un *a, const struct lnl_helper_path *m,
+		      struct stat *made)
+{
+	mode_t before = umask(~m->u.listen.mode & 0777);
+	int err = bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? errno : 0;
+
+	umask(before);
+	if (err)
+		return err;
+	err = give_to(a->sun_path, m->u.listen.uid, m->u.listen.gid, made);
+	if (!err && listen(fd, SOMAXCONN) < 0)
+		err = errno;
+	if (err)
+		unlink(a->sun_path);
+	return err;
+}
+
+static struct made *made_at(const char *path)
+{
+	unsigned i;
+
+	for (i = 0; i < self->n_sockets; i++)
+		if (strcmp(self->sockets[i].path, path) == 0)
+			return &self->sockets[i];
+	return NULL;
+}
+
+static int listen_for(const struct lnl_helper_path *m, int *fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct made *s;
+	struct stat st;
+	int err;
+
+	memcpy(a.sun_path, m->u.listen.path, sizeof(a.sun_path));
+	a.sun_path[sizeof(a.sun_path) - 1] = 0;
+	s = made_at(a.sun_path);
+	if (!s && self->sealed)
+		return EPERM;
+	if (!s && self->n_sockets == LNL_HELPER_SOCKETS)
+		return ENOSPC;
+	err = a.sun_path[0] == 0 ? EINVAL : clear_way(&a);
+	if (err)
+		return err;
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	err = *fd < 0 ? errno : bind_local(*fd, &a, m, &st);
+	if (err)
+		return err;
+	if (!s)
+		s = &self->sockets[self->n_sockets++];
+	memcpy(s->path, a.sun_path, sizeof(s->path));
+	s->bound = true;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return 0;
+}
+
 /* ---- requests ---- */
 
 static void kill_job(uint32_t id)
@@ -358,6 +480,8 @@ static void end(void)
 {
 	struct job *j;
 
+	for (unsigned i = 0; i < self->n_sockets; i++)
+		remove_made(&self->sockets[i]);
 	for (j = self->jobs; j; j = j->next)
 		if (!j->exited)
 			kill_all(j);
@@ -403,6 +527,7 @@ static int bind_for(const struct lnl_helper_path *m, int *fd)
 
 static int open_for(const struct lnl_helper_path *m, int *fd)
 {
+	struct made *made;
 	unsigned i;
 
 	*fd = -1;
@@ -430,6 +555,13 @@ static int open_for(const struct lnl_helper_path *m, int *fd)
 		return EACCES;
 	case LNL_HELPER_BIND:
 		return bind_for(m, fd);
+	case LNL_HELPER_LISTEN:
+		return listen_for(m, fd);
+	case LNL_HELPER_REMOVE:
+		made = made_at(m->u.path);
+		if (made)
+			remove_made(made);
+		return 0;
 	default:
 		return EINVAL;
 	}
@@ -449,10 +581,10 @@ static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	if (recv(w->fd, &m, sizeof(m), 0) != sizeof(m))
 		end();
-	if (m.op != LNL_HELPER_BIND)
+	if (m.op != LNL_HELPER_BIND && m.op != LNL_HELPER_LISTEN)
 		m.u.path[sizeof(m.u.path) - 1] = 0;
 	answer = open_for(&m, &fd);
-	if (fd >= 0) {
+	if (answer == 0 && fd >= 0) {
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);
 		c = CMSG_FIRSTHDR(&msg);

@@ -14,6 +14,8 @@
 #define LNL_HELPER_REQUEST (128 * 1024)
 #define LNL_HELPER_PATHS   16
 #define LNL_HELPER_PATH	   1024
+#define LNL_HELPER_SOCKETS 16
+#define LNL_HELPER_SOCKET  108 /* sun_path */
 
 /*
  * On the exec socket: a header, then |argc| + |envc| strings with their NULs, then |input_len|
@@ -39,15 +41,17 @@ struct lnl_helper_exit {
 };
 
 /*
- * On the open socket, asked and answered in turn: a code and a path, or what to bind; the answer is
- * an errno and perhaps a descriptor.
+ * On the open socket, asked and answered in turn: a code and a path, or what to bind or to listen
+ * on; the answer is an errno and perhaps a descriptor.
  */
 enum lnl_helper_open {
 	LNL_HELPER_TUN = 1,
 	LNL_HELPER_ALLOW,
 	LNL_HELPER_SEAL,
 	LNL_HELPER_READ,
-	LNL_HELPER_BIND
+	LNL_HELPER_BIND,
+	LNL_HELPER_LISTEN,
+	LNL_HELPER_REMOVE
 };
 
 struct lnl_helper_path {
@@ -59,6 +63,11 @@ struct lnl_helper_path {
 			uint32_t v6only;
 			struct lnl_addr local;
 		} bind;
+		struct {
+			char path[LNL_HELPER_SOCKET];
+			uint32_t uid, gid; /* UINT32_MAX: stays */
+			uint32_t mode;
+		} listen;
 	} u;
 };
 

@@ -113,7 +113,7 @@ rows["resolv-retry"] = number "resolv_retry"
 
 rows["nobind"] = row(0, 0, "fc", function(b) b:bind(false) end)
 rows["bind"] = row(0, 1, "fc", function(b, args)
-  if args[1] == "ipv6only" then b:note("info", "ipv6only means nothing to a client") end
+  b.ipv6only = args[1] == "ipv6only"
   b:bind(true)
 end)
 rows["local"] = row(1, 3, "fc", function(b, args)
@@ -135,7 +135,10 @@ rows["mtu-disc"] = text("mtu_disc", "fc")
 rows["socket-flags"] = row(0, 15, "fp", function(b, args)
   for _, word in ipairs(args) do b:append("socket_flags", word) end
 end)
-rows["tcp-nodelay"] = row(0, 0, "f", function(b) b:append("socket_flags", "TCP_NODELAY") end)
+rows["tcp-nodelay"] = row(0, 0, "f", function(b)
+  b:append("socket_flags", "TCP_NODELAY")
+  b.pushes_nodelay = true
+end)
 
 -- ---- device and network ----
 
@@ -443,6 +446,12 @@ rows["writepid"] = text "writepid"
 rows["status"] = row(1, 2, "f", function(b, args)
   b:set("status", { args[1], value_of(args[2]) })
 end)
+rows["status-version"] = number "status_version"
+rows["management"] = row(2, 3, "f", function(b, args)
+  b:set("management", { args[1], value_of(args[2]), args[3] })
+end)
+rows["management-client-user"] = text "management_client_user"
+rows["management-client-group"] = text "management_client_group"
 rows["cd"] = row(1, 1, "f", function(b, args) b:change_folder(args[1]) end)
 rows["echo"] = row(0, 15, "fp", function(b, args)
   b:note("info", "echo " .. table.concat(args, " "))

@@ -74,7 +74,6 @@ ignore("routes are set when the device is up, so that there is nothing to wait f
 ignore("names in options that the server pushes are refused", "allow-pull-fqdn", warn)
 ignore("after a failure of TLS the next attempt follows; connect-retry-max bounds them",
        "tls-exit", warn)
-ignore("a client's counters have one form in all versions", "status-version")
 ignore("the device is opened when the connection stands anyway", "up-delay")
 ignore("`down` runs before the device closes anyway", "down-pre")
 
@@ -85,12 +84,22 @@ refuse(TOOLS, "run openvpn for it", [[
   help version show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
   show-digests show-engines show-tls show-curves show-groups show-pkcs11-ids test-crypto genkey
   mktun rmtun dhcp-internal rdns-internal]])
-refuse("there is no management interface here, and its user would wait in vain",
-       "remove the line; scripts and `lunel status` take its place", [[
-  management management-client management-client-user management-client-group
-  management-client-auth management-forget-disconnect management-hold management-log-cache
-  management-query-passwords management-query-proxy management-query-remote management-signal
-  management-up-down]])
+refuse("the management socket is listened on, not connected to",
+       "remove the line, and let the other program connect", "management-client")
+refuse("nothing waits for a management client: it would find the start over",
+       "remove the line; start the program when it shall begin", "management-hold")
+refuse("passwords are not asked of a management client, who would wait in vain",
+       "use auth-user-pass with a file, the terminal, or a `credentials` hook", [[
+  management-query-passwords management-forget-disconnect]])
+refuse("servers and proxies are not asked of a management client, who would wait in vain",
+       "use a `select_remote` hook", "management-query-remote management-query-proxy")
+refuse("a management client may judge clients only as `kill` does",
+       "use `authenticate` and `authorize` hooks, or programs", "management-client-auth")
+refuse("the tunnel goes on when a management client leaves",
+       "remove the line, and stop the program itself", "management-signal")
+refuse("a management client is not told of addresses and routes",
+       "use `up` and `down`, as programs or hooks", "management-up-down")
+ignore("the log is not shown to a management client", "management-log-cache", warn)
 refuse("keys and certificates of a management client are not supported",
        "give them as files or inline (cert, key)",
        "management-external-key management-external-cert")

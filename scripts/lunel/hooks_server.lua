@@ -186,6 +186,8 @@ local function peer_of(t, ev)
   if p then forget(t, p) end
   sweep(t)
   p = peers.new(t, ev.peer, instance.new_owner())
+  t.cids = (t.cids or -1) + 1
+  p.cid = t.cids
   t.peers[ev.peer], t.coming[ev.peer] = p, p
   return p
 end
@@ -275,6 +277,8 @@ end
 
 function handlers.peer_closed(t, ev)
   local p = t.peers[ev.peer]
+  local s = ev.stats or {}
+  t.gone.rx, t.gone.tx = t.gone.rx + (s.link_rx or 0), t.gone.tx + (s.link_tx or 0)
   if not p then return end
   local was_up = p.up
   forget(t, p)

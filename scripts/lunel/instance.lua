@@ -5,6 +5,7 @@ local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local management = require "lunel.management"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
@@ -120,7 +121,7 @@ local function new_tunnel(conf, origin, server)
     conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, server = server,
     -- A server's by number, and of them those that are not up (hooks_server.sweep).
     peers = server and {} or nil, coming = server and {} or nil, newcomers = 0, interval = 1,
-    owner = M.new_owner(),
+    owner = M.new_owner(), gone = { rx = 0, tx = 0 },
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
   if server then hooks_server.install(t) end
@@ -188,17 +189,20 @@ end
 -- file that is not there is no error, since it may be on another machine: true and those sentences.
 function M.prepare(o)
   local all, absent = {}, {}
+  local function failed(errors)
+    for _, e in ipairs(errors) do
+      local list = o.check and e:find(": No such file or directory$") and absent or all
+      list[#list + 1] = e
+    end
+  end
   for _, t in ipairs(tunnels) do
     local from = t.server and schema_engine_server or schema_engine
     local options, used = from.options(t.conf, core.read_file, t.origin)
-    if options then
-      t.options, t.remotes = options, used
-    else
-      for _, e in ipairs(used) do
-        local list = o.check and e:find(": No such file or directory$") and absent or all
-        list[#list + 1] = e
-      end
-    end
+    if options then t.options, t.remotes = options, used else failed(used) end
+    local files = schema_engine.reading(core.read_file, t.origin)
+    t.desk = management.options(t.conf, files)
+    failed(files.errors)
+    t.checking = o.check
   end
   if #all > 0 then return nil, all end
   if #absent > 0 then return true, absent end
@@ -228,7 +232,9 @@ local function open_one(t)
   local known = t.options.key_password
   local handle, err, passphrase
   for _ = 1, 3 do
-    local open = t.server and core.server_open or core.tunnel_open
+    -- Where one runs, device and sockets are its own: a check opens none.
+    local open = t.server and (t.checking and core.server_check or core.server_open)
+      or core.tunnel_open
     handle, err, passphrase = open(t.options)
     if handle or not passphrase or known then break end
     local text, why = credentials.passphrase(t)
@@ -243,13 +249,15 @@ local function open_one(t)
   t.handle = handle
   by_handle[handle] = t
   open_tunnels = open_tunnels + 1
+  local listens, why = management.open(t)
+  if not listens then return nil, why end
   if t.conf.status then
     core.spawn(t.owner, "the status file", nil, function(ok, fault)
       if not ok then M.report("the status file", fault) end
     end, status_file.keep, t)
   end
   -- The engine has its own copies of keys and passwords now.
-  t.options, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil
+  t.options, t.desk, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil, nil
   return true
 end
 
@@ -355,8 +363,12 @@ function M.end_session(t)
   core.cancel_owner(s.owner)
 end
 
+local function enter(t, state)
+  t.state, t.since = state, core.wallclock()
+end
+
 local function state_changed(t, ev)
-  t.state = ev.state
+  enter(t, ev.state)
   if ENDS[ev.state] then M.end_session(t) end
   if BEGINS[ev.state] then M.begin_session(t) end
   local s = t.session
@@ -383,6 +395,7 @@ end
 local function closed(t, ev)
   if t.session then M.end_session(t) end
   core.cancel_owner(t.owner)
+  management.close(t)
   by_handle[t.handle] = nil
   open_tunnels = open_tunnels - 1
   status = math.max(status, ev.exit_status or 0, t.exit_status or 0)
@@ -397,13 +410,16 @@ end
 
 --- One event of the engine (bindings/events.c).
 function M.event(ev)
+  if ev.kind == "line" then return management.event(ev) end
   local t = by_handle[ev.tunnel]
   if not t then
     if ev.ticket then core.reply_default(ev.ticket) end
     return
   end
   if ev.kind == "closed" then closed(t, ev)
-  elseif t.server and ev.kind == "state" then t.state = ev.state
+  elseif t.server and ev.kind == "state" then
+    enter(t, ev.state)
+    t.ifname = ev.detail or t.ifname
   elseif t.server then hooks_server.event(t, ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end
@@ -412,6 +428,7 @@ end
 -- hooks.lua needs this module's sessions, and this module its hooks.
 hooks.bind(M)
 hooks_server.bind(M)
+management.bind(M.report)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 strict.enable(_G)

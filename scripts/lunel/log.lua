@@ -51,6 +51,12 @@ M.sentences = {
   ["process.daemon"] = "Running in the background as process {pid}",
   ["status.counters"] = "{name}: {state}, in {rx} bytes, out {tx} bytes",
   ["status.unwritable"] = "Cannot write the status file {file}: {error}",
+  ["desk.listening"] = "Listening for commands on {socket}",
+  ["desk.refused"] = "Ended a connection to {socket}: {why}",
+  ["management.unprotected"] = "Everybody on this machine may give commands at {address}:{port}: "
+    .. "name a password file behind the port, or use a Unix socket",
+  ["management.killed"] = "Ended the connection of {peer} ({address}), as the management "
+    .. "interface asked",
   ["script.failed"] = "A program failed: {error}",
   ["script.not_allowed"] = "Did not run {program} ({directive}): {why}",
   ["dns.set"] = "DNS by {program}: {servers}",

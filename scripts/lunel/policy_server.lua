@@ -49,19 +49,21 @@ local function environment(t, p, script_type, stats)
   for name, value in pairs(t.conf.setenv or {}) do
     if not FORBIDDEN[name] and not name:find("^LD_") then add(env, name, value) end
   end
+  add(env, "dev", t.ifname)
   add(env, "common_name", p.name)
   add(env, "username", p.user)
   add_address(env, p)
   local since = p.connected_at and p.connected_at > 0 and p.connected_at or core.wallclock()
   add(env, "time_unix", ("%.0f"):format(since))
+  add(env, "time_ascii", os.date("%Y-%m-%d %H:%M:%S", math.floor(since)))
   for line in (p.peer_info or ""):gmatch("[^\n]+") do
     local name, value = line:match("^([IU]V_[%w_]+)=(.*)$")
     if name then add(env, name, value) end
   end
   if p.cert then add_subject(env, 0, p.cert) end
   if stats then
-    add(env, "bytes_received", ("%.0f"):format(stats.rx))
-    add(env, "bytes_sent", ("%.0f"):format(stats.tx))
+    add(env, "bytes_received", ("%.0f"):format(stats.link_rx))
+    add(env, "bytes_sent", ("%.0f"):format(stats.link_tx))
     add(env, "time_duration", ("%.0f"):format(core.wallclock() - since))
   end
   return env

@@ -263,6 +263,13 @@ function builder:serves()
   self.is_server = self.is_server or self:place()
 end
 
+-- OpenVPN's socket for IPv6 on all addresses takes IPv4's clients, too, unless `bind ipv6only`
+-- says otherwise; ours for IPv6 alone does not.
+function builder:listen_proto(proto, ip)
+  if not self.ipv6only and (ip == nil or ip == "::") then proto = proto:gsub("6$", "") end
+  return proto
+end
+
 --- The sockets that `local`, `port` and `proto` mean.
 function builder:finish_server()
   local conf, defaults = self.conf, self.defaults
@@ -272,17 +279,23 @@ function builder:finish_server()
   if #self.locals == 0 then self.locals[1] = { "*" } end
   for i, l in ipairs(self.locals) do
     local path = ("listen[%d]"):format(i)
+    local ip = l[1] ~= "*" and l[1] or nil
+    local proto = l[3] or defaults.proto and defaults.proto.value or "udp"
     self.origin[path] = l.at
     if not l[2] then self.origin[path .. ".port"] = bound and bound.at end
     if not l[3] then self.origin[path .. ".proto"] = defaults.proto and defaults.proto.at end
     conf.listen[i] = {
-      address = l[1] ~= "*" and l[1] or nil,
-      port = l[2] or bound and bound.value or 1194,
-      proto = (l[3] or defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", ""),
+      address = ip, port = l[2] or bound and bound.value or 1194,
+      proto = self:listen_proto(proto:gsub("%-server$", ""), ip),
     }
   end
   conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
+  -- OpenVPN's `tcp-nodelay`, unlike socket-flags, speaks for the clients, too.
+  if self.pushes_nodelay then
+    conf.push = conf.push or {}
+    table.insert(conf.push, 1, "socket-flags TCP_NODELAY")
+  end
   for key, reason in pairs(MEANINGLESS) do
     if conf[key] ~= nil then
       self.at, self.name = self.origin[key] or self.at, (key:gsub("_", "-"))

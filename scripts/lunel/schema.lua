@@ -6,6 +6,7 @@
 -- texts in OpenVPN's quoting; remotes stay the tables they were (policies compare them), with
 -- host, port and proto as fields. M.engine_options reads the files and makes of that what the
 -- engine takes: the fields of struct lnl_tunnel_options.
+local address = require "lunel.schema_address"
 local client = require "lunel.schema_client"
 local server = require "lunel.schema_server"
 local origins = require "lunel.origin"
@@ -152,6 +153,35 @@ local function finish_device(out, at)
   end
 end
 
+local UNIX_PATH = 107 -- bytes that the system takes
+
+local function finish_management(out, at)
+  local m = out.management
+  local function fail(text) at:child("management"):fail(text) end
+  for _, key in ipairs { "management_client_user", "management_client_group" } do
+    if out[key] and not (m and m.port == "unix") then
+      at:child(key):fail("it belongs to management on a Unix socket, which is not set")
+    end
+  end
+  if not m or not m.address or not m.port then return end
+  if m.password_file == "stdin" then
+    fail("the password cannot be asked for; name a file that has it in its first line")
+  end
+  if m.port == "unix" then
+    m.path, m.address, m.port = m.address, nil, nil
+    return
+  end
+  if m.address == "localhost" then m.address = "127.0.0.1" end
+  if m.address == "tunnel" then
+    fail("it cannot be reached through the tunnel; name an address of this machine")
+  elseif m.address == "0.0.0.0" or m.address:find("^[:0]+$") then
+    fail(("'%s' would let in the whole network; name one address, as 127.0.0.1")
+      :format(m.address))
+  elseif not address.ipv4(m.address) and not address.is_ipv6(m.address) then
+    fail(("'%s' is no IP address"):format(m.address))
+  end
+end
+
 local function finish_credentials(out, at)
   local creds = out.auth_user_pass
   if creds == true then creds = {} end
@@ -183,6 +213,10 @@ local function apply_cd(out)
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
   if out.status then out.status.file = join(out.status.file) end
+  if out.management then
+    out.management.path = join(out.management.path)
+    out.management.password_file = join(out.management.password_file)
+  end
   if out.ifconfig_pool_persist then
     out.ifconfig_pool_persist.file = join(out.ifconfig_pool_persist.file)
   end
@@ -190,6 +224,14 @@ local function apply_cd(out)
   out.auth_gen_token_secret = join(out.auth_gen_token_secret)
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
+end
+
+local function check_socket_path(out, at)
+  local path = out.management and out.management.path
+  if path and #path > UNIX_PATH then
+    at:child("management"):fail(("the path of a Unix socket has at most %d bytes; this has %d")
+      :format(UNIX_PATH, #path))
+  end
 end
 
 -- ---- a server's ----
@@ -265,12 +307,14 @@ function M.check_server(conf, origin)
   local out = server_root.check(settings(conf), at)
   if not rep.roots.tls then check_server_tls(out.tls, at:child("tls"), out) end
   if #rep.errors == 0 then finish_server(out, at) end
+  finish_management(out, at)
   finish_device(out, at)
   if out.dev_type == "tap" then
     at:child("dev"):fail("a server has a tun device; bridging is not supported")
   end
+  if #rep.errors == 0 then apply_cd(out) end
+  check_socket_path(out, at)
   if #rep.errors > 0 then return nil, origins.texts(rep.errors) end
-  apply_cd(out)
   return out
 end
 
@@ -293,9 +337,11 @@ function M.check(conf, origin)
   if not rep.roots.tls then check_tls(out.tls, at:child("tls"), out) end
   finish_binding(out, at)
   finish_timers(out, at)
+  finish_management(out, at)
   finish_device(out, at)
+  if #rep.errors == 0 then apply_cd(out) end
+  check_socket_path(out, at)
   if #rep.errors > 0 then return nil, origins.texts(rep.errors) end
-  apply_cd(out)
   return out
 end
 

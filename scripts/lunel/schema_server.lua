@@ -214,7 +214,8 @@ local SHARED = {
   "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
-  "writepid", "status", "cd", "script_security", "scripts_allowed",
+  "writepid", "status", "status_version", "management", "management_client_user",
+  "management_client_group", "cd", "script_security", "scripts_allowed",
 }
 
 M.keys = {}

@@ -14,6 +14,7 @@ function M.new()
   local core = {
     policy = true, calls = {}, logged = {}, replies = {}, tasks = {}, programs = {}, files = {},
     answers = {}, results = {}, owner_now = 0, time = 1000, next_handle = 1,
+    version = "9.8.7",
     asks = { select_remote = 1, credentials = 2, challenge = 4, verify_cert = 8, pulled = 16,
              up = 32, down = 64, reconnect = 128, control = 256 },
   }
@@ -100,6 +101,20 @@ function M.new()
       core.replies[#core.replies + 1] = { kind = kind, ticket = ticket, n = select("#", ...), ... }
       return true
     end
+  end
+  function core.desk_open(options)
+    note("desk_open", options)
+    if core.refuse_desk then return nil, core.refuse_desk end
+    core.next_handle = core.next_handle + 1
+    return core.next_handle - 1
+  end
+  function core.desk_close(handle)
+    note("desk_close", handle)
+    return true
+  end
+  function core.reply_line(ticket, text, over)
+    core.replies[#core.replies + 1] = { kind = "line", ticket = ticket, n = 2, text, over }
+    return true
   end
   function core.tunnel_open(options)
     note("tunnel_open", options)

@@ -46,6 +46,11 @@ local ACTED = {
   { "mtu-disc yes", "mtu_disc", "yes" },
   { "socket-flags TCP_NODELAY", "socket_flags", { "TCP_NODELAY" } },
   { "tcp-nodelay", "socket_flags", { "TCP_NODELAY" } },
+  { "status-version 2", "status_version", 2 },
+  { "management /run/x.sock unix", "management", { "/run/x.sock", "unix" } },
+  { "management 127.0.0.1 7505 pw", "management", { "127.0.0.1", 7505, "pw" } },
+  { "management-client-user anna", "management_client_user", "anna" },
+  { "management-client-group staff", "management_client_group", "staff" },
   { "dev tun3", "dev", "tun3" }, { "dev-type tap", "dev_type", "tap" },
   { "persist-tun", "persist_tun", true }, { "tun-mtu 1400", "tun_mtu", 1400 },
   { "mssfix 1400 mtu", "mssfix", { 1400, "mtu" } }, { "mssfix 1300", "mssfix", { 1300 } },
@@ -172,18 +177,18 @@ local IGNORED = [[
   comp-noadapt allow-deprecated-insecure-static-crypto prng use-prediction-resistance replay-persist
   engine providers ecdh-curve dh single-session x509-track keying-material-exporter tls-export-cert
   allow-recursive-routing memstats persist-key tun-mtu-max route-delay allow-pull-fqdn tls-exit
-  status-version up-delay down-pre]]
+  management-log-cache up-delay down-pre]]
 
 local REFUSED = {
   ["a command of the openvpn program"] = [[
     help version show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
     show-digests show-engines show-tls show-curves show-groups show-pkcs11-ids test-crypto genkey
     mktun rmtun dhcp-internal rdns-internal]],
-  ["management"] = [[
-    management management-client management-client-user management-client-group
+  ["management client"] = [[
     management-client-auth management-external-key management-external-cert
-    management-forget-disconnect management-hold management-log-cache management-query-passwords
+    management-forget-disconnect management-hold management-query-passwords
     management-query-proxy management-query-remote management-signal management-up-down]],
+  ["not connected to"] = "management-client",
   ["not supported"] = [[
     plugin http-proxy http-proxy-option http-proxy-user-pass socks-proxy secret capath
     pkcs11-providers pkcs11-protected-authentication pkcs11-private-mode pkcs11-cert-private
@@ -278,8 +283,22 @@ describe("directives of a server", function()
     assert.same({ { port = 443, proto = "tcp" } }, listen "port 443\nproto tcp-server\n")
     assert.same({ { address = "192.0.2.1", port = 1194, proto = "udp6" } },
       listen "local 192.0.2.1\nproto udp6\n")
+    -- OpenVPN's socket for IPv6 takes IPv4's clients, too, on all addresses.
+    assert.same({ { port = 1194, proto = "udp" } }, listen "proto udp6\n")
+    assert.same({ { port = 1194, proto = "tcp" } }, listen "proto tcp6-server\n")
+    assert.same({ { address = "::", port = 1194, proto = "udp" } },
+      listen "local ::\nproto udp6\n")
+    assert.same({ { port = 1194, proto = "udp6" } }, listen "proto udp6\nbind ipv6only\n")
+    assert.same({ { address = "fd00::1", port = 1194, proto = "tcp6" } },
+      listen "local fd00::1\nproto tcp6-server\n")
     assert.same({ { port = 1194, proto = "udp" }, { address = "::1", port = 443, proto = "tcp" } },
       listen "local * 1194 udp\nlocal ::1 443 tcp\n")
+  end)
+
+  it("push TCP_NODELAY where OpenVPN's `tcp-nodelay` does", function()
+    assert.same({ "socket-flags TCP_NODELAY", "x" }, serve("tcp-nodelay\npush x").push)
+    assert.is_true(serve("tcp-nodelay").tcp_nodelay)
+    assert.is_nil(serve("socket-flags TCP_NODELAY").push)
   end)
 
   it("fail closed where a program that decides may not run", function()

@@ -429,7 +429,7 @@ describe("a server's files and programs", function()
       event(handle, "established", { ticket = false })
       core.peers_known[7] = nil
       event(handle, "peer_closed", { ticket = false, cause = "client_exit",
-                                     stats = { rx = 5, tx = 6 } })
+                                     stats = { rx = 5, tx = 6, link_rx = 55, link_tx = 66 } })
     end
 
     it("is told the end and the counters, and the hook after it", function()
@@ -439,8 +439,8 @@ describe("a server's files and programs", function()
       leave { client_disconnect = { "/bin/d" } }
       local env = environment(execs()[1])
       for name, value in pairs {
-        script_type = "client-disconnect", common_name = "anna", bytes_received = "5",
-        bytes_sent = "6", time_duration = ("%.0f"):format(core.wallclock() - 1700000000),
+        script_type = "client-disconnect", common_name = "anna", bytes_received = "55",
+        bytes_sent = "66", time_duration = ("%.0f"):format(core.wallclock() - 1700000000),
         ifconfig_pool_remote_ip = "10.8.0.2",
       } do
         assert.equal(value, env[name], name)
@@ -466,45 +466,5 @@ describe("a server's files and programs", function()
                    tls = { ca = "ca.pem", cert = "-\n", key = "-\n" } }, "authorize")
       assert.truthy(execs()[1][2]:find(row[2] .. " ", 1, true), execs()[1][2])
     end
-  end)
-end)
-
-describe("the status file of a server", function()
-  it("has OpenVPN's form", function()
-    local status = stub.load(server.new(), "lunel.status")
-    local function time(t) return os.date("%Y-%m-%d %H:%M:%S", t) end
-    local list = {
-      { { name = "anna", address = "192.0.2.7:41194", ipv4 = "10.8.0.2", ipv6 = "fd00::2",
-          connected_at = 1700000000 }, { rx = 5000000000, tx = 6 } },
-      { { address = "192.0.2.8:1", ipv4 = "10.8.0.3", connected_at = 1700000001 },
-        { rx = 0, tx = 0 } },
-      -- Nobody writes lines of his own.
-      { { name = "x,1\nEND", address = "192.0.2.9:1", connected_at = 1700000002 },
-        { rx = 0, tx = 0 } },
-    }
-    assert.equal(table.concat({
-      "OpenVPN CLIENT LIST", "Updated," .. time(1700000100),
-      "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since",
-      "anna,192.0.2.7:41194,5000000000,6," .. time(1700000000),
-      "UNDEF,192.0.2.8:1,0,0," .. time(1700000001),
-      "x_1_END,192.0.2.9:1,0,0," .. time(1700000002),
-      "ROUTING TABLE", "Virtual Address,Common Name,Real Address,Last Ref",
-      "10.8.0.2,anna,192.0.2.7:41194," .. time(1700000100),
-      "fd00::2,anna,192.0.2.7:41194," .. time(1700000100),
-      "10.8.0.3,UNDEF,192.0.2.8:1," .. time(1700000100),
-      "GLOBAL STATS", "Max bcast/mcast queue length,0", "END", "",
-    }, "\n"), status.clients(list, 1700000100.9))
-    assert.equal(table.concat({
-      "OpenVPN CLIENT LIST", "Updated," .. time(0),
-      "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since", "ROUTING TABLE",
-      "Virtual Address,Common Name,Real Address,Last Ref", "GLOBAL STATS",
-      "Max bcast/mcast queue length,0", "END", "",
-    }, "\n"), status.clients({}, 0))
-    -- Thousands are written piece by piece, and the same comes of it.
-    local many, pauses = {}, 0
-    for i = 1, 1000 do many[i] = list[1 + i % #list] end
-    local function pause() pauses = pauses + 1 end
-    assert.equal(status.clients(many, 0), status.clients(many, 0, pause))
-    assert.is_true(pauses >= 1000 / status.PIECE)
   end)
 end)

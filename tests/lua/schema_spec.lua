@@ -81,6 +81,15 @@ describe("the schema", function()
       { "mssfix", { value = 1400, mode = "fixed" } },
       { "status", "s", { file = "s", seconds = 60 } },
       { "status", { "s", 5 }, { file = "s", seconds = 5 } },
+      { "status_version", 3 },
+      { "management", { "/run/x.sock", "unix" }, { path = "/run/x.sock" } },
+      { "management", { "/run/x.sock", "unix", "pw" },
+        { path = "/run/x.sock", password_file = "pw" } },
+      { "management", { "127.0.0.1", 7505 }, { address = "127.0.0.1", port = 7505 } },
+      { "management", { "::1", 7505, "pw" },
+        { address = "::1", port = 7505, password_file = "pw" } },
+      { "management", { address = "localhost", port = 7505 },
+        { address = "127.0.0.1", port = 7505 } },
       { "inactive", 60, { seconds = 60, bytes = 0 } },
       { "inactive", { "1m", "1k" }, { seconds = 60, bytes = 1024 } },
       { "route", "10.0.0.0/8", { "10.0.0.0 255.0.0.0" } },
@@ -189,6 +198,21 @@ describe("the schema", function()
       { "auth_user_pass", { file = "f", username = "u" }, "either the file or" },
       { "auth_user_pass", { usernam = "x" }, "did you mean 'username'?" },
       { "connect_retry", { 10, 5 }, "the longest wait is below the first" },
+      { "status_version", 4, "4 is out of range: a whole number from 1 to 3" },
+      { "management", "127.0.0.1", "'port' is missing" },
+      { "management", { "127.0.0.1", 0 }, "0 is out of range" },
+      { "management", { "127.0.0.1", "unx" }, "'unx' is not a whole number" },
+      { "management", { "0.0.0.0", 7505 }, "'0.0.0.0' would let in the whole network" },
+      { "management", { "::", 7505 }, "'::' would let in the whole network" },
+      { "management", { "0::0", 7505 }, "'0::0' would let in the whole network" },
+      { "management", { "tunnel", 7505 }, "it cannot be reached through the tunnel" },
+      { "management", { "vpn.example", 7505 }, "'vpn.example' is no IP address" },
+      { "management", { "127.0.0.1", 7505, "stdin" }, "the password cannot be asked for" },
+      { "management", { "", "unix" }, "'' is not text" },
+      { "management", { "/run/\1", "unix" }, "control characters" },
+      { "management", { ("x"):rep(108), "unix" }, "at most 107 bytes; this has 108" },
+      { "management_client_user", "anna", "it belongs to management on a Unix socket" },
+      { "management_client_group", "staff", "it belongs to management on a Unix socket" },
       { "keepalive", { 10, 15 }, "at least twice the interval" },
       { "remotes", {}, "there is no remote to connect to" },
       { "remotes", "a", "'a' is not a list" },
@@ -333,7 +357,7 @@ describe("the schema", function()
 
   it("resolves paths by cd", function()
     local c = check {
-      cd = "/etc/vpn/", log = "l", status = "s",
+      cd = "/etc/vpn/", log = "l", status = "s", management = { "m", "unix", "pw" },
       writepid = "/run/p", auth_user_pass = { file = "up" },
       tls = { ca = "ca.pem", cert = "/c.pem", key = "a\nb\n", askpass = "p" }, up = "./x",
     }
@@ -343,6 +367,7 @@ describe("the schema", function()
     assert.equal("/etc/vpn/p", c.tls.askpass)
     assert.equal("/etc/vpn/l", c.log)
     assert.equal("/etc/vpn/s", c.status.file)
+    assert.same({ path = "/etc/vpn/m", password_file = "/etc/vpn/pw" }, c.management)
     assert.equal("/run/p", c.writepid)
     assert.equal("/etc/vpn/up", c.auth_user_pass.file)
     assert.equal("/etc/vpn/", c.workdir)

@@ -29,9 +29,13 @@ function M.new()
     core.next_handle = core.next_handle + 1
     return core.next_handle - 1
   end
+  function core.server_check(options)
+    note("server_check", options)
+    return 0
+  end
   function core.peer_info(_, id) return core.peers_known[id] end
   function core.peer_stats(_, id)
-    return core.peers_known[id] and { rx = 1, tx = 2, drops = {} }
+    return core.peers_known[id] and { rx = 1, tx = 2, link_rx = 10, link_tx = 20, drops = {} }
   end
   function core.peer_chain() return core.chain end
   function core.peers()

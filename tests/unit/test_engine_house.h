@@ -441,6 +441,9 @@ static inline bool house_events(void)
 		any = true;
 		house.established += ev.kind == LNL_EVENT_ESTABLISHED;
 		house.closed += ev.kind == LNL_EVENT_PEER_CLOSED;
+		if (ev.kind == LNL_EVENT_PEER_CLOSED && ev.peer < GUESTS)
+			snprintf(house.closed_cause[ev.peer], sizeof(house.closed_cause[0]), "%s",
+				 ev.u.end.cause);
 		if (!ev.ticket)
 			continue;
 		if (ev.kind == LNL_EVENT_AUTHORIZE && !house.hold) {
