@@ -318,13 +318,31 @@ static void tell_closed(struct lnl_service *s)
 	q->event.u.end.exit_status = s->exit_status;
 }
 
+/* Who did not answer our goodbye ends without; the data plane is asked for the last counters. */
+static void end_all(struct lnl_service *s, uint64_t now)
+{
+	s->ending = true;
+	s->stop_by = now + GOODBYE_BY;
+	for (uint32_t i = 0; i < s->n_slots; i++) {
+		struct lnl_served *v = s->served[i];
+		enum lnl_cause cause =
+			v && v->control ? lnl_server_closing(v->control) : LNL_CAUSE_NONE;
+
+		if (v)
+			lnl_served_end(v, cause != LNL_CAUSE_NONE ? cause : LNL_CAUSE_USER, NULL);
+	}
+}
+
 void lnl_service_settle(struct lnl_service *s)
 {
+	uint64_t now = lnl_clock_now();
 	uint32_t i;
 
 	if (!s->stopping || s->closed_told)
 		return;
-	if (s->n_served && lnl_clock_now() < s->stop_by)
+	if (s->n_served && now >= s->stop_by && !s->ending)
+		end_all(s, now);
+	if (s->n_served && now < s->stop_by)
 		return;
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])

@@ -133,7 +133,7 @@ struct lnl_service {
 
 	struct lnl_netconf *net;
 	char ifname[32];
-	bool tun_open, stopping, finishing, closed_told;
+	bool tun_open, stopping, ending, closed_told;
 	uint64_t stop_by;
 	int exit_status;
 	uint64_t control_drops[LNL_DROP_COUNT];
