@@ -126,6 +126,14 @@ static void ask_counters(struct lnl_service *s)
 	}
 }
 
+static void tell_strangers(struct lnl_service *s)
+{
+	if (s->strangers > LNL_SERVICE_STRANGERS)
+		lnl_log(&s->engine->log, LNL_LEVEL_INFO, "peer.closed_more",
+			LNL_F("clients", (int64_t)s->strangers - LNL_SERVICE_STRANGERS));
+	s->strangers = 0;
+}
+
 static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct lnl_service *s = w->data;
@@ -134,6 +142,7 @@ static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	ask_counters(s);
+	tell_strangers(s);
 	if (now >= s->crl_at) {
 		s->crl_at = now + CRL_EVERY;
 		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);

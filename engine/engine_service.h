@@ -90,7 +90,9 @@ struct lnl_named_pool {
 };
 
 #define LNL_SERVICE_LISTEN 16
-#define LNL_SERVICE_POOLS  64
+/* Who was not let in yet comes as often as it likes: so many lines of the log a second are its. */
+#define LNL_SERVICE_STRANGERS 10
+#define LNL_SERVICE_POOLS     64
 
 struct lnl_service_conf {
 	struct lnl_arena arena;
@@ -137,6 +139,7 @@ struct lnl_service {
 	uint64_t stop_by;
 	int exit_status;
 	uint64_t control_drops[LNL_DROP_COUNT];
+	unsigned strangers; /* that ended in this second before they were let in */
 };
 
 /* ---- engine_service_conf.c ---- */
