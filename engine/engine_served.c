@@ -320,18 +320,6 @@ void lnl_served_gone(struct lnl_served *v)
 	lnl_door_remove(v);
 }
 
-static void log_closed(const struct lnl_served *v)
-{
-	char address[LNL_ADDR_TEXT];
-
-	if (v->half_open && v->service->strangers++ >= LNL_SERVICE_STRANGERS)
-		return; /* the second's chores tell how many */
-	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
-		LNL_F("peer", v->name[0] ? v->name : "unknown"),
-		LNL_F("address", lnl_served_address(v, address)),
-		LNL_F("cause", lnl_cause_name(v->cause)), LNL_F("why", v->why ? v->why : ""));
-}
-
 /*
  * Lets go of what others may want at once, addresses above all; the rest goes when the last counters
  * have come, or with the next turn: whoever called this still looks at |v|.
@@ -339,13 +327,17 @@ static void log_closed(const struct lnl_served *v)
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_PEER_DEL, .id = v->link };
+	char address[LNL_ADDR_TEXT];
 
 	if (v->ended)
 		return;
 	v->ended = true;
 	v->cause = cause;
 	v->why = why ? strndup(why, WHY_MAX) : NULL;
-	log_closed(v);
+	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
+		LNL_F("peer", v->name[0] ? v->name : "unknown"),
+		LNL_F("address", lnl_served_address(v, address)),
+		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why ? v->why : ""));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {

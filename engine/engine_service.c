@@ -126,14 +126,6 @@ static void ask_counters(struct lnl_service *s)
 	}
 }
 
-static void tell_strangers(struct lnl_service *s)
-{
-	if (s->strangers > LNL_SERVICE_STRANGERS)
-		lnl_log(&s->engine->log, LNL_LEVEL_INFO, "peer.closed_more",
-			LNL_F("clients", (int64_t)s->strangers - LNL_SERVICE_STRANGERS));
-	s->strangers = 0;
-}
-
 static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct lnl_service *s = w->data;
@@ -142,7 +134,6 @@ static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	ask_counters(s);
-	tell_strangers(s);
 	if (now >= s->crl_at) {
 		s->crl_at = now + CRL_EVERY;
 		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);
@@ -327,31 +318,13 @@ static void tell_closed(struct lnl_service *s)
 	q->event.u.end.exit_status = s->exit_status;
 }
 
-/* Who did not answer our goodbye ends without; the data plane is asked for the last counters. */
-static void end_all(struct lnl_service *s, uint64_t now)
-{
-	s->ending = true;
-	s->stop_by = now + GOODBYE_BY;
-	for (uint32_t i = 0; i < s->n_slots; i++) {
-		struct lnl_served *v = s->served[i];
-		enum lnl_cause cause =
-			v && v->control ? lnl_server_closing(v->control) : LNL_CAUSE_NONE;
-
-		if (v)
-			lnl_served_end(v, cause != LNL_CAUSE_NONE ? cause : LNL_CAUSE_USER, NULL);
-	}
-}
-
 void lnl_service_settle(struct lnl_service *s)
 {
-	uint64_t now = lnl_clock_now();
 	uint32_t i;
 
 	if (!s->stopping || s->closed_told)
 		return;
-	if (s->n_served && now >= s->stop_by && !s->ending)
-		end_all(s, now);
-	if (s->n_served && now < s->stop_by)
+	if (s->n_served && lnl_clock_now() < s->stop_by)
 		return;
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])

@@ -90,9 +90,7 @@ struct lnl_named_pool {
 };
 
 #define LNL_SERVICE_LISTEN 16
-/* Who was not let in yet comes as often as it likes: so many lines of the log a second are its. */
-#define LNL_SERVICE_STRANGERS 10
-#define LNL_SERVICE_POOLS     64
+#define LNL_SERVICE_POOLS  64
 
 struct lnl_service_conf {
 	struct lnl_arena arena;
@@ -135,11 +133,10 @@ struct lnl_service {
 
 	struct lnl_netconf *net;
 	char ifname[32];
-	bool tun_open, stopping, ending, closed_told;
+	bool tun_open, stopping, finishing, closed_told;
 	uint64_t stop_by;
 	int exit_status;
 	uint64_t control_drops[LNL_DROP_COUNT];
-	unsigned strangers; /* that ended in this second before they were let in */
 };
 
 /* ---- engine_service_conf.c ---- */

@@ -29,7 +29,6 @@ M.sentences = {
   ["control.malformed"] = "A control message makes no sense: {text}",
   ["control.unhandled"] = "Nobody handled a control message",
   ["link.error"] = "The connection's socket: {error}",
-  ["peer.closed_more"] = "{clients} more clients ended in this second before they were let in",
   ["net.warning"] = "Network: {why}",
   ["push.warning"] = "The server's options: {why}",
   ["push.refused"] = "Refused what the server pushed: {why}",

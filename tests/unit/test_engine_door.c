@@ -101,66 +101,6 @@ static void test_S6_one_source(void **state)
 	assert_true(comes("ben", "192.0.2.2", 40001)->up);
 }
 
-/* Of the records that came since it was asked last: those named |event|, and a number of the last. */
-static unsigned records_of(const char *event, int64_t *number)
-{
-	struct lnl_record r;
-	uint64_t lost;
-	unsigned n = 0;
-
-	while (lnl_engine_record(house.e, &r, &lost)) {
-		if (strcmp(r.event, event) != 0)
-			continue;
-		n++;
-		for (unsigned i = 0; i < r.n && number; i++)
-			if (r.field[i].type == LNL_FIELD_NUMBER)
-				*number = r.field[i].number;
-	}
-	return n;
-}
-
-/* A second of |n| connections that come and go at once. */
-static void come_and_go(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		knock_tcp("192.0.2.9", -1, 1);
-		lnl_served_end(lnl_door_by_link(house.s, house.s->next_link), LNL_CAUSE_CLOSED,
-			       "gone");
-		house_turn();
-	}
-}
-
-static void next_second(void)
-{
-	house.now += LNL_SECOND;
-	ev_invoke(house.e->loop, &house.s->timer, 0);
-}
-
-/* F12: who was never let in writes ten lines a second, and one that counts the others. */
-static void test_F12_strangers(void **state)
-{
-	int64_t more = 0;
-
-	(void)state;
-	house_open();
-	for (unsigned i = 0; i < 3; i++) {
-		unsigned n = i == 0 ? 10 : i == 1 ? 11 : 200;
-
-		records_of("", NULL);
-		come_and_go(n);
-		assert_int_equal(records_of("peer.closed", NULL), 10);
-		next_second();
-		assert_int_equal(records_of("peer.closed_more", &more), n > 10);
-		assert_int_equal(more, n - 10);
-	}
-	/* Whoever was let in has its line. */
-	come_and_go(100);
-	comes("anna", "192.0.2.2", 40001);
-	records_of("", NULL);
-	lnl_served_close(house.s->served[house_peer("anna")->id], LNL_CAUSE_USER, NULL);
-	assert_int_equal(records_of("peer.closed", NULL), 1);
-}
-
 /* ---- whose place it is ---- */
 
 static uint32_t id_of(const char *name)
@@ -383,7 +323,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DOOR(test_at_once),
 		DOOR(test_S6_one_source),
-		DOOR(test_F12_strangers),
 		DOOR(test_anew),
 		DOOR(test_not_another),
 		DOOR(test_place_is_given_back),
