@@ -482,14 +482,34 @@ static bool is_of(const struct lnl_served *v, const struct lnl_ntf *n)
 	       memcmp(n->u.datagram.bytes + 1, v->client_sid, LNL_SID_LEN) == 0;
 }
 
+/*
+ * Whose packet it is: of who has the place, or of who had it before and has it until somebody else
+ * is let in. NULL: of neither.
+ */
+static struct lnl_served *sender(const struct lnl_service *s, const struct lnl_ntf *n,
+				 struct lnl_served *v)
+{
+	unsigned i;
+
+	/* Behind a client stand no more than may knock from one source. */
+	for (i = 0; v && i <= HALF_OPEN_A_SOURCE; i++) {
+		if (!v->ended && !v->tcp && v->link == n->id &&
+		    lnl_addr_equal(&v->from, &n->u.datagram.from) && is_of(v, n))
+			return v;
+		v = lnl_served_find(s, v->replaces);
+	}
+	return NULL;
+}
+
 static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
 {
-	struct lnl_served *v = lnl_door_by_address(s, n->id, &n->u.datagram.from);
+	struct lnl_served *there = lnl_door_by_address(s, n->id, &n->u.datagram.from);
+	struct lnl_served *v = sender(s, n, there);
 
-	if (v && is_of(v, n))
+	if (v)
 		input(v, n->u.datagram.bytes, len_of(v, n));
 	else
-		knock(s, n, v);
+		knock(s, n, there);
 }
 
 static void stream(struct lnl_served *v, const struct lnl_ntf *n)

@@ -196,14 +196,21 @@ void lnl_login_response(struct lnl_served *v, const char *text)
 	ask(v, v->again, text);
 }
 
-/* "CR_TEXT:R,E:What is it?": shown while the client waits, answered on the control channel. */
-static bool challenge_inside(struct lnl_served *v, const char *text)
+static bool is_asked_inside(const char *text)
 {
-	if (strncmp(text, "CR_TEXT:", 8) != 0)
+	return strncmp(text, "CR_TEXT:", 8) == 0;
+}
+
+/*
+ * "CR_TEXT:R,E:What is it?": shown while the client waits, answered on the control channel. False
+ * when it cannot be sent: the client would wait for a question that never comes.
+ */
+static bool ask_inside(struct lnl_served *v, const char *text)
+{
+	if (lnl_server_pending(v->control, (unsigned)v->service->conf.o.sec.hand_window, text,
+			       lnl_clock_now()) < 0)
 		return false;
 	v->waits = LNL_WAIT_RESPONSE;
-	lnl_server_pending(v->control, (unsigned)v->service->conf.o.sec.hand_window, text,
-			   lnl_clock_now());
 	lnl_served_run(v);
 	return true;
 }
@@ -221,8 +228,12 @@ void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, cons
 	    lnl_server_closing(v->control) != LNL_CAUSE_NONE)
 		return;
 	v->pending_at = LNL_NEVER;
-	if (verdict == LNL_LOGIN_CHALLENGE && text && challenge_inside(v, text))
-		return;
+	if (verdict == LNL_LOGIN_CHALLENGE && text && is_asked_inside(text)) {
+		if (ask_inside(v, text))
+			return;
+		verdict = LNL_LOGIN_DENY;
+		text = "the challenge cannot be sent";
+	}
 	v->waits = LNL_WAIT_NOTHING;
 	if (verdict != LNL_LOGIN_OK)
 		lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "auth.denied",

@@ -245,16 +245,6 @@ int lnl_pki_facts(struct lnl_bytes cert, struct lnl_pki_facts *out, struct lnl_r
 
 /* ---- revocation lists ---- */
 
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef", *at;
-
-	if (c >= 'A' && c <= 'F')
-		c = (char)(c - 'A' + 'a');
-	at = c ? strchr(digits, c) : NULL;
-	return at ? (int)(at - digits) : -1;
-}
-
 static int read_serial(struct lnl_revoked *out, const char *hex)
 {
 	size_t len = strlen(hex);
@@ -262,7 +252,7 @@ static int read_serial(struct lnl_revoked *out, const char *hex)
 	if (len == 0 || len % 2 || len / 2 > LNL_SERIAL_MAX)
 		return LNL_E_INVAL;
 	for (size_t i = 0; i < len; i++) {
-		int digit = hex_digit(hex[i]);
+		int digit = lnl_hex_digit(hex[i]);
 
 		if (digit < 0)
 			return LNL_E_INVAL;

@@ -52,9 +52,23 @@ static void write_block(struct lnl_writer *w, const char *name, const uint8_t *d
 	label(w, "-----END ", name);
 }
 
-int lnl_pki_static_key(struct lnl_pki_text *out, struct lnl_reason *why)
+/* The same as hex in lines of 32 characters. */
+static void write_hex_block(struct lnl_writer *w, const char *name, const uint8_t *data, size_t len)
 {
-	static const char name[] = "OpenVPN Static key V1";
+	label(w, "-----BEGIN ", name);
+	for (size_t at = 0; at < len; at += 16) {
+		lnl_write_hex(w, data + at, 16);
+		lnl_write_u8(w, '\n');
+	}
+	label(w, "-----END ", name);
+}
+
+typedef void block_writer(struct lnl_writer *w, const char *name, const uint8_t *data, size_t len);
+
+/* |len| random bytes, at most a static key's, as a block named |name|. */
+static int random_block(const char *name, block_writer *write, size_t len, struct lnl_pki_text *out,
+			struct lnl_reason *why)
+{
 	uint8_t key[LNL_STATIC_KEY_LEN];
 	char text[TEXT_MAX];
 	struct lnl_writer w;
@@ -62,42 +76,27 @@ int lnl_pki_static_key(struct lnl_pki_text *out, struct lnl_reason *why)
 
 	if (rc < 0)
 		return rc;
-	rc = lnl_crypto_random(NULL, key, sizeof(key));
+	rc = lnl_crypto_random(NULL, key, len);
 	lnl_writer_init(&w, text, sizeof(text));
-	label(&w, "-----BEGIN ", name);
-	for (size_t at = 0; at < sizeof(key); at += 16) {
-		lnl_write_hex(&w, key + at, 16);
-		lnl_write_u8(&w, '\n');
-	}
-	label(&w, "-----END ", name);
+	if (rc == 0)
+		write(&w, name, key, len);
 	lnl_secret_wipe(key, sizeof(key));
 	return end(rc, &w, out, why);
 }
 
-static int random_block(const char *name, struct lnl_pki_text *out, struct lnl_reason *why)
+int lnl_pki_static_key(struct lnl_pki_text *out, struct lnl_reason *why)
 {
-	uint8_t key[SECRET_LEN];
-	char text[TEXT_MAX];
-	struct lnl_writer w;
-	int rc = lnl_pki_begin(out, why);
-
-	if (rc < 0)
-		return rc;
-	rc = lnl_crypto_random(NULL, key, sizeof(key));
-	lnl_writer_init(&w, text, sizeof(text));
-	write_block(&w, name, key, sizeof(key));
-	lnl_secret_wipe(key, sizeof(key));
-	return end(rc, &w, out, why);
+	return random_block("OpenVPN Static key V1", write_hex_block, LNL_STATIC_KEY_LEN, out, why);
 }
 
 int lnl_pki_v2_server_key(struct lnl_pki_text *out, struct lnl_reason *why)
 {
-	return random_block("OpenVPN tls-crypt-v2 server key", out, why);
+	return random_block("OpenVPN tls-crypt-v2 server key", write_block, SECRET_LEN, out, why);
 }
 
 int lnl_pki_auth_token_key(struct lnl_pki_text *out, struct lnl_reason *why)
 {
-	return random_block("OpenVPN auth-token server key", out, why);
+	return random_block("OpenVPN auth-token server key", write_block, SECRET_LEN, out, why);
 }
 
 /* WKc of |plain| (Kc and metadata) under the server's {Ke, Ka}. */

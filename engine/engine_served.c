@@ -36,20 +36,15 @@ static void ask_counters(struct lnl_served *v)
 
 /* ---- time ---- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void arm(struct lnl_served *v)
 {
-	uint64_t due = earlier(v->deadline, v->pending_at);
+	uint64_t due = lnl_earlier(v->deadline, v->pending_at);
 	struct ev_loop *loop = v->service->engine->loop;
 
 	if (v->up && !v->ended)
-		due = earlier(due, lnl_activity_due(&v->activity));
+		due = lnl_earlier(due, lnl_activity_due(&v->activity));
 	if (v->control && !v->ended)
-		due = earlier(due, lnl_server_next_due(v->control));
+		due = lnl_earlier(due, lnl_server_next_due(v->control));
 	ev_timer_stop(loop, &v->timer);
 	if (due == LNL_NEVER)
 		return;

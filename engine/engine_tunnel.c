@@ -49,11 +49,6 @@ void lnl_tunnel_enter(struct lnl_tunnel *t, enum lnl_state state, const char *de
 
 /* ---- time ---- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void tick_session(struct lnl_tunnel *t, uint64_t now)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .peer = LNL_OUR_PEER };
@@ -86,10 +81,10 @@ static uint64_t next_due(const struct lnl_tunnel *t)
 	if (t->state == LNL_STATE_WAIT && !t->finishing)
 		due = t->wait_until;
 	if (t->client) {
-		due = earlier(lnl_client_next_due(t->client), t->answer_by);
+		due = lnl_earlier(lnl_client_next_due(t->client), t->answer_by);
 		if (t->state == LNL_STATE_UP)
-			due = earlier(due, earlier(lnl_activity_due(&t->activity),
-						   t->counted_at + COUNTERS_INTERVAL));
+			due = lnl_earlier(due, lnl_earlier(lnl_activity_due(&t->activity),
+							   t->counted_at + COUNTERS_INTERVAL));
 	}
 	return due;
 }

@@ -491,11 +491,6 @@ void lnl_client_tick(struct lnl_client *c, uint64_t now)
 		lnl_client_end_with(c, LNL_CAUSE_SESSION_TIMEOUT, "session-timeout");
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint64_t lnl_client_next_due(const struct lnl_client *c)
 {
 	uint64_t due = lnl_session_next_due(c->session);
@@ -503,8 +498,8 @@ uint64_t lnl_client_next_due(const struct lnl_client *c)
 	if (c->phase == LNL_PHASE_CLOSED)
 		return LNL_NEVER;
 	if (c->phase == LNL_PHASE_AUTH)
-		due = earlier(due, earlier(c->push_request_at, c->push_deadline));
-	return earlier(due, earlier(c->swap_at, earlier(c->goodbye_at, c->ends_at)));
+		due = lnl_earlier(due, lnl_earlier(c->push_request_at, c->push_deadline));
+	return lnl_earlier(due, lnl_earlier(c->swap_at, lnl_earlier(c->goodbye_at, c->ends_at)));
 }
 
 /* ---- the owner's part ---- */

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "control/client_state.h"
-
-#define PACKET_ID 4 /* bytes of the id that CBC encrypts */
+#include "control/mssfix.h"
 
 /*
  * Until the server says otherwise, a pulling client gives up after so long without a packet
@@ -180,37 +179,31 @@ static void start_pulled(struct lnl_client *c)
 		take_option(c, conf->options[i], LNL_FROM_PROFILE);
 }
 
-/* What CBC encrypts in front of a packet. */
-static unsigned padded_len(enum lnl_cipher cipher, enum lnl_framing framing)
-{
-	bool marked = framing == LNL_FRAMING_LZO || framing == LNL_FRAMING_STUB;
-
-	return lnl_cipher_is_aead(cipher) ? 0 : PACKET_ID + (marked ? 1 : 0);
-}
-
 static void fill_peer(struct lnl_client *c, struct lnl_peer_conf *p)
 {
 	const struct lnl_client_conf *conf = c->conf;
 	const struct lnl_pulled *u = &c->pulled;
 	enum lnl_digest digest = lnl_cipher_is_aead(c->cipher) ? LNL_DIGEST_NONE : conf->auth;
 	bool v2 = u->peer_id != LNL_PEER_ID_NONE;
-	/*
-	 * mssfix without a value of its own follows a tun-mtu that was changed (OpenVPN man
-	 * page).
-	 */
-	bool follows = conf->mssfix < 0;
-	int mssfix = follows ? (u->tun_mtu == 1500 ? 1492 : u->tun_mtu) : conf->mssfix;
-	unsigned overhead = lnl_data_overhead(c->cipher, digest, v2, u->framing);
+	const struct lnl_mssfix mss = {
+		.cipher = c->cipher,
+		.digest = digest,
+		.framing = u->framing,
+		.tun_mtu = (unsigned)u->tun_mtu,
+		.mssfix = conf->mssfix,
+		.mssfix_mtu = conf->mssfix_mtu,
+		.mssfix_fixed = conf->mssfix_fixed,
+		.data_v2 = v2,
+		.tcp = conf->session.tcp,
+		.ipv6 = conf->ipv6_transport,
+	};
 
 	memset(p, 0, sizeof(*p));
 	p->id = conf->peer;
 	p->wire_id = u->peer_id;
 	p->framing = u->framing;
 	p->tap = conf->tap;
-	p->mss = (uint16_t)lnl_mss_for(mssfix, follows ? u->tun_mtu == 1500 : conf->mssfix_mtu,
-				       follows ? u->tun_mtu != 1500 : conf->mssfix_fixed,
-				       conf->session.tcp, conf->ipv6_transport, overhead,
-				       padded_len(c->cipher, u->framing));
+	p->mss = lnl_mssfix_mss(&mss);
 	p->ping_interval = seconds(u->ping);
 	p->ping_timeout = u->ping_exit > 0 ? seconds(u->ping_exit) : seconds(u->ping_restart);
 	p->ping_timer_rem = u->ping_timer_rem;

@@ -8,21 +8,10 @@ _Static_assert(LNL_LEASE_LINE >= 3 * (LNL_LEASE_NAME - 1) + 2 + LNL_IP_TEXT, "a 
 
 typedef void lnl_lease_teller(void *ctx, const char *name, const struct lnl_ip *ip);
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Whether "%XX" begins at |s|, which is terminated. */
 static bool is_escape(const char *s)
 {
-	return s[0] == '%' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0;
+	return s[0] == '%' && lnl_hex_digit(s[1]) >= 0 && lnl_hex_digit(s[2]) >= 0;
 }
 
 /* ---- reading ---- */
@@ -38,7 +27,7 @@ static int read_name(char *name)
 		if ((uint8_t)c < 0x20 || c == 0x7f)
 			return LNL_E_FORMAT;
 		if (is_escape(s)) {
-			c = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
+			c = (char)(lnl_hex_digit(s[1]) << 4 | lnl_hex_digit(s[2]));
 			s += 2;
 			if (c == '\0')
 				return LNL_E_FORMAT;

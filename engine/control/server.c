@@ -433,20 +433,15 @@ void lnl_server_tick(struct lnl_server *s, uint64_t now)
 				     now);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint64_t lnl_server_next_due(const struct lnl_server *s)
 {
-	uint64_t due = earlier(lnl_session_next_due(s->session), s->deadline);
+	uint64_t due = lnl_earlier(lnl_session_next_due(s->session), s->deadline);
 
 	if (s->phase == LNL_PHASE_CLOSED)
 		return LNL_NEVER;
 	if (s->closing != LNL_CAUSE_NONE)
-		return earlier(lnl_session_next_due(s->session), s->close_at);
-	return earlier(earlier(due, s->record_at), earlier(s->swap_at, s->ends_at));
+		return lnl_earlier(lnl_session_next_due(s->session), s->close_at);
+	return lnl_earlier(lnl_earlier(due, s->record_at), lnl_earlier(s->swap_at, s->ends_at));
 }
 
 /* ---- the owner's part ---- */

@@ -137,7 +137,10 @@ uint64_t lnl_server_next_due(const struct lnl_server *s);
 /* The next event: true, or false when there is none. */
 bool lnl_server_next(struct lnl_server *s, struct lnl_server_event *e, uint64_t now);
 
-/* Answers LNL_SERVER_VERIFY. |reason| says why not, for the log. LNL_E_STATE. */
+/*
+ * Answers LNL_SERVER_VERIFY. |reason| says why not, for the log; who is up already is told by
+ * AUTH_FAILED. LNL_E_STATE.
+ */
 int lnl_server_verified(struct lnl_server *s, bool ok, const char *reason, uint64_t now);
 /* The peer's chain from VERIFY until AUTHENTICATE is answered. */
 unsigned lnl_server_chain_len(struct lnl_server *s);

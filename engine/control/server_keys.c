@@ -2,9 +2,9 @@
 /* What a granted client gets: a data plane with keys, and the PUSH_REPLY that tells of it. */
 #include <string.h>
 
+#include "control/mssfix.h"
 #include "control/server_state.h"
 
-#define PACKET_ID 4 /* bytes of the id that CBC encrypts */
 /* A PUSH_REQUEST so soon after another was only late (OpenVPN push.c). */
 #define REQUEST_INTERVAL (30 * LNL_SECOND)
 /* Messages of a long reply that are sent before the client has acknowledged the ones before. */
@@ -51,14 +51,6 @@ static uint64_t seconds(int value)
 	return value > 0 ? (uint64_t)value * LNL_SECOND : 0;
 }
 
-/* What CBC encrypts in front of a packet. */
-static unsigned padded_len(enum lnl_cipher cipher, enum lnl_framing framing)
-{
-	bool marked = framing == LNL_FRAMING_LZO || framing == LNL_FRAMING_STUB;
-
-	return lnl_cipher_is_aead(cipher) ? 0 : PACKET_ID + (marked ? 1 : 0);
-}
-
 static enum lnl_digest digest_of(const struct lnl_server *s)
 {
 	return lnl_cipher_is_aead(s->facts.cipher) ? LNL_DIGEST_NONE : s->conf->auth;
@@ -67,13 +59,19 @@ static enum lnl_digest digest_of(const struct lnl_server *s)
 void lnl_server_fill_peer(const struct lnl_server *s, struct lnl_peer_conf *p)
 {
 	const struct lnl_server_conf *conf = s->conf;
-	enum lnl_cipher cipher = s->facts.cipher;
 	bool v2 = speaks_v2(s);
-	bool usual = conf->tun_mtu == 1500;
-	/* mssfix without a value of its own follows a tun-mtu that was changed. */
-	bool follows = conf->mssfix < 0;
-	int mssfix = follows ? (usual ? 1492 : (int)conf->tun_mtu) : conf->mssfix;
-	unsigned overhead = lnl_data_overhead(cipher, digest_of(s), v2, conf->framing);
+	const struct lnl_mssfix mss = {
+		.cipher = s->facts.cipher,
+		.digest = digest_of(s),
+		.framing = conf->framing,
+		.tun_mtu = conf->tun_mtu,
+		.mssfix = conf->mssfix,
+		.mssfix_mtu = conf->mssfix_mtu,
+		.mssfix_fixed = conf->mssfix_fixed,
+		.data_v2 = v2,
+		.tcp = s->session_conf.tcp,
+		.ipv6 = s->ipv6,
+	};
 
 	memset(p, 0, sizeof(*p));
 	p->id = s->peer;
@@ -81,9 +79,7 @@ void lnl_server_fill_peer(const struct lnl_server *s, struct lnl_peer_conf *p)
 	p->framing = conf->framing;
 	p->tap = conf->tap;
 	p->check_source = !conf->tap;
-	p->mss = (uint16_t)lnl_mss_for(mssfix, follows ? usual : conf->mssfix_mtu,
-				       follows ? !usual : conf->mssfix_fixed, s->session_conf.tcp,
-				       s->ipv6, overhead, padded_len(cipher, conf->framing));
+	p->mss = lnl_mssfix_mss(&mss);
 	p->ping_interval = seconds(s->ping);
 	p->ping_timeout = seconds(s->ping_restart);
 }

@@ -96,14 +96,19 @@ void lnl_server_take_verify(struct lnl_server *s, uint8_t key_id, uint64_t now)
 
 int lnl_server_verified(struct lnl_server *s, bool ok, const char *reason, uint64_t now)
 {
+	reason = reason ? reason : "refused by the verify_cert hook";
 	if (!s->verify_waits)
 		return LNL_E_STATE;
+	/* Who is up already hears of it: with it the renegotiation is completed, but without a key. */
+	if (!ok && s->key_id > 0) {
+		lnl_server_refuse(s, LNL_CAUSE_CERT, "", reason, now);
+		return 0;
+	}
 	s->verify_waits = false;
 	if (ok)
 		accept_cert(s, now);
 	else
-		lnl_server_end_with(s, LNL_CAUSE_CERT,
-				    reason ? reason : "refused by the verify_cert hook");
+		lnl_server_end_with(s, LNL_CAUSE_CERT, reason);
 	return 0;
 }
 

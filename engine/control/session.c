@@ -410,22 +410,17 @@ void lnl_session_tick(struct lnl_session *s, uint64_t now)
 		s->retry_at = lnl_session_renegotiate(s, now) < 0 ? now + RETRY_INTERVAL : 0;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint64_t lnl_session_next_due(const struct lnl_session *s)
 {
-	uint64_t due = earlier(reneg_due(s), lame_due(s));
+	uint64_t due = lnl_earlier(reneg_due(s), lame_due(s));
 
 	if (s->primary) {
-		due = earlier(due, s->primary->deadline);
+		due = lnl_earlier(due, s->primary->deadline);
 		if (s->primary->step != LNL_NEG_FAILED)
-			due = earlier(due, lnl_reliable_next_due(&s->primary->rel));
+			due = lnl_earlier(due, lnl_reliable_next_due(&s->primary->rel));
 	}
 	if (s->lame)
-		due = earlier(due, lnl_reliable_next_due(&s->lame->rel));
+		due = lnl_earlier(due, lnl_reliable_next_due(&s->lame->rel));
 	return due;
 }
 

@@ -5,11 +5,6 @@
 
 #define HEAP_MIN 4
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* |start| + |span|, never when |span| is 0. */
 static uint64_t after(uint64_t start, uint64_t span)
 {
@@ -32,11 +27,11 @@ static uint64_t timeout_due(const struct lnl_peer *p)
 
 static uint64_t due_of(const struct lnl_peer *p)
 {
-	uint64_t due = earlier(ping_due(p), timeout_due(p));
+	uint64_t due = lnl_earlier(ping_due(p), timeout_due(p));
 
 	for (unsigned i = 0; i < LNL_SLOTS; i++) {
 		if (p->slots[i] != NULL)
-			due = earlier(due, p->slots[i]->expires);
+			due = lnl_earlier(due, p->slots[i]->expires);
 	}
 	return due;
 }

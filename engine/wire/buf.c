@@ -221,3 +221,14 @@ int lnl_text_dec(const char *s, size_t len, uint64_t max, uint64_t *out)
 	*out = v;
 	return 0;
 }
+
+int lnl_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}

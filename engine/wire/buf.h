@@ -76,5 +76,7 @@ size_t lnl_text_clean(char *dst, size_t cap, const void *src, size_t len);
  * unless there is at least one, all are digits and the number is at most |max|.
  */
 int lnl_text_dec(const char *s, size_t len, uint64_t max, uint64_t *out);
+/* What the hex digit |c|, of either case, stands for; -1 when it is none. */
+int lnl_hex_digit(char c);
 
 #endif

@@ -13,6 +13,12 @@
 /* "Never", as an answer to "when do you want to be called again?". */
 #define LNL_NEVER UINT64_MAX
 
+/* Of two such answers the one that comes first. */
+static inline uint64_t lnl_earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 struct lnl_env {
 	void *ctx;
 	/* Returns |size| zeroed bytes or NULL. */

@@ -35,27 +35,16 @@ static int parse_v4(uint8_t out[4], const char *s, size_t len)
 	return at == len ? 0 : LNL_E_FORMAT;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Reads 1 to 4 hex digits; returns how many, 0 when there is none or a fifth. */
 static size_t parse_group(uint16_t *out, const char *s, size_t len)
 {
 	unsigned v = 0;
 	size_t n = 0;
 
-	while (n < len && hex_value(s[n]) >= 0) {
+	while (n < len && lnl_hex_digit(s[n]) >= 0) {
 		if (n == 4)
 			return 0;
-		v = v << 4 | (unsigned)hex_value(s[n++]);
+		v = v << 4 | (unsigned)lnl_hex_digit(s[n++]);
 	}
 	*out = (uint16_t)v;
 	return n;

@@ -70,17 +70,6 @@ static int block_line(struct lines *t, const char *name, struct lines *line)
 	return name != NULL ? LNL_E_FORMAT : 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int read_static(uint8_t *out, const char *text, size_t len)
 {
 	static const char name[] = "OpenVPN Static key V1";
@@ -92,7 +81,7 @@ static int read_static(uint8_t *out, const char *text, size_t len)
 		return LNL_E_FORMAT;
 	while ((more = block_line(&t, name, &line)) > 0) {
 		for (size_t i = 0; i < line.len; i++) {
-			int digit = hex_digit(line.p[i]);
+			int digit = lnl_hex_digit(line.p[i]);
 
 			if (line.p[i] == ' ' || line.p[i] == '\t')
 				continue;

@@ -219,6 +219,53 @@ case_chosen() {
 	[ "${LUNEL_ALL:-0}" = 1 ] || [ $((($1 + ${LUNEL_ROTATE:-0}) % $2)) -eq 0 ]
 }
 
+# matrix PARTS: what `cell PROTO WRAP CIPHER` says of each cell of this run's part, in a shell of its
+# own, so that the next one runs whatever happens; a cell that is well leaves its line in
+# $WORK/verdict. Fails when one is not.
+matrix() {
+	matrix_row=0
+	matrix_bad=0
+	printf '%-4s %-13s %-18s %8s  %s\n' over wrap cipher seconds "10 MB each way"
+	for matrix_proto in udp tcp; do
+		for matrix_wrap in $WRAPS; do
+			matrix_column=0
+			for matrix_cipher in $CIPHERS; do
+				# A diagonal: each part has every wrapping and every cipher.
+				matrix_index=$((matrix_row + matrix_column))
+				matrix_column=$((matrix_column + 1))
+				! case_chosen $matrix_index "$1" ||
+					matrix_cell "$matrix_proto" "$matrix_wrap" "$matrix_cipher"
+			done
+			matrix_row=$((matrix_row + 1))
+		done
+	done
+	[ "$matrix_bad" -eq 0 ] || fail "$matrix_bad cells failed"
+}
+
+matrix_cell() {
+	matrix_begin=$(now_ms)
+	: >"$WORK/verdict"
+	if (cell "$@") >"$WORK/cell.txt" 2>&1; then
+		matrix_verdict=$(tr '\n' ' ' <"$WORK/verdict")
+	else
+		matrix_verdict=$(tail -n 1 "$WORK/cell.txt")
+		matrix_bad=$((matrix_bad + 1))
+		# The first few say enough.
+		[ "$matrix_bad" -gt 2 ] || show_logs
+	fi
+	rm -f "$WORK"/*.log
+	matrix_took=$(($(now_ms) - matrix_begin))
+	printf '%-4s %-13s %-18s %5d.%02d  %s\n' "$@" $((matrix_took / 1000)) \
+		$((matrix_took % 1000 / 10)) "$matrix_verdict"
+	ns_kill client
+	ns_kill server
+}
+
+# copied: how long the last copy took.
+copied() {
+	sed -n 's/.* in \([0-9.]* s\)$/\1/p' "$WORK/copy.txt"
+}
+
 # ---- keys and certificates ----
 
 pki_key() {

@@ -8,13 +8,12 @@
 # shellcheck source=tests/interop/lib.sh
 . "${0%/*}/lib.sh"
 
-PROTOS="udp tcp"
 PARTS=4
 
 need_root
 need_program openvpn ip ping openssl
 
-# cell PROTO WRAP CIPHER: in a shell of its own, so that the next cell runs whatever happens.
+# cell PROTO WRAP CIPHER: as matrix wants it.
 cell() {
 	SERVER_NAME=server-$1-$2-$3
 	CLIENT_NAME=client-$1-$2-$3
@@ -33,6 +32,7 @@ cell() {
 	ping_ok client 10.8.0.1
 	ping_ok server 10.8.0.2
 	copy client 10.8.0.1
+	copied >"$WORK/verdict"
 	wait_for "$WORK/$CLIENT_NAME.log" "data.keys cipher=$3 " 2 || fail "the client has another cipher"
 	wait_for "$WORK/$SERVER_NAME.log" "Data Channel: cipher '$3'" 4 ||
 		fail "the server has another cipher"
@@ -52,37 +52,4 @@ else
 	echo "part $((LUNEL_ROTATE % PARTS)) of $PARTS (LUNEL_ROTATE=$LUNEL_ROTATE; LUNEL_ALL=1 for all)"
 fi
 
-index=0
-row=0
-bad=0
-: >"$WORK/failed"
-printf '%-4s %-13s %-18s %8s  %s\n' over wrap cipher seconds copied
-for proto in $PROTOS; do
-	for wrap in $WRAPS; do
-		column=0
-		for cipher in $CIPHERS; do
-			# A diagonal: each part has every wrapping and every cipher.
-			index=$((row + column))
-			column=$((column + 1))
-			case_chosen $index $PARTS || continue
-			begin=$(now_ms)
-			: >"$WORK/copy.txt"
-			if (cell "$proto" "$wrap" "$cipher") >"$WORK/cell.txt" 2>&1; then
-				verdict=$(sed -n 's/.* in \([0-9.]* s\)$/10 MB each way in \1/p' "$WORK/copy.txt")
-			else
-				verdict=$(tail -n 1 "$WORK/cell.txt")
-				bad=$((bad + 1))
-				# The first few say enough.
-				[ "$bad" -gt 2 ] || show_logs
-			fi
-			rm -f "$WORK"/*.log
-			took=$(($(now_ms) - begin))
-			printf '%-4s %-13s %-18s %5d.%02d  %s\n' "$proto" "$wrap" "$cipher" \
-				$((took / 1000)) $((took % 1000 / 10)) "$verdict"
-			ns_kill client
-			ns_kill server
-		done
-		row=$((row + 1))
-	done
-done
-[ "$bad" -eq 0 ] || fail "$bad cells failed"
+matrix $PARTS

@@ -36,10 +36,10 @@ through() {
 	copy client 10.8.0.1
 	stop "$CLIENT_PID" TERM 8 || fail "the $1 client did not end"
 	server_says "peer.closed peer=client" 8
-	echo "$1 $(sed -n 's/.* in \([0-9.]* s\)$/\1/p' "$WORK/copy.txt")" >>"$WORK/took.txt"
+	echo "$1 $(copied)" >>"$WORK/verdict"
 }
 
-# cell PROTO WRAP CIPHER: in a shell of its own, so that the next cell runs whatever happens.
+# cell PROTO WRAP CIPHER: as matrix wants it.
 cell() {
 	SERVER_NAME=server-$1-$2-$3
 	digest=SHA1
@@ -66,34 +66,4 @@ cell() {
 	[ -z "$(in_ns server ip -o link show type tun)" ] || fail "the server left its device behind"
 }
 
-row=0
-bad=0
-printf '%-4s %-13s %-18s %8s  %s\n' over wrap cipher seconds "10 MB each way"
-for proto in udp tcp; do
-	for wrap in $WRAPS; do
-		column=0
-		for cipher in $CIPHERS; do
-			# A diagonal: each part has every wrapping and every cipher.
-			index=$((row + column))
-			column=$((column + 1))
-			case_chosen $index $PARTS || continue
-			begin=$(now_ms)
-			: >"$WORK/took.txt"
-			if (cell "$proto" "$wrap" "$cipher") >"$WORK/cell.txt" 2>&1; then
-				verdict=$(tr '\n' ' ' <"$WORK/took.txt")
-			else
-				verdict=$(tail -n 1 "$WORK/cell.txt")
-				bad=$((bad + 1))
-				[ "$bad" -gt 2 ] || show_logs
-			fi
-			rm -f "$WORK"/*.log
-			took=$(($(now_ms) - begin))
-			printf '%-4s %-13s %-18s %5d.%02d  %s\n' "$proto" "$wrap" "$cipher" \
-				$((took / 1000)) $((took % 1000 / 10)) "$verdict"
-			ns_kill client
-			ns_kill server
-		done
-		row=$((row + 1))
-	done
-done
-[ "$bad" -eq 0 ] || fail "$bad cells failed"
+matrix $PARTS

@@ -459,14 +459,10 @@ void sim_server_run(struct sim_server *s, uint64_t now)
 	send_output(s, now);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint64_t sim_server_due(const struct sim_server *s)
 {
-	uint64_t due = earlier(lnl_data_next_due(s->data), earlier(s->verdict_at, s->swap_at));
+	uint64_t due =
+		lnl_earlier(lnl_data_next_due(s->data), lnl_earlier(s->verdict_at, s->swap_at));
 
-	return s->session ? earlier(due, lnl_session_next_due(s->session)) : due;
+	return s->session ? lnl_earlier(due, lnl_session_next_due(s->session)) : due;
 }

@@ -288,17 +288,13 @@ static void far_run(void *ctx)
 		forget(r);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t far_due(void *ctx)
 {
 	struct sim_real *r = ctx;
-	uint64_t due = earlier(lnl_data_next_due(r->data), earlier(r->verdict_at, r->grant_at));
+	uint64_t due =
+		lnl_earlier(lnl_data_next_due(r->data), lnl_earlier(r->verdict_at, r->grant_at));
 
-	return r->server ? earlier(due, lnl_server_next_due(r->server)) : due;
+	return r->server ? lnl_earlier(due, lnl_server_next_due(r->server)) : due;
 }
 
 /* ---- beginning and end ---- */
@@ -365,7 +361,7 @@ bool sim_real_connect(struct sim_real *r, uint64_t span)
 	uint64_t until = w->now + span;
 
 	while (!(w->up && r->up) && !w->closed && w->now < until)
-		sim_world_run(w, earlier(10 * LNL_MSEC, until - w->now));
+		sim_world_run(w, lnl_earlier(10 * LNL_MSEC, until - w->now));
 	return w->up && r->up;
 }
 
@@ -374,6 +370,6 @@ bool sim_real_closes(struct sim_real *r, uint64_t span)
 	uint64_t until = r->w->now + span;
 
 	while (!r->closed && r->w->now < until)
-		sim_world_run(r->w, earlier(10 * LNL_MSEC, until - r->w->now));
+		sim_world_run(r->w, lnl_earlier(10 * LNL_MSEC, until - r->w->now));
 	return r->closed;
 }

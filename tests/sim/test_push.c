@@ -220,92 +220,93 @@ static void test_filters(void **state)
 
 /* ---- ciphers ---- */
 
+static const struct {
+	const char *pushed, *occ;
+	enum lnl_cipher ours[2], fallback, used;
+	enum lnl_cause cause;
+} cipher_rows[] = {
+	{ "AES-128-GCM",
+	  NULL,
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_128_GCM,
+	  LNL_CAUSE_NONE },
+	{ "AES-128-GCM",
+	  NULL,
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_CHACHA20_POLY1305 },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE,
+	  LNL_CAUSE_CIPHER },
+	{ "AES-256-CBC",
+	  NULL,
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CAUSE_NONE },
+	{ "BF-CBC",
+	  NULL,
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE,
+	  LNL_CAUSE_PUSH },
+	/* none pushed: what its OCC string says, if data-ciphers has it */
+	{ NULL,
+	  "V4,cipher AES-128-GCM,auth [null-digest]",
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_128_GCM,
+	  LNL_CAUSE_NONE },
+	{ NULL,
+	  "V4,cipher AES-256-CBC,auth SHA256",
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE,
+	  LNL_CAUSE_CIPHER },
+	/* else the fallback */
+	{ NULL,
+	  "V4,cipher AES-256-CBC,auth SHA256",
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CAUSE_NONE },
+	{ NULL,
+	  "V4,dev-type tun",
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CIPHER_AES_256_CBC,
+	  LNL_CAUSE_NONE },
+	{ NULL,
+	  "V4,dev-type tun",
+	  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
+	  LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE,
+	  LNL_CAUSE_CIPHER },
+};
+
 static void test_ciphers(void **state)
 {
-	static const struct {
-		const char *pushed, *occ;
-		enum lnl_cipher ours[2], fallback, used;
-		enum lnl_cause cause;
-	} rows[] = {
-		{ "AES-128-GCM",
-		  NULL,
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_128_GCM,
-		  LNL_CAUSE_NONE },
-		{ "AES-128-GCM",
-		  NULL,
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_CHACHA20_POLY1305 },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_NONE,
-		  LNL_CAUSE_CIPHER },
-		{ "AES-256-CBC",
-		  NULL,
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CAUSE_NONE },
-		{ "BF-CBC",
-		  NULL,
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_NONE,
-		  LNL_CAUSE_PUSH },
-		/* none pushed: what its OCC string says, if data-ciphers has it */
-		{ NULL,
-		  "V4,cipher AES-128-GCM,auth [null-digest]",
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_128_GCM,
-		  LNL_CAUSE_NONE },
-		{ NULL,
-		  "V4,cipher AES-256-CBC,auth SHA256",
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_NONE,
-		  LNL_CAUSE_CIPHER },
-		/* else the fallback */
-		{ NULL,
-		  "V4,cipher AES-256-CBC,auth SHA256",
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CAUSE_NONE },
-		{ NULL,
-		  "V4,dev-type tun",
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CIPHER_AES_256_CBC,
-		  LNL_CAUSE_NONE },
-		{ NULL,
-		  "V4,dev-type tun",
-		  { LNL_CIPHER_AES_256_GCM, LNL_CIPHER_AES_128_GCM },
-		  LNL_CIPHER_NONE,
-		  LNL_CIPHER_NONE,
-		  LNL_CAUSE_CIPHER },
-	};
-
 	(void)state;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (unsigned i = 0; i < sizeof(cipher_rows) / sizeof(cipher_rows[0]); i++) {
 		struct sim_world *w = make(20 + i);
 		char extra[64];
 
-		sim_world_cipher(w, rows[i].used, LNL_DIGEST_SHA256);
-		memcpy(w->conf.ciphers, rows[i].ours, sizeof(rows[i].ours));
+		sim_world_cipher(w, cipher_rows[i].used, LNL_DIGEST_SHA256);
+		memcpy(w->conf.ciphers, cipher_rows[i].ours, sizeof(cipher_rows[i].ours));
 		w->conf.n_ciphers = 2;
-		w->conf.fallback = rows[i].fallback;
+		w->conf.fallback = cipher_rows[i].fallback;
 		w->server_conf.ncp = false;
-		w->server_conf.options = rows[i].occ;
-		snprintf(extra, sizeof(extra), "%s%s", rows[i].pushed ? "cipher " : "echo x",
-			 rows[i].pushed ? rows[i].pushed : "");
+		w->server_conf.options = cipher_rows[i].occ;
+		snprintf(extra, sizeof(extra), "%s%s", cipher_rows[i].pushed ? "cipher " : "echo x",
+			 cipher_rows[i].pushed ? cipher_rows[i].pushed : "");
 		w->server_conf.extra = extra;
 		start(w);
-		if (sim_world_connect(w, 10 * LNL_SECOND) != (rows[i].cause == LNL_CAUSE_NONE))
+		if (sim_world_connect(w, 10 * LNL_SECOND) !=
+		    (cipher_rows[i].cause == LNL_CAUSE_NONE))
 			fail_msg("row %u: %s", i, w->why);
-		if (rows[i].cause == LNL_CAUSE_NONE)
+		if (cipher_rows[i].cause == LNL_CAUSE_NONE)
 			carries_packets(w);
 		else
-			assert_int_equal(w->cause, rows[i].cause);
+			assert_int_equal(w->cause, cipher_rows[i].cause);
 		world_delete(w);
 	}
 }

@@ -151,6 +151,35 @@ static void test_denied(void **state)
 	}
 }
 
+/* The owner refuses the certificate, which it took before: the client hears that it has to go. */
+static void test_certificate_refused(void **state)
+{
+	static const char *const reasons[] = { "revoked meanwhile", NULL };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim_real *r = up(i, BY_CLIENT, VERIFIES_NEVER);
+
+		r->verify_waiting = false;
+		while (!r->verify_waiting)
+			sim_world_run(r->w, LNL_MSEC);
+		assert_int_equal(lnl_server_verified(r->server, false, reasons[i], r->w->now), 0);
+		assert_int_equal(lnl_server_verified(r->server, true, NULL, r->w->now),
+				 LNL_E_STATE);
+		if (!sim_world_closes(r->w, 3 * LNL_SECOND))
+			fail_msg("the refusal was not heard");
+		assert_int_equal(r->w->cause, LNL_CAUSE_AUTH_FAILED);
+		assert_true(sim_real_closes(r, 6 * LNL_SECOND));
+		assert_int_equal(r->cause, LNL_CAUSE_CERT);
+		assert_string_equal(r->why,
+				    reasons[i] ? reasons[i] : "refused by the verify_cert hook");
+		assert_int_equal(r->counts[LNL_SERVER_KEY_DEL], 2);
+		assert_int_equal(r->counts[LNL_SERVER_AUTHENTICATE], 1);
+		assert_int_equal(r->keys_installed, 1);
+		real_delete(r);
+	}
+}
+
 /* What such a client is like: it neither hears nor answers the key state that it has left. */
 static void test_client_is_deaf(void **state)
 {
@@ -173,9 +202,9 @@ static void test_client_is_deaf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_client_began),   cmocka_unit_test(test_server_began),
-		cmocka_unit_test(test_both_began),     cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_client_is_deaf),
+		cmocka_unit_test(test_client_began),	    cmocka_unit_test(test_server_began),
+		cmocka_unit_test(test_both_began),	    cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_certificate_refused), cmocka_unit_test(test_client_is_deaf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

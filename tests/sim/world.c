@@ -427,19 +427,15 @@ void sim_world_turn(struct sim_world *w)
 	}
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t next_due(const struct sim_world *w)
 {
 	uint64_t far = w->far.due ? w->far.due(w->far.ctx) : sim_server_due(&w->server);
-	uint64_t due = earlier(sim_net_due(&w->net), far);
+	uint64_t due = lnl_earlier(sim_net_due(&w->net), far);
 
 	if (w->closed)
 		return due;
-	return earlier(due, earlier(lnl_client_next_due(w->client), lnl_data_next_due(w->data)));
+	return lnl_earlier(due,
+			   lnl_earlier(lnl_client_next_due(w->client), lnl_data_next_due(w->data)));
 }
 
 /* On to the next time at which something is due, at most |until|; false when that is reached. */

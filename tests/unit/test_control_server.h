@@ -13,6 +13,10 @@ struct server_pair {
 	struct lnl_admitted admitted;
 	struct lnl_server *server;
 	struct lnl_km2 record; /* the client's */
+	/* what a test does otherwise */
+	void (*take)(const struct lnl_server_event *e); /* sees each event, too; NULL: nobody */
+	bool deaf;					/* what the server sends is lost */
+	unsigned sent;					/* packets of the server's */
 	/* what was seen */
 	unsigned events[32];
 	char texts[16][LNL_CONTROL_TEXT_MAX]; /* that the client got */
@@ -90,6 +94,8 @@ static inline void pair_server_events(struct server_pair *p)
 
 	while (lnl_server_next(p->server, &e, p->s.now)) {
 		p->events[e.kind]++;
+		if (p->take)
+			p->take(&e);
 		if (e.kind == LNL_SERVER_PEER_ADD)
 			p->peer = e.peer;
 		if (e.kind == LNL_SERVER_KEY_INSTALL)
@@ -119,7 +125,9 @@ static inline void pair_run(struct server_pair *p)
 			more = true;
 		}
 		while ((len = lnl_server_output(p->server, packet, sizeof(packet), p->s.now))) {
-			lnl_session_input(p->s.s[CLIENT], packet, len, p->s.now);
+			p->sent++;
+			if (!p->deaf)
+				lnl_session_input(p->s.s[CLIENT], packet, len, p->s.now);
 			pair_client_events(p);
 			more = true;
 		}

@@ -7,59 +7,56 @@
 #define SHARED "AUTH_FAILED,Data channel cipher negotiation failed (no shared cipher)"
 
 /* PROTOCOL 1.7, 1.10: whose list counts, and who is told. */
+static const struct {
+	const char *occ, *info;
+	enum lnl_cipher fallback, got;
+} cipher_rows[] = {
+	/* OpenVPN 2.5 and later */
+	{ OCC "cipher AES-256-GCM" ROLE,
+	  "IV_PROTO=990\nIV_NCP=2\nIV_CIPHERS=AES-128-GCM:AES-256-GCM\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_256_GCM },
+	{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-128-GCM\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_128_GCM },
+	/* Its `cipher` counts for nothing beside its list. */
+	{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
+	  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
+	{ "V0 UNDEF", "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n", LNL_CIPHER_AES_256_GCM,
+	  LNL_CIPHER_NONE },
+	{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=aes-256-gcm\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE },
+	{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-256-GCMX\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_NONE },
+	/* 2.4: IV_NCP=2 means both GCM sizes */
+	{ OCC "cipher BF-CBC" ROLE, "IV_NCP=2\nIV_PROTO=2\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_256_GCM },
+	{ OCC "cipher BF-CBC" ROLE, "IV_NCP=3\nIV_PROTO=2\n", LNL_CIPHER_NONE,
+	  LNL_CIPHER_AES_256_GCM },
+	{ OCC "cipher BF-CBC" ROLE, "IV_NCP=1\nIV_PROTO=2\n", LNL_CIPHER_NONE, LNL_CIPHER_NONE },
+	/* without negotiation: OCC says what it has */
+	{ OCC "cipher AES-128-GCM" ROLE, "IV_PROTO=2\n", LNL_CIPHER_NONE, LNL_CIPHER_AES_128_GCM },
+	{ OCC "cipher AES-256-GCM" ROLE, "", LNL_CIPHER_NONE, LNL_CIPHER_AES_256_GCM },
+	{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_NONE, LNL_CIPHER_NONE },
+	{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
+	{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_AES_128_CBC, LNL_CIPHER_NONE },
+	{ OCC "cipher BF-CBC" ROLE, "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_NONE },
+	/* disable-occ: nothing is known, the fallback has to do */
+	{ "V0 UNDEF", "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
+	{ "V0 UNDEF", "", LNL_CIPHER_NONE, LNL_CIPHER_NONE },
+	{ "", "IV_CIPHERS=\n", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
+	{ OCC "cipher " ROLE, "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
+};
+
 static void test_cipher_table(void **state)
 {
-	static const struct {
-		const char *occ, *info;
-		enum lnl_cipher fallback, got;
-	} rows[] = {
-		/* OpenVPN 2.5 and later */
-		{ OCC "cipher AES-256-GCM" ROLE,
-		  "IV_PROTO=990\nIV_NCP=2\nIV_CIPHERS=AES-128-GCM:AES-256-GCM\n", LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_256_GCM },
-		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-128-GCM\n",
-		  LNL_CIPHER_NONE, LNL_CIPHER_AES_128_GCM },
-		/* Its `cipher` counts for nothing beside its list. */
-		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
-		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
-		{ "V0 UNDEF", "IV_PROTO=990\nIV_CIPHERS=CHACHA20-POLY1305\n",
-		  LNL_CIPHER_AES_256_GCM, LNL_CIPHER_NONE },
-		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=aes-256-gcm\n",
-		  LNL_CIPHER_NONE, LNL_CIPHER_NONE },
-		{ OCC "cipher AES-256-GCM" ROLE, "IV_PROTO=990\nIV_CIPHERS=AES-256-GCMX\n",
-		  LNL_CIPHER_NONE, LNL_CIPHER_NONE },
-		/* 2.4: IV_NCP=2 means both GCM sizes */
-		{ OCC "cipher BF-CBC" ROLE, "IV_NCP=2\nIV_PROTO=2\n", LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_256_GCM },
-		{ OCC "cipher BF-CBC" ROLE, "IV_NCP=3\nIV_PROTO=2\n", LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_256_GCM },
-		{ OCC "cipher BF-CBC" ROLE, "IV_NCP=1\nIV_PROTO=2\n", LNL_CIPHER_NONE,
-		  LNL_CIPHER_NONE },
-		/* without negotiation: OCC says what it has */
-		{ OCC "cipher AES-128-GCM" ROLE, "IV_PROTO=2\n", LNL_CIPHER_NONE,
-		  LNL_CIPHER_AES_128_GCM },
-		{ OCC "cipher AES-256-GCM" ROLE, "", LNL_CIPHER_NONE, LNL_CIPHER_AES_256_GCM },
-		{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_NONE, LNL_CIPHER_NONE },
-		{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_AES_256_CBC,
-		  LNL_CIPHER_AES_256_CBC },
-		{ OCC "cipher AES-256-CBC" ROLE, "", LNL_CIPHER_AES_128_CBC, LNL_CIPHER_NONE },
-		{ OCC "cipher BF-CBC" ROLE, "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_NONE },
-		/* disable-occ: nothing is known, the fallback has to do */
-		{ "V0 UNDEF", "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
-		{ "V0 UNDEF", "", LNL_CIPHER_NONE, LNL_CIPHER_NONE },
-		{ "", "IV_CIPHERS=\n", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
-		{ OCC "cipher " ROLE, "", LNL_CIPHER_AES_256_CBC, LNL_CIPHER_AES_256_CBC },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(cipher_rows) / sizeof(cipher_rows[0]); i++) {
 		struct server_pair p;
 		struct lnl_grant g = { .ping = -1, .ping_restart = -1, .ends_at = LNL_NEVER };
 
 		pair_init(&p);
-		p.conf.fallback = rows[i].fallback;
-		pair_judge(&p, rows[i].occ, rows[i].info);
-		if (rows[i].got == LNL_CIPHER_NONE) {
+		p.conf.fallback = cipher_rows[i].fallback;
+		pair_judge(&p, cipher_rows[i].occ, cipher_rows[i].info);
+		if (cipher_rows[i].got == LNL_CIPHER_NONE) {
 			assert_int_equal(p.events[LNL_SERVER_AUTHORIZE], 0);
 			assert_string_equal(p.texts[0], SHARED);
 			assert_int_equal(p.cause, LNL_CAUSE_CIPHER);
@@ -68,13 +65,13 @@ static void test_cipher_table(void **state)
 				fail_msg("row %zu: %s", i, p.texts[0]);
 			assert_int_equal(lnl_server_grant(p.server, &g, p.s.now), 0);
 			pair_run(&p);
-			assert_int_equal(lnl_server_cipher(p.server), rows[i].got);
-			assert_int_equal(p.key.cipher, rows[i].got);
-			assert_int_equal(p.key.digest, lnl_cipher_is_aead(rows[i].got)
+			assert_int_equal(lnl_server_cipher(p.server), cipher_rows[i].got);
+			assert_int_equal(p.key.cipher, cipher_rows[i].got);
+			assert_int_equal(p.key.digest, lnl_cipher_is_aead(cipher_rows[i].got)
 							       ? LNL_DIGEST_NONE
 							       : LNL_DIGEST_SHA1);
 			/* Our OCC string names it, for who goes by that. */
-			assert_non_null(strstr(p.occ, lnl_cipher_name(rows[i].got)));
+			assert_non_null(strstr(p.occ, lnl_cipher_name(cipher_rows[i].got)));
 			assert_non_null(strstr(p.occ, "tls-server"));
 		}
 		lnl_server_event_wipe(&(struct lnl_server_event){ .key = p.key });

@@ -517,12 +517,13 @@ static void test_bad_keys(void **state)
 
 /* ---- what is refused ---- */
 
+static const int bad_requests[] = { LNL_E_INVAL, LNL_E_INVAL, LNL_E_INVAL, LNL_E_INVAL, LNL_E_CERT,
+				    LNL_E_CERT,	 LNL_E_CERT,  LNL_E_KEY,   LNL_E_KEY };
+
 static void test_bad_requests(void **state)
 {
 	static const char long_name[] = "0123456789012345678901234567890123456789"
 					"0123456789012345678901234";
-	const struct lnl_revoked negative = { { 0x80 }, 1, TEST_NOW };
-	const struct lnl_revoked empty = { { 0 }, 0, TEST_NOW };
 	struct lnl_text out;
 	struct lnl_why why;
 	struct pki p, other;
@@ -551,18 +552,28 @@ static void test_bad_requests(void **state)
 	rows[6].issuer_cert = blob(&p.ca_pem);
 	rows[7].issuer_cert = blob(&other.ca);
 	rows[8].issuer = p.client_key;
-	static const int errors[] = { LNL_E_INVAL, LNL_E_INVAL, LNL_E_INVAL,
-				      LNL_E_INVAL, LNL_E_CERT,	LNL_E_CERT,
-				      LNL_E_CERT,  LNL_E_KEY,	LNL_E_KEY };
 	for (unsigned i = 0; i < 9; i++) {
 		why.text[0] = '\0';
-		assert_int_equal(lnl_cert_issue(&rows[i], &world.env, &out, &why), errors[i]);
+		assert_int_equal(lnl_cert_issue(&rows[i], &world.env, &out, &why), bad_requests[i]);
 		assert_null(out.data);
 		assert_true(why.text[0] != '\0');
 	}
 	assert_int_equal(lnl_cert_issue(&fine, &world.env, &out, &why), 0);
 	lnl_text_free(&out, &world.env);
+	unmake(&p);
+	unmake(&other);
+}
 
+static void test_bad_lists(void **state)
+{
+	const struct lnl_revoked negative = { { 0x80 }, 1, TEST_NOW };
+	const struct lnl_revoked empty = { { 0 }, 0, TEST_NOW };
+	struct lnl_text out;
+	struct lnl_why why;
+	struct pki p;
+
+	(void)state;
+	make(&p, LNL_KEY_EC);
 	struct lnl_crl_request crl = { .issuer = p.ca_key,
 				       .issuer_cert = blob(&p.ca),
 				       .this_update = TEST_NOW,
@@ -578,8 +589,11 @@ static void test_bad_requests(void **state)
 	crl.next_update++;
 	crl.issuer = p.server_key;
 	assert_int_equal(lnl_crl_issue(&crl, &world.env, &out, &why), LNL_E_KEY);
+	/* The twin. */
+	crl.issuer = p.ca_key;
+	assert_int_equal(lnl_crl_issue(&crl, &world.env, &out, &why), 0);
+	lnl_text_free(&out, &world.env);
 	unmake(&p);
-	unmake(&other);
 }
 
 /* A list of thousands, the last of whom counts, too. */
@@ -708,6 +722,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_foreign_keys, start, stop),
 		cmocka_unit_test_setup_teardown(test_bad_keys, start, stop),
 		cmocka_unit_test_setup_teardown(test_bad_requests, start, stop),
+		cmocka_unit_test_setup_teardown(test_bad_lists, start, stop),
 		cmocka_unit_test_setup_teardown(test_long_list, start, stop),
 		cmocka_unit_test_setup_teardown(test_no_memory, start, stop),
 		cmocka_unit_test_setup_teardown(test_secrets_wiped, start, stop),

@@ -141,66 +141,97 @@ static void install_id(struct world *w, enum lnl_slot slot, uint8_t id)
 	world_install(w, slot, &key);
 }
 
+/* No key at all: the state before authentication has ended. */
+static void before_keys(struct world *w)
+{
+	struct test_buffer b;
+	struct lnl_key_conf key;
+	struct lnl_packet pkt;
+
+	test_key(&key, LNL_CIPHER_AES_256_GCM, LNL_DIGEST_NONE);
+	assert_int_equal(lnl_data_key_install(w->client, CLIENT_PEER, LNL_SLOT_PRIMARY, &key), 0);
+	pkt = world_seal(w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open_copy(w, &pkt), LNL_DROP_NO_KEY);
+}
+
+/* Renegotiation: the old key receives beside the new one, each under its own id. */
+static void two_keys(struct world *w)
+{
+	struct test_buffer b, b2;
+	struct lnl_packet of1, of2;
+
+	install_id(w, LNL_SLOT_PRIMARY, 1);
+	of1 = world_seal(w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open_copy(w, &of1), LNL_DROP_NONE);
+	of1 = world_seal(w, &b, small_packet, sizeof(small_packet));
+	install_id(w, LNL_SLOT_SECONDARY, 2);
+	assert_int_equal(lnl_data_key_swap(w->client, CLIENT_PEER), 0);
+	assert_int_equal(lnl_data_key_swap(w->server, WIRE_ID), 0);
+	of2 = world_seal(w, &b2, small_packet, sizeof(small_packet));
+	assert_int_equal(lnl_key_id_of(of2.p[0]), 2);
+	assert_int_equal(world_open_copy(w, &of2), LNL_DROP_NONE);
+	assert_int_equal(world_open_copy(w, &of1), LNL_DROP_NONE);
+}
+
+/* Another key's id: 6 that nobody has, and the one key's packet under the other's id. */
+static void wrong_ids(struct world *w)
+{
+	struct test_buffer b;
+	struct lnl_packet of2 = world_seal(w, &b, small_packet, sizeof(small_packet));
+
+	for (uint8_t id = 0; id < LNL_KEY_IDS; id++) {
+		if (id == 1 || id == 2)
+			continue;
+		of2.p[0] = lnl_op_byte(LNL_OP_DATA_V2, id);
+		assert_int_equal(world_open_copy(w, &of2), LNL_DROP_KEY_ID);
+	}
+	expect_no_notice(w->server);
+	of2 = world_seal(w, &b, small_packet, sizeof(small_packet));
+	of2.p[0] = lnl_op_byte(LNL_OP_DATA_V2, 1);
+	of2.p[7] = 99;
+	assert_int_equal(world_open_copy(w, &of2), LNL_DROP_AUTH);
+	expect_notice(w->server, LNL_NOTICE_DECRYPT, WIRE_ID, 1);
+}
+
+/* The old key expires: to the microsecond, though nobody has called tick. */
+static void old_key_expires(struct world *w)
+{
+	struct test_buffer b;
+	struct lnl_packet of1;
+
+	assert_int_equal(lnl_data_key_swap(w->client, CLIENT_PEER), 0);
+	assert_int_equal(lnl_data_key_expire(w->server, WIRE_ID, LNL_SLOT_SECONDARY, w->now + 10),
+			 0);
+	w->now += 9;
+	of1 = world_seal(w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open_copy(w, &of1), LNL_DROP_NONE);
+	w->now += 1;
+	of1 = world_seal(w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(world_open_copy(w, &of1), LNL_DROP_KEY_ID);
+	assert_int_equal(lnl_data_tick(w->server, w->now), LNL_PEER_ID_NONE);
+	expect_notice(w->server, LNL_NOTICE_KEY_EXPIRED, WIRE_ID, 1);
+	assert_int_equal(world_open_copy(w, &of1), LNL_DROP_KEY_ID);
+}
+
 static void d8_key_ids(void **state)
 {
 	(void)state;
 	struct world w;
 	struct test_buffer b;
-	struct lnl_packet of1, of2, pkt;
+	struct lnl_packet pkt;
 	struct lnl_counters c;
 
-	/* No key at all: the state before authentication has ended. */
 	world_init_bare(&w, LNL_FRAMING_NONE, true);
-	struct lnl_key_conf key;
-	test_key(&key, LNL_CIPHER_AES_256_GCM, LNL_DIGEST_NONE);
-	assert_int_equal(lnl_data_key_install(w.client, CLIENT_PEER, LNL_SLOT_PRIMARY, &key), 0);
-	pkt = world_seal(&w, &b, small_packet, sizeof(small_packet));
-	assert_int_equal(world_open_copy(&w, &pkt), LNL_DROP_NO_KEY);
-
-	/* Renegotiation: the old key receives beside the new one, each under its own id. */
-	install_id(&w, LNL_SLOT_PRIMARY, 1);
-	of1 = world_seal(&w, &b, small_packet, sizeof(small_packet));
-	assert_int_equal(world_open_copy(&w, &of1), LNL_DROP_NONE);
-	of1 = world_seal(&w, &b, small_packet, sizeof(small_packet));
-	install_id(&w, LNL_SLOT_SECONDARY, 2);
-	assert_int_equal(lnl_data_key_swap(w.client, CLIENT_PEER), 0);
-	assert_int_equal(lnl_data_key_swap(w.server, WIRE_ID), 0);
-	struct test_buffer b2;
-	of2 = world_seal(&w, &b2, small_packet, sizeof(small_packet));
-	assert_int_equal(lnl_key_id_of(of2.p[0]), 2);
-	assert_int_equal(world_open_copy(&w, &of2), LNL_DROP_NONE);
-	assert_int_equal(world_open_copy(&w, &of1), LNL_DROP_NONE);
-
-	/* Another key's id: 6 that nobody has, and the one key's packet under the other's id. */
-	for (uint8_t id = 0; id < LNL_KEY_IDS; id++) {
-		if (id == 1 || id == 2)
-			continue;
-		of2.p[0] = lnl_op_byte(LNL_OP_DATA_V2, id);
-		assert_int_equal(world_open_copy(&w, &of2), LNL_DROP_KEY_ID);
-	}
-	expect_no_notice(w.server);
-	of2 = world_seal(&w, &b2, small_packet, sizeof(small_packet));
-	of2.p[0] = lnl_op_byte(LNL_OP_DATA_V2, 1);
-	of2.p[7] = 99;
-	assert_int_equal(world_open_copy(&w, &of2), LNL_DROP_AUTH);
-	expect_notice(w.server, LNL_NOTICE_DECRYPT, WIRE_ID, 1);
-
-	/* The old key expires: to the microsecond, though nobody has called tick. */
-	assert_int_equal(lnl_data_key_swap(w.client, CLIENT_PEER), 0);
-	assert_int_equal(lnl_data_key_expire(w.server, WIRE_ID, LNL_SLOT_SECONDARY, w.now + 10), 0);
-	w.now += 9;
-	of1 = world_seal(&w, &b, small_packet, sizeof(small_packet));
-	assert_int_equal(world_open_copy(&w, &of1), LNL_DROP_NONE);
-	w.now += 1;
-	of1 = world_seal(&w, &b, small_packet, sizeof(small_packet));
-	assert_int_equal(world_open_copy(&w, &of1), LNL_DROP_KEY_ID);
-	assert_int_equal(lnl_data_tick(w.server, w.now), LNL_PEER_ID_NONE);
-	expect_notice(w.server, LNL_NOTICE_KEY_EXPIRED, WIRE_ID, 1);
-	assert_int_equal(world_open_copy(&w, &of1), LNL_DROP_KEY_ID);
-
+	before_keys(&w);
+	two_keys(&w);
+	wrong_ids(&w);
+	old_key_expires(&w);
 	/* The last one goes. */
 	assert_int_equal(lnl_data_key_del(w.server, WIRE_ID, LNL_SLOT_PRIMARY), 0);
-	assert_int_equal(world_open_copy(&w, &of2), LNL_DROP_NO_KEY);
+	assert_int_equal(lnl_data_key_swap(w.client, CLIENT_PEER), 0);
+	pkt = world_seal(&w, &b, small_packet, sizeof(small_packet));
+	assert_int_equal(lnl_key_id_of(pkt.p[0]), 2);
+	assert_int_equal(world_open_copy(&w, &pkt), LNL_DROP_NO_KEY);
 
 	c = counters_of(w.server, WIRE_ID);
 	assert_int_equal(c.rx_packets, 4);

@@ -233,6 +233,43 @@ static void test_place_is_given_back(void **state)
 	renews(g);
 }
 
+/*
+ * Nor is anybody shut out meanwhile: who sees packets can send those again that began an earlier
+ * session, and so stand where the client is; but what that one says is heard.
+ */
+static void test_knocking_shuts_nobody_out(void **state)
+{
+	(void)state;
+	for (unsigned knocks = 0; knocks < 9; knocks++) {
+		struct guest *g;
+
+		if (knocks > 0) {
+			house_close();
+			house_init();
+		}
+		house_open();
+		g = guest_new("anna", "192.0.2.2", 40001);
+		g->conf.explicit_exit_notify = 1;
+		guest_come(g, NULL, NULL);
+		house_turn();
+		assert_true(g->up);
+		for (unsigned i = 0; i < knocks; i++) {
+			house.now += 100 * LNL_MSEC; /* the limiter's */
+			knocks_at("ben", g);
+		}
+		assert_int_equal(lnl_client_renegotiate(g->c, house.now), 0);
+		house_run(5 * LNL_SECOND);
+		assert_int_equal(house.s->n_half_open, knocks);
+		lnl_client_close(g->c, LNL_CAUSE_USER, house.now);
+		house_run(6 * LNL_SECOND);
+		if (house_peer("anna") || house.closed != 1)
+			fail_msg("after %u knocks the client's goodbye is not heard", knocks);
+		assert_int_equal(house.s->n_half_open, knocks);
+		house_run(61 * LNL_SECOND);
+		assert_int_equal(house.s->n_served, 0);
+	}
+}
+
 /* But not when somebody is there: that one is heard, and who was there first ends with its grant. */
 static void test_place_is_taken_twice(void **state)
 {
@@ -289,6 +326,7 @@ int main(void)
 		DOOR(test_anew),
 		DOOR(test_not_another),
 		DOOR(test_place_is_given_back),
+		DOOR(test_knocking_shuts_nobody_out),
 		DOOR(test_place_is_taken_twice),
 		DOOR(test_moved_too_late),
 	};

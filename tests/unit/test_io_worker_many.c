@@ -244,8 +244,8 @@ static void d4_not_before_keys_nor_after_its_end(void **state)
 	struct server s;
 	struct client c, other;
 	struct sealed p;
-	struct sockaddr_in at;
-	int fd = other_socket(&at);
+	struct sockaddr_in at, other_at;
+	int fd = other_socket(&at), other_fd = other_socket(&other_at);
 
 	(void)state;
 	open_server(&s);
@@ -266,19 +266,25 @@ static void d4_not_before_keys_nor_after_its_end(void **state)
 	send_from(fd, &s, &p);
 	expect_tun(&s, 10, 1, 1);
 	expect_float(&s, 10, &at);
+	seal(&other, &p, 1, 6);
+	send_from(other_fd, &s, &p);
+	expect_tun(&s, 11, 1, 6);
+	expect_float(&s, 11, &other_at);
 	say(&c, &s, 1, 3);
 	expect_tun(&s, 10, 1, 3);
 	command(&s.side, &(struct lnl_command){ .kind = LNL_CMD_PEER_DEL, .peer = 10 });
 	seal(&c, &p, 1, 4);
 	send_from(fd, &s, &p);
+	/* The other moves after it, so that its news, told a second later, comes behind. */
 	say(&other, &s, 1, 5);
 	expect_tun(&s, 11, 1, 5);
-	usleep(1300000);
+	expect_float(&s, 11, &other.at);
 	expect_no_float(&s);
 	close_side(&s.side);
 	close_client(&c);
 	close_client(&other);
 	close(fd);
+	close(other_fd);
 }
 
 static void d4_never_onto_another_peer(void **state)

@@ -276,6 +276,21 @@ static void C1_no_byte_gets_through_raw(void **state)
 	free(out);
 }
 
+/* Each of 256 characters. */
+static void hex_digits(void **state)
+{
+	static const char digits[] = "0123456789abcdef", large[] = "0123456789ABCDEF";
+
+	(void)state;
+	for (int c = -128; c < 128; c++) {
+		const char *small = c ? strchr(digits, c) : NULL,
+			   *big = c ? strchr(large, c) : NULL;
+		int want = small ? (int)(small - digits) : big ? (int)(big - large) : -1;
+
+		assert_int_equal(lnl_hex_digit((char)c), want);
+	}
+}
+
 static void decimals_are_bounded(void **state)
 {
 	static const struct {
@@ -332,6 +347,7 @@ int main(void)
 		cmocka_unit_test(decimal_and_hex),
 		cmocka_unit_test(C1_text_is_cleaned),
 		cmocka_unit_test(C1_no_byte_gets_through_raw),
+		cmocka_unit_test(hex_digits),
 		cmocka_unit_test(decimals_are_bounded),
 	};
 

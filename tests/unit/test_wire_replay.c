@@ -14,124 +14,125 @@
 #define ID48 UINT64_C(0xffffffffffff)
 
 /* Rows run in order on one window; a row with |window| starts a new one. */
+static const struct {
+	uint32_t window;
+	uint64_t id;
+	bool ok;
+} truth[] = {
+	/* the first ids, in order and doubled */
+	{ 64, 0, false },
+	{ 0, 1, true },
+	{ 0, 1, false },
+	{ 0, 0, false },
+	{ 0, 2, true },
+	{ 0, 3, true },
+	{ 0, 2, false },
+	{ 0, 1, false },
+	{ 0, 3, false },
+	/* the lower edge: 64 ids, the highest among them */
+	{ 0, 64, true },
+	{ 0, 63, true },
+	{ 0, 4, true },
+	{ 0, 4, false },
+	{ 0, 65, true },
+	{ 0, 66, true },
+	{ 0, 67, true },
+	{ 0, 68, true },
+	{ 0, 69, true },
+	{ 0, 5, false }, /* 69 - 5 = 64: one too old, though never seen */
+	{ 0, 6, true },	 /* 69 - 6 = 63: just in */
+	{ 0, 6, false },
+	{ 0, 7, true },
+	{ 0, 64, false },
+	{ 0, 63, false },
+	/* a jump by less than the window, the gap filled later */
+	{ 0, 100, true },
+	{ 0, 99, true },
+	{ 0, 37, true },
+	{ 0, 36, false },
+	{ 0, 69, false },
+	{ 0, 100, false },
+	/* a jump by exactly the window, and by the ring's size */
+	{ 0, 164, true },
+	{ 0, 100, false },
+	{ 0, 101, true },
+	{ 0, 164 + 2048, true },
+	{ 0, 164, false },
+	{ 0, 164 + 2047, true },
+	{ 0, 164 + 2048 - 63, true },
+	{ 0, 164 + 2048 - 64, false },
+	/* a jump by the ring's size less and more one: no mark of the turn before is left */
+	{ 0, 4259, true },
+	{ 0, 4258, true },
+	{ 0, 6308, true },
+	{ 0, 6307, true },
+	{ 0, 6306, true },
+	/* a large jump */
+	{ 0, 1000000, true },
+	{ 0, 999999, true },
+	{ 0, 999999, false },
+	{ 0, 6309, false },
+	/* the ends of 32 and 48 bits, and of the type */
+	{ 0, 0xfffffffe, true },
+	{ 0, 0xffffffff, true },
+	{ 0, 0xffffffff, false },
+	{ 0, 0x100000000, true },
+	{ 0, 0xfffffffd, true },
+	{ 0, ID48, true },
+	{ 0, ID48 - 63, true },
+	{ 0, ID48 - 64, false },
+	{ 0, UINT64_MAX, true },
+	{ 0, UINT64_MAX, false },
+	{ 0, UINT64_MAX - 63, true },
+	{ 0, UINT64_MAX - 64, false },
+	{ 0, 0, false },
+	{ 0, 1, false },
+	/* a window of one: only forward */
+	{ 1, 5, true },
+	{ 0, 4, false },
+	{ 0, 6, true },
+	{ 0, 8, true },
+	{ 0, 7, false },
+	/* the largest window: every bit of the ring is somebody's */
+	{ 2048, 2048, true },
+	{ 0, 1, true },
+	{ 0, 2049, true },
+	{ 0, 1, false },
+	{ 0, 2, true },
+	{ 0, 2, false },
+	{ 0, 4096, true },
+	{ 0, 2048, false },
+	{ 0, 2049, false },
+	{ 0, 2050, true },
+	/* first packet far from 1: what is in its window was not seen */
+	{ 64, 5000, true },
+	{ 0, 4937, true },
+	{ 0, 4936, false },
+	{ 0, 5000, false },
+	/* more than the largest window is the largest */
+	{ 1 << 20, 5000, true },
+	{ 0, 5000 - 2047, true },
+	{ 0, 5000 - 2048, false },
+};
+
 static void D1_truth_table(void **state)
 {
-	static const struct {
-		uint32_t window;
-		uint64_t id;
-		bool ok;
-	} row[] = {
-		/* the first ids, in order and doubled */
-		{ 64, 0, false },
-		{ 0, 1, true },
-		{ 0, 1, false },
-		{ 0, 0, false },
-		{ 0, 2, true },
-		{ 0, 3, true },
-		{ 0, 2, false },
-		{ 0, 1, false },
-		{ 0, 3, false },
-		/* the lower edge: 64 ids, the highest among them */
-		{ 0, 64, true },
-		{ 0, 63, true },
-		{ 0, 4, true },
-		{ 0, 4, false },
-		{ 0, 65, true },
-		{ 0, 66, true },
-		{ 0, 67, true },
-		{ 0, 68, true },
-		{ 0, 69, true },
-		{ 0, 5, false }, /* 69 - 5 = 64: one too old, though never seen */
-		{ 0, 6, true },	 /* 69 - 6 = 63: just in */
-		{ 0, 6, false },
-		{ 0, 7, true },
-		{ 0, 64, false },
-		{ 0, 63, false },
-		/* a jump by less than the window, the gap filled later */
-		{ 0, 100, true },
-		{ 0, 99, true },
-		{ 0, 37, true },
-		{ 0, 36, false },
-		{ 0, 69, false },
-		{ 0, 100, false },
-		/* a jump by exactly the window, and by the ring's size */
-		{ 0, 164, true },
-		{ 0, 100, false },
-		{ 0, 101, true },
-		{ 0, 164 + 2048, true },
-		{ 0, 164, false },
-		{ 0, 164 + 2047, true },
-		{ 0, 164 + 2048 - 63, true },
-		{ 0, 164 + 2048 - 64, false },
-		/* a jump by the ring's size less and more one: no mark of the turn before is left */
-		{ 0, 4259, true },
-		{ 0, 4258, true },
-		{ 0, 6308, true },
-		{ 0, 6307, true },
-		{ 0, 6306, true },
-		/* a large jump */
-		{ 0, 1000000, true },
-		{ 0, 999999, true },
-		{ 0, 999999, false },
-		{ 0, 6309, false },
-		/* the ends of 32 and 48 bits, and of the type */
-		{ 0, 0xfffffffe, true },
-		{ 0, 0xffffffff, true },
-		{ 0, 0xffffffff, false },
-		{ 0, 0x100000000, true },
-		{ 0, 0xfffffffd, true },
-		{ 0, ID48, true },
-		{ 0, ID48 - 63, true },
-		{ 0, ID48 - 64, false },
-		{ 0, UINT64_MAX, true },
-		{ 0, UINT64_MAX, false },
-		{ 0, UINT64_MAX - 63, true },
-		{ 0, UINT64_MAX - 64, false },
-		{ 0, 0, false },
-		{ 0, 1, false },
-		/* a window of one: only forward */
-		{ 1, 5, true },
-		{ 0, 4, false },
-		{ 0, 6, true },
-		{ 0, 8, true },
-		{ 0, 7, false },
-		/* the largest window: every bit of the ring is somebody's */
-		{ 2048, 2048, true },
-		{ 0, 1, true },
-		{ 0, 2049, true },
-		{ 0, 1, false },
-		{ 0, 2, true },
-		{ 0, 2, false },
-		{ 0, 4096, true },
-		{ 0, 2048, false },
-		{ 0, 2049, false },
-		{ 0, 2050, true },
-		/* first packet far from 1: what is in its window was not seen */
-		{ 64, 5000, true },
-		{ 0, 4937, true },
-		{ 0, 4936, false },
-		{ 0, 5000, false },
-		/* more than the largest window is the largest */
-		{ 1 << 20, 5000, true },
-		{ 0, 5000 - 2047, true },
-		{ 0, 5000 - 2048, false },
-	};
 	struct lnl_replay r = { 0 };
 
 	(void)state;
-	assert_true(sizeof(row) / sizeof(row[0]) >= 60);
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+	assert_true(sizeof(truth) / sizeof(truth[0]) >= 60);
+	for (size_t i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
 		struct lnl_replay before;
 
-		if (row[i].window)
-			lnl_replay_init(&r, row[i].window);
+		if (truth[i].window)
+			lnl_replay_init(&r, truth[i].window);
 		before = r;
-		if (lnl_replay_check(&r, row[i].id) != row[i].ok)
+		if (lnl_replay_check(&r, truth[i].id) != truth[i].ok)
 			fail_msg("row %zu: check", i);
 		assert_memory_equal(&r, &before, sizeof(r));
-		if (lnl_replay_accept(&r, row[i].id) != row[i].ok)
+		if (lnl_replay_accept(&r, truth[i].id) != truth[i].ok)
 			fail_msg("row %zu: accept", i);
-		if (!row[i].ok)
+		if (!truth[i].ok)
 			assert_memory_equal(&r, &before, sizeof(r));
 	}
 }

@@ -242,18 +242,13 @@ static void talk(struct crowd_guest *g)
 	} while (more);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void arm(struct crowd_guest *g)
 {
 	uint64_t due = LNL_NEVER;
 
 	if (!g->closed)
-		due = earlier(g->payload_at,
-			      earlier(lnl_client_next_due(g->c), lnl_data_next_due(g->data)));
+		due = lnl_earlier(g->payload_at, lnl_earlier(lnl_client_next_due(g->c),
+							     lnl_data_next_due(g->data)));
 	loop_put(&g->place, due, GUEST, g);
 }
 
