@@ -365,6 +365,7 @@ void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *te
 		lnl_served_end(v, cause, NULL);
 		return;
 	}
+	v->closing = true;
 	lnl_server_close(v->control, cause, text, lnl_clock_now());
 	lnl_served_run(v);
 }

@@ -43,7 +43,7 @@ struct lnl_served {
 	struct lnl_served *next_source;		     /* while half-open, likewise */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
-	bool tcp, half_open, in_table, named, peer_added, up, ended;
+	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
 	struct lnl_metadata *metadata; /* NULL: without tls-crypt-v2 */

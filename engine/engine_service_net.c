@@ -208,8 +208,23 @@ static int listen_udp(struct lnl_service *s, const struct lnl_listen_conf *conf,
 	return 0;
 }
 
+static int open_socket(struct lnl_service *s, bool tcp, const struct lnl_listen_conf *conf,
+		       struct lnl_reason *why)
+{
+	struct lnl_listener *l = &s->listeners[s->n_listeners];
+	int rc;
+
+	if (!tcp)
+		return listen_udp(s, conf, why);
+	lnl_listener_init(l);
+	rc = lnl_listen_tcp(l, s->engine->loop, conf, accepted, accept_failed, s, why);
+	s->n_listeners += rc == 0;
+	return rc;
+}
+
 static int listen_one(struct lnl_service *s, const struct lnl_listen *l, struct lnl_reason *why)
 {
+	static const struct lnl_ip any4 = { .family = 4 };
 	const struct lnl_server_options *o = &s->conf.o;
 	struct lnl_listen_conf conf = {
 		.helper = s->engine->process,
@@ -220,16 +235,16 @@ static int listen_one(struct lnl_service *s, const struct lnl_listen *l, struct 
 			    .mtu_disc = -1,
 			    .tcp_nodelay = o->tcp_nodelay },
 	};
+	bool anywhere = (!l->address || !*l->address) && family_of(l->proto) == 0;
 	char address[LNL_ADDR_TEXT];
 	int rc = bind_address(l, &conf, why);
 
-	if (rc == 0 && is_tcp(l->proto)) {
-		lnl_listener_init(&s->listeners[s->n_listeners]);
-		rc = lnl_listen_tcp(&s->listeners[s->n_listeners], s->engine->loop, &conf, accepted,
-				    accept_failed, s, why);
-		s->n_listeners += rc == 0;
-	} else if (rc == 0) {
-		rc = listen_udp(s, &conf, why);
+	if (rc == 0)
+		rc = open_socket(s, is_tcp(l->proto), &conf, why);
+	/* Everywhere is everywhere that there is: many a machine has its IPv6 switched off. */
+	if (rc == LNL_E_UNSUPPORTED && anywhere) {
+		conf.local = lnl_addr_from(&any4, l->port);
+		rc = open_socket(s, is_tcp(l->proto), &conf, why);
 	}
 	if (rc == 0)
 		lnl_log(&s->engine->log, LNL_LEVEL_INFO, "server.listening",

@@ -346,6 +346,8 @@ int main(void)
 		GRANT(test_late_answer),
 		GRANT(test_unjudged_names),
 		GRANT(test_expires),
+		GRANT(test_rates),
+		GRANT(test_pending_is_no_shorter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

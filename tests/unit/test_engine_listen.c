@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where a server listens that was told no address, on a machine that has IPv6 or has it not. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <seccomp.h>
+
+#include "engine_service.h"
+
+static void wake(void *ctx)
+{
+	(void)ctx;
+}
+
+/* As if the kernel was started with ipv6.disable=1; for this process, and for good. */
+static bool switch_off_ipv6(void)
+{
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_ALLOW);
+	bool ok = c != NULL &&
+		  seccomp_rule_add(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				   SCMP_A0(SCMP_CMP_EQ, AF_INET6)) == 0 &&
+		  seccomp_load(c) == 0 && socket(AF_INET6, SOCK_DGRAM, 0) < 0;
+
+	seccomp_release(c);
+	return ok;
+}
+
+/* What lnl_service_listen says to |l|, in a process of its own: minus its result as exit status. */
+static int listens(const struct lnl_listen *l)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		static const struct lnl_engine_options options = { .level = LNL_LEVEL_ERROR,
+								   .stay_root = true };
+		struct lnl_service *s = calloc(1, sizeof(*s));
+		struct lnl_reason why = { "" };
+		int rc;
+
+		if (!s || lnl_engine_new(&s->engine, &options, &why) < 0 ||
+		    lnl_worker_new(&s->worker, &s->engine->env, 4, wake, s) < 0 ||
+		    !switch_off_ipv6())
+			_exit(100);
+		s->conf.o.listen = l;
+		s->conf.o.n_listen = 1;
+		rc = lnl_service_listen(s, &why);
+		_exit(-rc);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_not_equal(WEXITSTATUS(status), 100);
+	return -WEXITSTATUS(status);
+}
+
+/* Without an address everywhere is meant, which is IPv4 where there is no more; else what was said. */
+static void test_no_ipv6(void **state)
+{
+	static const struct {
+		const char *address;
+		enum lnl_proto proto;
+		int without;
+	} rows[] = {
+		{ NULL, LNL_PROTO_UDP, 0 },
+		{ NULL, LNL_PROTO_TCP, 0 },
+		{ "", LNL_PROTO_UDP, 0 },
+		{ NULL, LNL_PROTO_UDP4, 0 },
+		{ NULL, LNL_PROTO_UDP6, LNL_E_UNSUPPORTED },
+		{ NULL, LNL_PROTO_TCP6, LNL_E_UNSUPPORTED },
+		{ "::1", LNL_PROTO_UDP, LNL_E_UNSUPPORTED },
+		{ "127.0.0.1", LNL_PROTO_TCP, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		/* Port 0 is any that is free. */
+		const struct lnl_listen l = { .address = rows[i].address, .proto = rows[i].proto };
+		int rc = listens(&l);
+
+		if (rc != rows[i].without)
+			fail_msg("row %u: %d without IPv6", i, rc);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
