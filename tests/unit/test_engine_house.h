@@ -67,6 +67,7 @@ struct house {
 	bool hold; /* authorize waits; else it is answered at once */
 	unsigned established, closed;
 	char closed_cause[GUESTS][32]; /* by peer id */
+	bool ended;		       /* the server is closed */
 	struct house_packet queue[QUEUE];
 	unsigned first, n;
 	unsigned n_counters;
@@ -438,7 +439,12 @@ static inline bool house_events(void)
 	while (lnl_engine_next(house.e, &ev)) {
 		any = true;
 		house.established += ev.kind == LNL_EVENT_ESTABLISHED;
-		house.closed += ev.kind == LNL_EVENT_PEER_CLOSED;
+		if (ev.kind == LNL_EVENT_PEER_CLOSED) {
+			house.closed++;
+			snprintf(house.closed_cause[ev.peer % GUESTS],
+				 sizeof(house.closed_cause[0]), "%s", ev.u.end.cause);
+		}
+		house.ended = house.ended || ev.kind == LNL_EVENT_CLOSED;
 		if (!ev.ticket)
 			continue;
 		if (ev.kind == LNL_EVENT_AUTHORIZE && !house.hold) {
@@ -456,6 +462,7 @@ static inline void house_timers(void)
 	for (uint32_t i = 0; i < house.s->n_slots; i++)
 		if (house.s->served[i])
 			lnl_served_timer(house.e->loop, &house.s->served[i]->timer, 0);
+	lnl_service_settle(house.s);
 }
 
 /* Until nobody has anything to say at this time. */
