@@ -306,6 +306,12 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 
 /* ---- the end ---- */
 
+/* Here it is the other end that says goodbye. */
+static const char *cause_name(enum lnl_cause cause)
+{
+	return cause == LNL_CAUSE_EXIT ? "client_exit" : lnl_cause_name(cause);
+}
+
 void lnl_served_gone(struct lnl_served *v)
 {
 	struct lnl_service *s = v->service;
@@ -314,7 +320,7 @@ void lnl_served_gone(struct lnl_served *v)
 	if (v->told)
 		q = lnl_event_add_peer(s->engine, LNL_EVENT_PEER_CLOSED, s, v->id);
 	if (q) {
-		q->event.u.end.cause = lnl_cause_name(v->cause);
+		q->event.u.end.cause = cause_name(v->cause);
 		q->event.u.end.text = lnl_arena_str(&q->arena, v->why);
 		q->event.u.end.phase = lnl_phase_name(v->phase);
 		q->event.u.end.remote = -1;
@@ -339,8 +345,8 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	snprintf(v->why, sizeof(v->why), "%s", why ? why : "");
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
-		LNL_F("address", lnl_served_address(v, address)),
-		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why));
+		LNL_F("address", lnl_served_address(v, address)), LNL_F("cause", cause_name(cause)),
+		LNL_F("why", v->why));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {
