@@ -411,6 +411,7 @@ static void push_asks(lua_State *L)
 		{ "authenticate", LNL_ASK_AUTHENTICATE },
 		{ "authorize", LNL_ASK_AUTHORIZE },
 		{ "learn", LNL_ASK_LEARN },
+		{ "learn_later", LNL_ASK_LEARN_LATER },
 	};
 
 	lua_createtable(L, 0, 12);

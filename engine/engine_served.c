@@ -61,7 +61,7 @@ static void arm(struct lnl_served *v)
 static void tell_pending(struct lnl_served *v, uint64_t now)
 {
 	v->pending_at = LNL_NEVER;
-	if (v->waits == LNL_WAIT_LOGIN || v->waits == LNL_WAIT_GRANT)
+	if (v->waits == LNL_WAIT_LOGIN || v->waits == LNL_WAIT_GRANT || v->waits == LNL_WAIT_LEARN)
 		lnl_server_pending(v->control, (unsigned)v->wait_seconds + 1, NULL, now);
 }
 
@@ -317,7 +317,7 @@ void lnl_served_gone(struct lnl_served *v)
 	struct lnl_service *s = v->service;
 	struct lnl_queued *q = NULL;
 
-	if (v->told)
+	if (v->told || v->learned)
 		q = lnl_event_add_peer(s->engine, LNL_EVENT_PEER_CLOSED, s, v->id);
 	if (q) {
 		q->event.u.end.cause = cause_name(v->cause);

@@ -58,6 +58,7 @@ struct lnl_served {
 	struct lnl_prefix routes[LNL_SERVED_ROUTES];
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
+	bool learned;		      /* `learn` was asked: PEER_CLOSED is owed */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
 	struct lnl_grant grant;
 	uint32_t replaces; /* whose address in the table it took; LNL_PEER_ID_NONE */

@@ -183,6 +183,7 @@ enum lnl_ask {
 	LNL_ASK_AUTHENTICATE = 1 << 9,
 	LNL_ASK_AUTHORIZE = 1 << 10,
 	LNL_ASK_LEARN = 1 << 11,
+	LNL_ASK_LEARN_LATER = 1 << 12, /* the answer to LEARN may come later, within 10 s */
 };
 
 /* Sets the defaults. */
@@ -323,11 +324,17 @@ enum lnl_event_kind {
 	 */
 	LNL_EVENT_AUTHENTICATE,
 	LNL_EVENT_AUTHORIZE, /* lnl_reply_grant; default: deny */
-	/* lnl_reply_verdict, before the next turn; default: refuse the prefix. `u.learn` */
+	/*
+	 * lnl_reply_verdict, before the next turn unless LNL_ASK_LEARN_LATER; default: refuse the
+	 * prefix. `u.learn`
+	 */
 	LNL_EVENT_LEARN,
 	/* News. */
 	LNL_EVENT_ESTABLISHED, /* of `peer`: packets flow */
-	/* `peer` is gone: `u.end` with final counters; its handle is dead afterwards */
+	/*
+	 * `peer`, who was established or about whom LEARN was asked, is gone: `u.end` with final
+	 * counters; its handle is dead afterwards
+	 */
 	LNL_EVENT_PEER_CLOSED,
 	LNL_EVENT_STATE, /* the client's state changed: `u.state` */
 	/*
