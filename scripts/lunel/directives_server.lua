@@ -103,6 +103,7 @@ rows["tls-crypt-v2-max-age"] = row(1, 1, "f", function(b, args)
   b:set("tls_crypt_v2_max_age", type(days) == "number" and days * 86400 or days)
 end)
 rows["client-connect"] = program "client_connect"
+rows["learn-address"] = program "learn_address"
 rows["client-disconnect"] = program "client_disconnect"
 rows["tls-verify"] = program "tls_verify"
 
@@ -121,8 +122,6 @@ refuse("the port is not shared with another service", "give the other service a 
 refuse("it belongs into a file of client-config-dir, or into what client-connect writes",
        "move the line", [[
   push-reset push-remove iroute iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable]])
-refuse("a program is not asked about addresses", "use a `learn` hook in a Lua configuration",
-       "learn-address")
 refuse("a program does not answer challenges", "use an `authenticate` hook in a Lua configuration",
        "client-crresponse")
 refuse("a program does not judge tls-crypt-v2 keys",

@@ -19,8 +19,11 @@ function M.asks(t)
   for _, name in ipairs { "authenticate", "authorize", "learn", "control" } do
     if t.on[name] then sum = sum + core.asks[name] end
   end
+  if t.learner then -- a program takes its time; the hook does not
+    sum = sum + core.asks.learn_later + (t.on.learn and 0 or core.asks.learn)
+  end
   -- Any hook may look at peer.cert, and the engine shows the chain only while it asks.
-  if next(t.on) then sum = sum + core.asks.verify_cert end
+  if next(t.on) or t.learner then sum = sum + core.asks.verify_cert end
   return sum
 end
 
@@ -117,6 +120,7 @@ end
 function M.install(t)
   policy_server.install(t, {
     deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
+    hold = function() instance.hold() end, release = function() instance.release() end,
   })
 end
 
@@ -128,6 +132,7 @@ local function forget(t, p)
   p.ended, p.up = true, false
   core.cancel_owner(p.owner)
   policy_server.tidy(p)
+  if t.learner then t.learner:forget(p) end
 end
 
 -- The engine tells the end of those that were established alone. Others make room here, before the
@@ -207,11 +212,23 @@ function handlers.authorize(t, ev)
   end, p)
 end
 
-function handlers.learn(t, ev)
-  local p = peer_of(t, ev)
+local function ask_learn(t, p, ev)
+  if not t.on.learn then return core.reply_verdict(ev.ticket, true) end
   ask.now("learn", ev, p.owner, t.on.learn, function(ok)
     return core.reply_verdict(ev.ticket, ok == true)
   end, p, ev.prefix, ev.op)
+end
+
+function handlers.learn(t, ev)
+  local p = peer_of(t, ev)
+  if not t.learner then return ask_learn(t, p, ev) end
+  t.learner:learn(p, ev.prefix, ev.deadline, function(ok, why)
+    if p.ended then return end
+    if ok then return ask_learn(t, p, ev) end
+    core.log("warn", "policy", "refused", { peer = p.name or p.address, address = ev.prefix,
+                                            why = why })
+    core.reply_verdict(ev.ticket, false)
+  end)
 end
 
 function handlers.control(t, ev)

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- What OpenVPN's server does by files and programs, as hooks: client-config-dir, tls-verify,
--- auth-user-pass-verify, client-connect, client-disconnect. A script's own hooks come after them.
+-- auth-user-pass-verify, client-connect, learn-address, client-disconnect. A script's own hooks
+-- come after them.
 local address = require "lunel.schema_address"
 local core = require "lunel.core"
+local learn_address = require "lunel.learn_address"
 local lexer = require "lunel.profile_lexer"
 
 local M = {}
@@ -311,13 +313,24 @@ local function closed(t, hook)
   end
 end
 
+-- What asks the program of learn-address. OpenVPN tells it nothing of a client that is gone.
+local function learner(t, make)
+  return learn_address.new {
+    hold = make.hold, release = make.release,
+    run = function(words, env) return run(t, t.conf.learn_address, words, env) end,
+    environment = function(p)
+      return p and environment(t, p, "learn-address") or { PATH, "script_type=learn-address" }
+    end,
+  }
+end
+
 --- Whether programs may run.
 function M.may_run(conf)
   return conf.scripts_allowed ~= false and (conf.script_security or 1) >= 2
 end
 
 --- Puts what the configuration of the server |t| asks for in front of its hooks. |make| has deny,
--- grant and is_grant.
+-- grant and is_grant, hold and release.
 function M.install(t, make)
   local conf, on = t.conf, t.on
   t.make = make
@@ -326,6 +339,7 @@ function M.install(t, make)
   if conf.client_config_dir or conf.client_connect then
     on.authorize = authorize(t, on.authorize)
   end
+  if conf.learn_address then t.learner = learner(t, make) end
   if not conf.client_disconnect then return end
   -- The programs that decide are refused by the schema when none may run.
   if M.may_run(conf) then

@@ -327,7 +327,7 @@ function builder:tell_not_run(script)
 end
 
 -- Programs that decide who may come: a server without them would let in whom they refuse.
-local DECIDE = { "auth_user_pass_verify", "client_connect", "tls_verify" }
+local DECIDE = { "auth_user_pass_verify", "client_connect", "learn_address", "tls_verify" }
 
 function builder:finish_scripts()
   local allowed = self.security >= 2

@@ -196,7 +196,7 @@ local function check_server_tls(tls, at, out)
 end
 
 -- Programs that decide who may come: a server without them would let in whom they refuse.
-local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect" }
+local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect", "learn_address" }
 
 local function check_programs(out, at)
   if out.scripts_allowed and out.script_security >= 2 then return end

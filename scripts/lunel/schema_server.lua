@@ -201,6 +201,9 @@ local own = {
     doc = "How it gets them." },
   { "client_connect", types.command,
     doc = "Program that may refuse a client, and write options for it into a file." },
+  { "learn_address", types.command,
+    doc = "Program that may refuse an address or network: add, update or delete, ADDRESS, and but "
+      .. "for delete NAME behind it." },
   { "client_disconnect", types.command, doc = "Program that is told when a client is gone." },
   { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
     doc = "Hooks: functions that decide." },

@@ -224,12 +224,13 @@ local SERVER = {
   { "tls-crypt-v2 k allow-noncookie", "tls_crypt_v2_cookie", false },
   { "auth-user-pass-verify /bin/x via-env", "auth_user_pass_via", "via-env" },
   { "client-connect /bin/c", "client_connect", "/bin/c" },
+  { "learn-address /bin/l", "learn_address", "/bin/l" },
   { "client-disconnect /bin/d", "client_disconnect", "/bin/d" },
   { "tls-verify /bin/v", "tls_verify", "/bin/v" },
 }
 local SERVER_REFUSED = [[
   server-bridge vlan-tagging vlan-accept vlan-pvid port-share push-reset push-remove iroute
-  iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable learn-address client-crresponse
+  iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable client-crresponse
   tls-crypt-v2-verify ifconfig-ipv6-pool ifconfig-push-constraint override-username opt-verify
   force-tls-key-material-export client-cert-not-required]]
 local SERVER_IGNORED = "hash-size bcast-buffers tcp-queue-limit stale-routes-check"
@@ -283,7 +284,7 @@ describe("directives of a server", function()
   end)
 
   it("fail closed where a program that decides may not run", function()
-    for _, line in ipairs { "client-connect /bin/c", "tls-verify /bin/v",
+    for _, line in ipairs { "client-connect /bin/c", "tls-verify /bin/v", "learn-address /bin/l",
                             "auth-user-pass-verify /bin/x via-env" } do
       local conf, errors = profile.parse("mode server\nca x\nscript-security 2\n" .. line, "t.conf",
         nil, { uid = 1000, mode = 420 })

@@ -88,6 +88,7 @@ describe("the schema of a server", function()
       { "client_config_dir", "ccd" }, { "auth_user_pass_via", "via-env" },
       { "tls_verify", "/bin/v 'a b'", { "/bin/v", "a b" } }, { "client_connect", { "/bin/c" } },
       { "auth_user_pass_verify", "/bin/x", { "/bin/x" } }, { "client_disconnect", { "/bin/d" } },
+      { "learn_address", "/bin/l x", { "/bin/l", "x" } },
       { "inactive", { 60, 1000 }, { seconds = 60, bytes = 1000 } },
       { "status", "s", { file = "s", seconds = 60 } }, { "mark", 5 },
       { "route", "10.9.0.0/16", { "10.9.0.0 255.255.0.0" } },
@@ -236,7 +237,8 @@ describe("the schema of a server", function()
   end)
 
   it("has no program decide that may not run", function()
-    for _, key in ipairs { "tls_verify", "auth_user_pass_verify", "client_connect" } do
+    for _, key in ipairs { "tls_verify", "auth_user_pass_verify", "client_connect",
+                           "learn_address" } do
       for _, more in ipairs { { script_security = 1 }, { scripts_allowed = false } } do
         more[key] = "/bin/x"
         local e = errors_of(more)
