@@ -412,6 +412,7 @@ static void push_asks(lua_State *L)
 		{ "authorize", LNL_ASK_AUTHORIZE },
 		{ "learn", LNL_ASK_LEARN },
 		{ "learn_later", LNL_ASK_LEARN_LATER },
+		{ "reauth", LNL_ASK_REAUTH },
 	};
 
 	lua_createtable(L, 0, 12);

@@ -48,6 +48,7 @@ struct lnl_served {
 	bool again; /* the login that is judged is a renegotiation's */
 	struct lnl_token_facts token;
 	bool has_token;
+	enum lnl_token_seen seen; /* what came with the login that is judged */
 	enum lnl_served_wait waits;
 	uint64_t pending_at; /* tell the client that it takes longer; LNL_NEVER */
 	double wait_seconds; /* of the question that is open */

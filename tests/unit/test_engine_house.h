@@ -51,6 +51,10 @@ struct asked {
 	enum lnl_event_kind kind;
 	uint64_t ticket;
 	uint32_t peer;
+	/* Of AUTHENTICATE. */
+	bool again;
+	enum lnl_token_seen token;
+	char password[LNL_NAME_MAX];
 };
 
 struct house {
@@ -430,6 +434,16 @@ static inline void house_deliver(const struct house_packet *p)
 	}
 }
 
+static inline void house_ask(struct asked *a, const struct lnl_event *ev)
+{
+	*a = (struct asked){ .kind = ev->kind, .ticket = ev->ticket, .peer = ev->peer };
+	if (ev->kind != LNL_EVENT_AUTHENTICATE)
+		return;
+	a->again = ev->u.login.again;
+	a->token = ev->u.login.token;
+	snprintf(a->password, sizeof(a->password), "%s", ev->u.login.password);
+}
+
 static inline bool house_events(void)
 {
 	static const struct lnl_grant_options plain;
@@ -452,7 +466,7 @@ static inline bool house_events(void)
 			continue;
 		}
 		assert_true(house.n_asked < GUESTS);
-		house.asked[house.n_asked++] = (struct asked){ ev.kind, ev.ticket, ev.peer };
+		house_ask(&house.asked[house.n_asked++], &ev);
 	}
 	return any;
 }
