@@ -88,7 +88,7 @@ rows["auth-gen-token"] = row(0, 3, "f", function(b, args)
   local list = {}
   for _, word in ipairs(args) do
     if word == "external-auth" then
-      b:fail("external-auth is not supported; use an authenticate hook")
+      b:fail("external-auth is not supported; use a `reauth` hook in a Lua configuration")
       return
     end
     list[#list + 1] = value_of(word)

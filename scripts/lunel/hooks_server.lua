@@ -16,7 +16,7 @@ function M.bind(m) instance = m end
 --- The questions that the server |t| wants asked, as the engine's bits.
 function M.asks(t)
   local sum = 0
-  for _, name in ipairs { "authenticate", "authorize", "learn", "control" } do
+  for _, name in ipairs { "authenticate", "reauth", "authorize", "learn", "control" } do
     if t.on[name] then sum = sum + core.asks[name] end
   end
   if t.learner then -- a program takes its time; the hook does not
@@ -169,7 +169,7 @@ function handlers.verify_cert(t, ev)
   end, p, chain)
 end
 
-local function reply_login(ev, p, value)
+local function reply_login(name, ev, p, value)
   if value == true then return core.reply_login(ev.ticket, "ok") end
   if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text) end
   if is(value, "challenge") then
@@ -181,7 +181,7 @@ local function reply_login(ev, p, value)
       base64(p.user or ""), value.text))
   end
   if value == false or value == nil then return core.reply_login(ev.ticket, "deny") end
-  ask.bad_result("authenticate", value, "true, vpn.deny(text) or vpn.challenge{}")
+  ask.bad_result(name, value, "true, vpn.deny(text) or vpn.challenge{}")
 end
 
 function handlers.authenticate(t, ev)
@@ -189,9 +189,10 @@ function handlers.authenticate(t, ev)
   ev.finally = function() policy_server.tidy(p) end
   local cred = { username = ev.username, password = ev.password, response = ev.response,
                  state = ev.state, again = ev.again }
-  ask.task("authenticate", ev, p.owner, t.on.authenticate, function(value)
-    return reply_login(ev, p, value)
-  end, p, cred)
+  local name = ev.again and t.on.reauth and "reauth" or "authenticate"
+  ask.task(name, ev, p.owner, t.on[name], function(value)
+    return reply_login(name, ev, p, value)
+  end, p, cred, name == "reauth" and ev.token_state or nil)
 end
 
 local function grant_table(value)

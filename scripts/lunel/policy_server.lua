@@ -273,9 +273,11 @@ local function authorize(t, hook)
   end
 end
 
+-- For `authenticate` and `reauth`; a token (|token_state|) is no password to be judged.
 local function authenticate(t, hook)
   local command, via_env = t.conf.auth_user_pass_verify, t.conf.auth_user_pass_via == "via-env"
-  return function(p, cred)
+  return function(p, cred, token_state)
+    if token_state and token_state ~= "none" then return hook(p, cred, token_state) end
     local env, words = environment(t, p, "user-pass-verify"), {}
     local password = cred.password and cred.password:reveal() or ""
     if via_env then
@@ -286,7 +288,7 @@ local function authenticate(t, hook)
     local ok, why = run(t, command, words, env)
     M.tidy(p)
     if not ok then return deny(t, p, "wrong_login", why) end
-    if hook then return hook(p, cred) end
+    if hook then return hook(p, cred, token_state) end
     return true
   end
 end
@@ -335,7 +337,10 @@ function M.install(t, make)
   local conf, on = t.conf, t.on
   t.make = make
   if conf.tls_verify then on.verify_cert = verify_cert(t, on.verify_cert) end
-  if conf.auth_user_pass_verify then on.authenticate = authenticate(t, on.authenticate) end
+  if conf.auth_user_pass_verify then
+    on.authenticate = authenticate(t, on.authenticate)
+    if on.reauth then on.reauth = authenticate(t, on.reauth) end
+  end
   if conf.client_config_dir or conf.client_connect then
     on.authorize = authorize(t, on.authorize)
   end

@@ -12,7 +12,8 @@ local shared = client.types
 
 --- Hooks that a server may have.
 M.hooks = {
-  "verify_cert", "authenticate", "authorize", "established", "closed", "learn", "control",
+  "verify_cert", "authenticate", "reauth", "authorize", "established", "closed", "learn",
+  "control",
 }
 
 -- ---- types of its own ----

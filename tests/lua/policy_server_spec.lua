@@ -393,6 +393,28 @@ describe("a server's files and programs", function()
     end)
   end)
 
+  it("asks no program about a token, but about a password when keys are renewed", function()
+    local asked = {}
+    on.reauth = function(_, _, state)
+      asked[#asked + 1] = state
+      return true
+    end
+    local handle = open { auth_user_pass_verify = { "/bin/a" } }
+    local function renew(state, result)
+      core.results = { result }
+      return event(handle, "authenticate", { username = "anna@x", password = core.secret "sesame",
+                                             again = true, token_state = state })[1]
+    end
+    for _, state in ipairs { "valid", "expired", "invalid" } do
+      assert.equal("ok", renew(state, { status = 1, out = "", err = "" }))
+    end
+    assert.equal(0, #execs())
+    assert.equal("deny", renew("none", { status = 1, out = "", err = "" }))
+    assert.equal("ok", renew "none")
+    assert.equal(2, #execs())
+    assert.same({ "valid", "expired", "invalid", "none" }, asked)
+  end)
+
   describe("tls-verify", function()
     local function verify(...)
       core.results = { ... }
