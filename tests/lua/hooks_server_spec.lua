@@ -99,14 +99,14 @@ describe("a server's hooks", function()
     end)
 
     it("is asked about renegotiations, unless reauth is there, who hears of the token", function()
-      local asked = {}
+      local heard = {}
       on.authenticate = function(_, cred, state)
-        asked[#asked + 1] = { "authenticate", cred.again, state }
+        heard[#heard + 1] = { "authenticate", cred.again, state }
         return true
       end
       login(open(), { again = true, token_state = "none" })
       on.reauth = function(_, cred, state)
-        asked[#asked + 1] = { "reauth", cred.again, state }
+        heard[#heard + 1] = { "reauth", cred.again, state }
         return vpn.deny "no more"
       end
       local handle = open()
@@ -117,7 +117,7 @@ describe("a server's hooks", function()
       end
       assert.same({ { "authenticate", true }, { "authenticate", false }, { "reauth", true, "none" },
                     { "reauth", true, "valid" }, { "reauth", true, "expired" },
-                    { "reauth", true, "invalid" } }, asked)
+                    { "reauth", true, "invalid" } }, heard)
     end)
 
     it("denies by reauth, too, what is no clear yes", function()
