@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a server's client gets: addresses, options, routes behind it, an end. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
 
 #define FOREVER 1e10 /* seconds: no connection sees the end of that */
+#define AT_ONCE 8e12 /* bits a second that are no limit */
 
 #define ASK_SECONDS   10.0
 #define PENDING_AFTER LNL_SECOND
@@ -80,6 +81,29 @@ void lnl_grant_release(struct lnl_served *v)
 	v->took4 = v->took6 = false;
 }
 
+/* ---- rates ---- */
+
+/* Bytes a second of |bits|; a limit never becomes none by being small. */
+static int read_rate(double bits, uint64_t *out)
+{
+	if (!(bits >= 0))
+		return LNL_E_INVAL;
+	*out = bits >= AT_ONCE ? 0 : (uint64_t)(bits / 8);
+	if (bits > 0 && bits < 8)
+		*out = 1;
+	return 0;
+}
+
+static int read_rates(struct lnl_served *v, const struct lnl_grant_options *g,
+		      struct lnl_reason *why)
+{
+	int rc = read_rate(g->rate_down, &v->rate_down);
+
+	if (rc == 0)
+		rc = read_rate(g->rate_up, &v->rate_up);
+	return rc < 0 ? lnl_reason_set(why, rc, "a rate is below 0 or no number") : 0;
+}
+
 /* ---- routes ---- */
 
 static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
@@ -87,11 +111,17 @@ static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
 {
 	unsigned most = v->service->conf.o.max_routes_per_client, i;
 
+	free(v->routes);
+	v->routes = NULL;
 	v->n_routes = 0;
 	if (most > LNL_SERVED_ROUTES - 2)
 		most = LNL_SERVED_ROUTES - 2; /* its own addresses count, too */
 	if (g->n_routes > most)
 		return lnl_reason_set(why, LNL_E_LIMIT, "more than %u routes behind it", most);
+	if (g->n_routes > 0)
+		v->routes = calloc(g->n_routes, sizeof(*v->routes));
+	if (g->n_routes > 0 && !v->routes)
+		return LNL_E_NOMEM;
 	for (i = 0; i < g->n_routes; i++) {
 		if (lnl_prefix_parse(&v->routes[i], g->routes[i]) < 0)
 			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
@@ -428,6 +458,8 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 		v->address4.family = v->address6.family = 0;
 		rc = take_addresses(v, g, &why);
 	}
+	if (rc == 0)
+		rc = read_rates(v, g, &why);
 	if (rc == 0)
 		rc = read_routes(v, g, &why);
 	if (rc == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One client of a server: between sans-IO control, the worker that has its packets, and the host. */
-#include <stdio.h>
 #include <string.h>
 
 #include "engine_service.h"
 
+#define WHY_MAX 255
 /* The last counters are waited for, but not longer than this. */
 #define COUNTERS_BY (2 * LNL_SECOND)
 
@@ -122,6 +122,8 @@ static void add_peer(struct lnl_served *v, const struct lnl_server_event *ev)
 	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ADD, .id = v->link };
 
 	cmd.u.peer.conf = ev->peer;
+	cmd.u.peer.conf.rate_down = v->rate_down;
+	cmd.u.peer.conf.rate_up = v->rate_up;
 	if (!v->tcp)
 		cmd.u.peer.address = v->from;
 	command(v, &cmd);
@@ -321,7 +323,7 @@ void lnl_served_gone(struct lnl_served *v)
 		q = lnl_event_add_peer(s->engine, LNL_EVENT_PEER_CLOSED, s, v->id);
 	if (q) {
 		q->event.u.end.cause = cause_name(v->cause);
-		q->event.u.end.text = lnl_arena_str(&q->arena, v->why);
+		q->event.u.end.text = lnl_arena_str(&q->arena, v->why ? v->why : "");
 		q->event.u.end.phase = lnl_phase_name(v->phase);
 		q->event.u.end.remote = -1;
 		lnl_served_stats(v, &q->event.u.end.stats);
@@ -342,11 +344,11 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 		return;
 	v->ended = true;
 	v->cause = cause;
-	snprintf(v->why, sizeof(v->why), "%s", why ? why : "");
+	v->why = why ? strndup(why, WHY_MAX) : NULL;
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
 		LNL_F("address", lnl_served_address(v, address)), LNL_F("cause", cause_name(cause)),
-		LNL_F("why", v->why));
+		LNL_F("why", v->why ? v->why : ""));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {
@@ -369,7 +371,6 @@ void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *te
 		lnl_served_end(v, cause, NULL);
 		return;
 	}
-	v->closing = true;
 	lnl_server_close(v->control, cause, text, lnl_clock_now());
 	lnl_served_run(v);
 }

@@ -18,6 +18,12 @@
 
 struct lnl_service;
 
+/* What a tls-crypt-v2 key told: its type and bytes. */
+struct lnl_metadata {
+	size_t len;
+	uint8_t bytes[];
+};
+
 /* What a served client waits for of the host. */
 enum lnl_served_wait {
 	LNL_WAIT_NOTHING,
@@ -28,24 +34,26 @@ enum lnl_served_wait {
 	LNL_WAIT_LEARN,
 };
 
+/* A server has thousands of them: what few have, or have for a moment, is not in it. */
 struct lnl_served {
 	struct lnl_service *service;
 	uint32_t id; /* the peer's handle, peer-id on the wire, place in `served` */
 	struct lnl_served *next_address, *next_name; /* in their buckets */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
-	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
+	bool tcp, half_open, in_table, named, peer_added, up, ended;
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
-	struct lnl_v2_facts *v2; /* metadata; the key in it is wiped */
+	struct lnl_metadata *metadata; /* NULL: without tls-crypt-v2 */
 	ev_timer timer;
 	/* TCP: the first packet has to be there; once it has ended: it goes. Else LNL_NEVER. */
 	uint64_t deadline;
 
 	/* Who it is. */
-	char name[LNL_NAME_MAX]; /* common name or user name: of leases, for duplicates */
-	char user[LNL_NAME_MAX], cn[LNL_NAME_MAX];
-	bool again; /* the login that is judged is a renegotiation's */
+	const char *name;      /* common name or user name: of leases, for duplicates */
+	const char *user, *cn; /* "" for none, and before the login */
+	char *names;	       /* where those are */
+	bool again;	       /* the login that is judged is a renegotiation's */
 	struct lnl_token_facts token;
 	bool has_token;
 	enum lnl_token_seen seen; /* what came with the login that is judged */
@@ -55,8 +63,9 @@ struct lnl_served {
 
 	/* What it got. */
 	struct lnl_ip address4, address6;
-	bool took4, took6; /* and has to give them back to the pools */
-	struct lnl_prefix routes[LNL_SERVED_ROUTES];
+	bool took4, took6;	      /* and has to give them back to the pools */
+	struct lnl_prefix *routes;    /* behind it */
+	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
 	bool learned;		      /* `learn` was asked: PEER_CLOSED is owed */
@@ -72,7 +81,7 @@ struct lnl_served {
 	bool told; /* ESTABLISHED was told: PEER_CLOSED is owed */
 	enum lnl_cause cause;
 	enum lnl_phase phase;
-	char why[256];
+	char *why; /* NULL: nothing is to be said */
 };
 
 /* One or two families' addresses under a name. */

@@ -79,6 +79,7 @@ struct house {
 	struct lnl_counters counted; /* what is answered */
 	bool hold_counters;	     /* not yet */
 	unsigned peers;		     /* in the data plane */
+	struct lnl_peer_conf added;  /* the latest of them */
 };
 
 static struct house house;
@@ -136,6 +137,7 @@ int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cm
 		break;
 	case LNL_CMD_PEER_ADD:
 		house.peers++;
+		house.added = cmd->u.peer.conf;
 		break;
 	case LNL_CMD_PEER_DEL:
 		house.peers--;
