@@ -53,7 +53,7 @@ static void own_range(const struct lnl_service_conf *c, const struct lnl_prefix 
 		      struct lnl_pool_conf *out)
 {
 	if (net->ip.family == 6) {
-		out->first = plus(&net->ip, net->bits <= 112 ? FIRST6 : 2);
+		out->first = plus(&net->ip, net->bits < 112 ? FIRST6 : 2);
 		out->last = last_of(net, &out->first);
 		return;
 	}

@@ -87,8 +87,8 @@ local function bits(name, value)
   end
   local rate = type(n) == "number" and UNITS[unit] and n * UNITS[unit]
   if not rate or not (rate >= 1000 and rate <= 1e12) then
-    error(("vpn.grant: %s is bits a second, from 1000 to 1e12, or a text like '20mbit' (kbit, mbit, "
-      .. "gbit), not %s"):format(name, type(value) == "string" and "'" .. value .. "'"
+    error(("vpn.grant: %s is bits a second, from 1000 to 1e12, or a text like '20mbit' (kbit, "
+      .. "mbit, gbit), not %s"):format(name, type(value) == "string" and "'" .. value .. "'"
         or type(value) == "number" and tostring(value) or "a " .. type(value)), 5)
   end
   return rate

@@ -2,6 +2,7 @@
 --- A configuration in the making: what directives set, with the line that each value came from, the
 -- notes for the log, and the errors.
 local lexer = require "lunel.profile_lexer"
+local network = require "lunel.profile_network"
 
 local M = {}
 
@@ -281,6 +282,7 @@ function builder:finish_server()
       proto = (l[3] or defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", ""),
     }
   end
+  network.finish(self)
   conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
   for key, reason in pairs(MEANINGLESS) do

@@ -241,6 +241,13 @@ local function finish_server(out, at)
     at:fail("'server' is missing (or server_ipv6, or pools that lie in one network): clients would "
       .. "get no address")
   end
+  local pool6, everybodys = out.ifconfig_ipv6_pool, (out.pools or {})[""]
+  if pool6 and everybodys and everybodys.first:find(":", 1, true) then
+    at:child("ifconfig_ipv6_pool"):fail("pools[\"\"] has IPv6 addresses for everybody already")
+  elseif pool6 and not (out.server_ipv6 and server.holds(out.server_ipv6, pool6)) then
+    at:child("ifconfig_ipv6_pool"):fail("its addresses do not lie in server_ipv6"
+      .. (out.server_ipv6 and "" or ", which is missing"))
+  end
   if out.ccd_exclusive and not out.client_config_dir then
     at:child("ccd_exclusive"):fail("it belongs to client_config_dir, which is not set")
   end

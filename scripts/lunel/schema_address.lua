@@ -38,6 +38,60 @@ function M.is_ipv6(s)
   return l ~= nil and r ~= nil and l + r <= 7
 end
 
+local function append_groups(out, text)
+  for group in text:gmatch("%x+") do out[#out + 1] = tonumber(group, 16) end
+end
+
+--- An IPv6 address as its eight groups of 16 bits, or nil.
+function M.ipv6(s)
+  if not M.is_ipv6(s) then return nil end
+  local head, tail4 = s:match("^(.*:)(%d+%.%d+%.%d+%.%d+)$")
+  if head then
+    local n = M.ipv4(tail4)
+    s = ("%s%x:%x"):format(head, floor(n / 65536), n % 65536)
+  end
+  local left, right = s:match("^(.-)::(.*)$")
+  local out, tail = {}, {}
+  append_groups(out, left or s)
+  append_groups(tail, right or "")
+  while #out + #tail < 8 do out[#out + 1] = 0 end
+  for _, group in ipairs(tail) do out[#out + 1] = group end
+  return out
+end
+
+--- |ip| as text, in full.
+function M.ipv6_text(ip)
+  return ("%x:%x:%x:%x:%x:%x:%x:%x"):format(unpack(ip, 1, 8))
+end
+
+--- |ip| with all bits behind the first |bits| as |ones| says: set, or not.
+function M.ipv6_fill(ip, bits, ones)
+  local out = {}
+  for i = 1, 8 do
+    local size = 2 ^ math.min(16, math.max(0, 16 * i - bits)) -- of what is filled in this group
+    out[i] = floor(ip[i] / size) * size + (ones and size - 1 or 0)
+  end
+  return out
+end
+
+--- The address |n| behind |ip|.
+function M.ipv6_plus(ip, n)
+  local out = {}
+  for i = 8, 1, -1 do
+    n = n + ip[i]
+    out[i], n = n % 65536, floor(n / 65536)
+  end
+  return out
+end
+
+--- Whether |a| comes before |b|, both groups.
+function M.ipv6_before(a, b)
+  for i = 1, 8 do
+    if a[i] ~= b[i] then return a[i] < b[i] end
+  end
+  return false
+end
+
 --- Whether |s| is an address of either family.
 function M.is_address(s)
   return M.ipv4(s) ~= nil or M.is_ipv6(s)

@@ -120,6 +120,37 @@ local range = {
   end,
 }
 
+-- "fd00:8::1000/64", as OpenVPN has it: the first address, and the network that it does not leave.
+-- At most 65,536 addresses, and never the network's own, nor ours, which is the next.
+local POOL6_MOST = 65536
+local pool6 = {
+  text = "an address with the bits of its network: \"fd00:8::1000/64\"",
+  check = function(value, at)
+    local ip, bits, family = parse_prefix(value)
+    if family ~= 6 or bits < 64 or bits > 124 then
+      at:fail(("%s is not %s, of 64 to 124"):format(types.show(value),
+        "an IPv6 address with the bits of its network"))
+      return nil
+    end
+    local first = address.ipv6(ip)
+    local second = address.ipv6_plus(address.ipv6_fill(first, bits, false), 2)
+    if address.ipv6_before(first, second) then first = second end
+    local last = address.ipv6_plus(first, POOL6_MOST - 1)
+    local edge = address.ipv6_fill(first, bits, true)
+    if address.ipv6_before(edge, last) then last = edge end
+    return { first = address.ipv6_text(first), last = address.ipv6_text(last) }
+  end,
+}
+
+--- Whether the first and last address of the pool |p| lie in the IPv6 network |prefix|.
+function M.holds(prefix, p)
+  local ip, bits = parse_prefix(prefix)
+  local function network_of(s)
+    return address.ipv6_text(address.ipv6_fill(address.ipv6(s), bits, false))
+  end
+  return network_of(p.first) == network_of(ip) and network_of(p.last) == network_of(ip)
+end
+
 local pair = function(a, b, what)
   return types.tuple({
     { "n", integer { min = 1, max = 1000000 }, required = true, doc = a },
@@ -144,6 +175,9 @@ local own = {
     doc = "How addresses are given out." },
   { "pools", types.map("^[%w_-]*$", range), default = {},
     doc = "Addresses by name, for `vpn.grant { pool = }`: a network, or { first, last }." },
+  { "ifconfig_ipv6_pool", pool6,
+    doc = "Where the IPv6 addresses for everybody begin, within server_ipv6, instead of at its "
+      .. "0x1000th: \"fd00:8::1000/64\"; 65,536 of them." },
   { "ifconfig_pool_persist", types.tuple({
       { "file", text { max = 4096 }, required = true, doc = "File." },
       { "seconds", seconds { min = 0, max = 86400 }, default = 600,

@@ -204,6 +204,9 @@ local SERVER = {
   { "push 'route 10.1.0.0 255.255.0.0'", "push", { "route 10.1.0.0 255.255.0.0" } },
   { "ifconfig-pool 10.8.0.9 10.8.0.99", "pools", { [""] = { first = "10.8.0.9",
                                                             last = "10.8.0.99" } } },
+  { "ifconfig-ipv6-pool fd00::9/64", "ifconfig_ipv6_pool", "fd00::9/64" },
+  { "server 10.8.0.0 255.255.255.0 nopool\nifconfig-pool 10.8.0.9 10.8.0.99", "server",
+    "10.8.0.0 255.255.255.0" },
   { "ifconfig-pool-persist ipp.txt 60", "ifconfig_pool_persist", { "ipp.txt", 60 } },
   { "client-to-client", "client_to_client", true },
   { "duplicate-cn", "duplicate_cn", true },
@@ -231,7 +234,7 @@ local SERVER = {
 local SERVER_REFUSED = [[
   server-bridge vlan-tagging vlan-accept vlan-pvid port-share push-reset push-remove iroute
   iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable client-crresponse
-  tls-crypt-v2-verify ifconfig-ipv6-pool ifconfig-push-constraint override-username opt-verify
+  tls-crypt-v2-verify ifconfig-push-constraint override-username opt-verify
   force-tls-key-material-export client-cert-not-required]]
 local SERVER_IGNORED = "hash-size bcast-buffers tcp-queue-limit stale-routes-check"
 
@@ -268,6 +271,47 @@ describe("directives of a server", function()
     end
     for name in SERVER_IGNORED:gmatch("%S+") do
       assert.is_table((serve(name .. " 1")), name)
+    end
+  end)
+
+  it("name the server's own address where it can have it, and only once", function()
+    for _, row in ipairs {
+      { "topology subnet\nifconfig 10.8.0.1 255.255.252.0", "server", "10.8.0.0 255.255.252.0" },
+      { "ifconfig 10.8.4.1 255.255.252.0\ntopology subnet", "server", "10.8.4.0 255.255.252.0" },
+      { "ifconfig-ipv6 fd00:8::1/64 fd00:8::2", "server_ipv6", "fd00:8:0:0:0:0:0:0/64" },
+      { "ifconfig-ipv6 fd00:8::1 fd00:8::2", "server_ipv6", "fd00:8:0:0:0:0:0:0/64" },
+      { "ifconfig-ipv6 fd00::f1/124 fd00::f2", "server_ipv6", "fd00:0:0:0:0:0:0:f0/124" },
+    } do
+      local conf = assert(serve(row[1]))
+      assert.equal(row[3], conf[row[2]])
+      assert.is_nil(conf.ifconfig or conf.ifconfig_ipv6)
+    end
+    for line, want in pairs {
+      ["topology subnet\nifconfig 10.8.0.2 255.255.255.0"] =
+        "5: 'ifconfig': the server has the first address of its network here: 10.8.0.1",
+      ["topology subnet\nifconfig 10.8.0.1 10.8.0.2"] =
+        "5: 'ifconfig': the server has the first address of its network here, and '10.8.0.2' is "
+        .. "not a netmask",
+      ["topology subnet\nifconfig 10.8.0.1 x"] = "5: 'ifconfig': 'x' is not an IPv4 address",
+      ["ifconfig 10.8.0.1 10.8.0.2"] = "4: 'ifconfig': without `topology subnet` the server's "
+        .. "network is not in it; write `server NETWORK NETMASK`",
+      ["topology subnet\nifconfig 10.8.0.1 255.255.255.0\nserver 10.8.0.0 255.255.255.0"] =
+        "5: 'ifconfig': `server` sets it already",
+      ["server-ipv6 fd00::/64\nifconfig-ipv6 fd00::1/64 fd00::2"] =
+        "5: 'ifconfig-ipv6': `server-ipv6` sets it already",
+      ["ifconfig-ipv6 fd00::2/64 fd00::1"] = "4: 'ifconfig-ipv6': the server has the first "
+        .. "address of its network here: fd00:0:0:0:0:0:0:1",
+      ["ifconfig-ipv6 fd00::1/128 fd00::2"] =
+        "4: 'ifconfig-ipv6': 'fd00::1/128' is not an IPv6 address with 16 to 124 bits",
+      ["ifconfig-ipv6 x fd00::2"] =
+        "4: 'ifconfig-ipv6': 'x' is not an IPv6 address with 16 to 124 bits",
+      ["server 10.8.0.0 255.255.255.0 nopool"] =
+        "4: 'server': nopool is not supported without an ifconfig-pool; clients with an "
+        .. "ifconfig-push get their own address anyway, and the pool is for others",
+    } do
+      local conf, errors = serve(line)
+      assert.is_nil(conf, line)
+      assert.equal("t.conf:" .. want, errors[1])
     end
   end)
 

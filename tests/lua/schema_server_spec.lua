@@ -149,6 +149,11 @@ describe("the schema of a server", function()
       { "server_ipv6", "10.8.0.0/24", "is not a network: \"fd00:8::/64\"" },
       { "server_ipv6", "fd00::/129", "is not a network" },
       { "server_ipv6", "fd00:::/64", "is not a network" },
+      { "ifconfig_ipv6_pool", "fd00:8::5", "is not an IPv6 address with the bits" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/63", "of 64 to 124" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/125", "of 64 to 124" },
+      { "ifconfig_ipv6_pool", "10.8.0.9/24", "is not an IPv6 address" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/64", "do not lie in server_ipv6, which is missing" },
       { "topology", "subent", "did you mean 'subnet'?" },
       { "pools", "10.8.0.0/24", "is not a table" }, { "pools", { "10.8.0.0/24" }, "no name" },
       { "pools", { ["a b"] = "10.8.0.0/24" }, "this is no name" },
@@ -195,6 +200,36 @@ describe("the schema of a server", function()
       assert.matches("^s%.lua:3: " .. row[1], errors[1])
       assert.is_truthy(errors[1]:find(row[3], 1, true), row[1] .. ": " .. errors[1])
     end
+  end)
+
+  -- As OpenVPN 2.6 gives them out (pool.c), but never the network's own address or ours.
+  it("begins its IPv6 pool where it is told, and goes as far as the network or 65,536", function()
+    for _, row in ipairs {
+      { "fd00:8::1000/64", "fd00:8:0:0:0:0:0:1000", "fd00:8:0:0:0:0:1:fff" },
+      { "fd00:8::/64", "fd00:8:0:0:0:0:0:2", "fd00:8:0:0:0:0:1:1" },
+      { "fd00:8::1/64", "fd00:8:0:0:0:0:0:2", "fd00:8:0:0:0:0:1:1" },
+      { "fd00:8::1:ffff:ffff:ffff/64", "fd00:8:0:0:1:ffff:ffff:ffff", "fd00:8:0:0:2:0:0:fffe" },
+      { "fd00:8::10/112", "fd00:8:0:0:0:0:0:10", "fd00:8:0:0:0:0:0:ffff" },
+      { "fd00:8::7:f5/124", "fd00:8:0:0:0:0:7:f5", "fd00:8:0:0:0:0:7:ff" },
+      { "fd00:8::7:f0/124", "fd00:8:0:0:0:0:7:f2", "fd00:8:0:0:0:0:7:ff" },
+      { "fd00:8::ffff:ffff:ffff:ff00/64", "fd00:8:0:0:ffff:ffff:ffff:ff00",
+        "fd00:8:0:0:ffff:ffff:ffff:ffff" },
+    } do
+      assert.same({ first = row[2], last = row[3] },
+        check { ifconfig_ipv6_pool = row[1], server_ipv6 = "fd00:8::/64" }.ifconfig_ipv6_pool,
+        row[1])
+    end
+    for pool, network in pairs { ["fd00:9::5/64"] = "fd00:8::/64",
+                                 ["fd00:8::1:0/64"] = "fd00:8::/112",
+                                 ["fd00:8::f000/64"] = "fd00:8::/112" } do
+      local e = errors_of { ifconfig_ipv6_pool = pool, server_ipv6 = network }
+      assert.matches("^ifconfig_ipv6_pool: its addresses do not lie in server_ipv6$", e[1])
+    end
+    local e = errors_of { ifconfig_ipv6_pool = "fd00:8::9/64", server_ipv6 = "fd00:8::/64",
+                          pools = { [""] = "fd00:8::/80" } }
+    assert.truthy(e[1]:find('pools[""] has IPv6 addresses for everybody already', 1, true))
+    check { ifconfig_ipv6_pool = "fd00:8::9/64", server_ipv6 = "fd00:8::/48",
+            pools = { [""] = "10.8.0.0/25", a = "fd00:8::/80" } }
   end)
 
   it("tells where each of all errors is", function()
@@ -400,6 +435,10 @@ describe("the engine's options of a server", function()
     end
     assert.same({ { name = "a", first = "10.8.0.200", last = "10.8.0.210" },
                   { name = "b", first = "10.8.0.0/25" } }, o.pools)
+    assert.same({ { name = "", first = "10.8.0.0/25" },
+                  { name = "", first = "fd00:0:0:0:0:0:0:9", last = "fd00:0:0:0:0:0:1:8" } },
+      options { pools = { [""] = "10.8.0.0/25" }, server_ipv6 = "fd00::/64",
+                ifconfig_ipv6_pool = "fd00::9/64" }.pools)
     assert.same({ "route 10.9.0.0 255.255.0.0", "route-ipv6 fd01::/16" }, o.network)
     assert.same({ "ping 10", "ping-restart 60", "dns 1" }, o.push)
     assert.equal(2, #o.listen)
