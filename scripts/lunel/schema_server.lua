@@ -263,6 +263,15 @@ for _, name in ipairs(SHARED) do
   end
 end
 
+local keys_here, clients = {}, {}
+for _, key in ipairs(M.keys) do keys_here[key[1]] = true end
+for _, key in ipairs(client.keys) do clients[key[1]] = not keys_here[key[1]] end
+
+-- What a server does not do with itself, but asks of its clients.
+local PUSHED = { dhcp_option = true, dns = true, redirect_gateway = true, redirect_private = true,
+                 block_ipv6 = true, route_gateway = true, route_ipv6_gateway = true,
+                 route_metric = true, ping_exit = true }
+
 --- Where the setting |name| of a directive is that is no key here; or nil.
 function M.moved(name)
   local here = {
@@ -272,7 +281,8 @@ function M.moved(name)
   for _, hook in ipairs(M.hooks) do
     here[hook] = ("hooks go into 'on': on = { %s = function ... end }"):format(hook)
   end
-  return here[name] or client.moved(name)
+  return here[name] or PUSHED[name] and "it is a client's, who gets it by 'push'"
+    or clients[name] and "it is a client's" or client.moved(name)
 end
 
 -- ---- what follows of the pools ----

@@ -157,6 +157,7 @@ local BOTH = {
   { "echo hello", "echo " .. ("x "):rep(3) .. "'", "no closing quote" },
   { "parameter hello", "parameter \\x", "backslash" },
   { "x509-username-field CN", "x509-username-field ext:subjectAltName", "verify%-x509%-name" },
+  { "multihome", "mode server\nmultihome", "local ADDRESS" },
   { "remap-usr1 SIGHUP", "remap-usr1 SIGTERM", "connect%-retry%-max" },
   { "dns-updown force", "dns-updown disable", "pull%-filter" },
   { "tls-cert-profile insecure", "tls-cert-profile suiteb", "cannot be asked" },
@@ -167,7 +168,7 @@ local IGNORED = [[
   ip-win32 route-method win-sys windows-driver tap-sleep dhcp-renew dhcp-pre-release dhcp-release
   register-dns pause-exit service allow-nonadmin msg-channel block-outside-dns disable-dco tun-ipv6
   iproute ifconfig-nowarn mute-replay-warnings preresolve persist-local-ip persist-remote-ip
-  gremlin errors-to-stderr multihome link-mtu udp-mtu tun-mtu-extra mtu-test fast-io shaper
+  gremlin errors-to-stderr link-mtu udp-mtu tun-mtu-extra mtu-test fast-io shaper
   http-proxy-retry http-proxy-timeout socks-proxy-retry max-routes compat-mode tmp-dir passtos
   comp-noadapt allow-deprecated-insecure-static-crypto prng use-prediction-resistance replay-persist
   engine providers ecdh-curve dh single-session x509-track keying-material-exporter tls-export-cert
@@ -315,6 +316,20 @@ describe("directives of a server", function()
     end
   end)
 
+  it("have no wildcard that is to answer from each address", function()
+    local notes = select(2, assert(parse "multihome"))
+    assert.equal("'multihome': ignored: a client's answer to each packet goes where it came from",
+      notes[1].text)
+    for _, line in ipairs { "multihome", "multihome\nlocal 192.0.2.1\nlocal * 443 tcp" } do
+      local conf, errors = serve(line)
+      assert.is_nil(conf)
+      assert.equal("t.conf:4: 'multihome': answers go out from the address that the route gives; "
+        .. "name each address that clients may ask: one line `local ADDRESS` for each", errors[1])
+    end
+    assert(serve "multihome\nlocal 192.0.2.1\nlocal 192.0.2.3")
+    assert(serve "local 192.0.2.1\nmultihome")
+  end)
+
   it("listen as local, port and proto say", function()
     local function listen(text)
       return assert(profile.parse("mode server\nca x\n" .. text, "t.conf")).listen
@@ -377,7 +392,7 @@ describe("directives", function()
       assert.equal(1, #notes, row[1])
       local refused, errors = parse(row[2])
       assert.is_nil(refused, row[2])
-      assert.matches(row[3], errors[1])
+      assert.matches(row[3], table.concat(errors, "\n"))
     end
     for _, line in ipairs { "mode server", "remote a 1 tcp-server", "proto tcp6-server",
                             "local 192.0.2.1 1194 udp", "remote-cert-ku", "crl-verify d dir",

@@ -192,6 +192,10 @@ describe("the schema of a server", function()
       { "max_client", 5, "did you mean 'max_clients'?" },
       { "port", 5, "it is part of 'listen'" }, { "proto", "tcp", "it is part of 'listen'" },
       { "local", "a", "it is part of 'listen'" }, { "remotes", {}, "those are a client's" },
+      { "connect_retry", { 1, 2 }, "it is a client's" }, { "pull", true, "it is a client's" },
+      { "redirect_gateway", true, "it is a client's, who gets it by 'push'" },
+      { "dhcp_option", "DNS 10.0.0.1", "it is a client's, who gets it by 'push'" },
+      { "up_restart", true, "it is a client's" },
       { "authorize", yes, "hooks go into 'on': on = { authorize = function" },
       { "ca", "x", "it is 'tls.ca'" }, { "crl_verify", "x", "it is 'tls.crl'" },
     } do
