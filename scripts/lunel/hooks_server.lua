@@ -4,6 +4,7 @@
 local core = require "lunel.core"
 local ask = require "lunel.ask"
 local peers = require "lunel.peer"
+local policy_device = require "lunel.policy_device"
 local policy_server = require "lunel.policy_server"
 local suggest = require "lunel.suggest"
 
@@ -292,11 +293,32 @@ function handlers.peer_closed(t, ev)
   ask.tell("closed", 0, 10, instance.release, t.on.closed, p, ev.cause, ev.stats)
 end
 
+--- The server's own state: its device is there, and programs want to know.
+function M.state(t, ev)
+  t.state = ev.state
+  if ev.state ~= "up" or t.ifname then return end
+  t.ifname = ev.detail
+  core.spawn(t.owner, "the programs of the device", nil, function(ran, ok, why)
+    if not ran then instance.report("the programs of the device", ok) end
+    if ran and ok then return end
+    t.exit_status = 1
+    core.tunnel_stop(t.handle, ran and why or "a program could not run")
+  end, policy_device.up, t, t.ifname)
+end
+
+-- Programs of the device that is gone; the process waits for them.
+local function device_gone(t)
+  if not t.ifname then return end
+  instance.hold()
+  ask.tell("the programs of the device", 0, 20, instance.release, policy_device.down, t, t.ifname)
+end
+
 --- The server |t| is gone for good, and with it who is left.
 function M.closed(t, ev)
   for id in pairs(t.peers) do
     handlers.peer_closed(t, { peer = id, cause = ev.cause, stats = ev.stats })
   end
+  device_gone(t)
 end
 
 --- An event about a server's client.

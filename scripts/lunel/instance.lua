@@ -400,7 +400,7 @@ function M.event(ev)
     return
   end
   if ev.kind == "closed" then closed(t, ev)
-  elseif t.server and ev.kind == "state" then t.state = ev.state
+  elseif t.server and ev.kind == "state" then hooks_server.state(t, ev)
   elseif t.server then hooks_server.event(t, ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end

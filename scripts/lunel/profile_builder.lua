@@ -255,6 +255,7 @@ local MEANINGLESS = {
   persist_tun = "the device stays as long as the server runs",
   nobind = "a server listens", bind = "a server listens",
   float = "a client that proves itself may always come from another address",
+  up_restart = "the device stays as long as the server runs",
   ping_timer_rem = "the time-out begins with the client", pull = "a server pulls nothing",
   resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
 }

@@ -11,12 +11,6 @@ local function fail(b, key, text)
   b:fail(text)
 end
 
-local function dotted(n)
-  local parts = {}
-  for i = 4, 1, -1 do parts[i], n = n % 256, math.floor(n / 256) end
-  return table.concat(parts, ".")
-end
-
 -- `ifconfig 10.8.0.1 255.255.255.0`
 local function network4(b, conf)
   local own, mask = address.ipv4(conf.ifconfig[1]), address.ipv4(conf.ifconfig[2])
@@ -32,10 +26,10 @@ local function network4(b, conf)
   local network = math.floor(own / size) * size
   if not address.is_netmask(mask) or own ~= network + 1 then
     return fail(b, "ifconfig", ("the server has the first address of its network here%s")
-      :format(address.is_netmask(mask) and ": " .. dotted(network + 1)
+      :format(address.is_netmask(mask) and ": " .. address.ipv4_text(network + 1)
         or (", and '%s' is not a netmask"):format(conf.ifconfig[2])))
   end
-  return ("%s %s"):format(dotted(network), conf.ifconfig[2])
+  return ("%s %s"):format(address.ipv4_text(network), conf.ifconfig[2])
 end
 
 -- `ifconfig-ipv6 fd00:8::1/64 fd00:8::2`

@@ -13,6 +13,12 @@ function M.ipv4(s)
   return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
+--- And back.
+function M.ipv4_text(n)
+  return ("%d.%d.%d.%d"):format(floor(n / 2 ^ 24), floor(n / 2 ^ 16) % 256, floor(n / 256) % 256,
+                                n % 256)
+end
+
 -- How many 16-bit groups colon-separated |s| has; nil when one is malformed.
 local function groups(s)
   if s == "" then return 0 end
@@ -59,9 +65,23 @@ function M.ipv6(s)
   return out
 end
 
---- |ip| as text, in full.
+-- Where the longest run of zeros begins and how long it is; the first of several.
+local function longest_run(ip)
+  local at, most, run = 1, 0, 0
+  for i = 1, 8 do
+    run = ip[i] == 0 and run + 1 or 0
+    if run > most then at, most = i - run + 1, run end
+  end
+  return at, most
+end
+
+--- |ip| as text, as short as it goes (RFC 5952).
 function M.ipv6_text(ip)
-  return ("%x:%x:%x:%x:%x:%x:%x:%x"):format(unpack(ip, 1, 8))
+  local parts = {}
+  for i = 1, 8 do parts[i] = ("%x"):format(ip[i]) end
+  local at, most = longest_run(ip)
+  if most < 2 then return table.concat(parts, ":") end
+  return table.concat(parts, ":", 1, at - 1) .. "::" .. table.concat(parts, ":", at + most, 8)
 end
 
 --- |ip| with all bits behind the first |bits| as |ones| says: set, or not.
@@ -112,9 +132,7 @@ end
 
 --- The netmask of a prefix length, as text.
 function M.netmask(bits)
-  local mask = 4294967296 - 2 ^ (32 - bits)
-  return ("%d.%d.%d.%d"):format(floor(mask / 16777216), floor(mask / 65536) % 256,
-                                floor(mask / 256) % 256, mask % 256)
+  return M.ipv4_text(2 ^ 32 - 2 ^ (32 - bits))
 end
 
 local NETWORKS = { vpn_gateway = true, remote_host = true }

@@ -252,7 +252,8 @@ local SHARED = {
   "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
-  "writepid", "status", "cd", "script_security", "scripts_allowed",
+  "writepid", "status", "cd", "up", "down", "route_up", "route_pre_down", "script_security",
+  "scripts_allowed",
 }
 
 M.keys = {}
@@ -287,12 +288,6 @@ end
 
 -- ---- what follows of the pools ----
 
-local function to_text(n)
-  local parts = {}
-  for i = 4, 1, -1 do parts[i], n = n % 256, math.floor(n / 256) end
-  return table.concat(parts, ".")
-end
-
 local WIDEST = 8 -- bits of the largest network that a server may have
 
 --- The smallest IPv4 network that holds all IPv4 pools; nil when there are none, or none is so
@@ -319,7 +314,7 @@ function M.cover(pools)
     bits, size = bits - 1, size * 2
     if bits < WIDEST then return nil end
   end
-  return ("%s/%d"):format(to_text(math.floor(low / size) * size), bits)
+  return ("%s/%d"):format(address.ipv4_text(math.floor(low / size) * size), bits)
 end
 
 return M

@@ -279,9 +279,9 @@ describe("directives of a server", function()
     for _, row in ipairs {
       { "topology subnet\nifconfig 10.8.0.1 255.255.252.0", "server", "10.8.0.0 255.255.252.0" },
       { "ifconfig 10.8.4.1 255.255.252.0\ntopology subnet", "server", "10.8.4.0 255.255.252.0" },
-      { "ifconfig-ipv6 fd00:8::1/64 fd00:8::2", "server_ipv6", "fd00:8:0:0:0:0:0:0/64" },
-      { "ifconfig-ipv6 fd00:8::1 fd00:8::2", "server_ipv6", "fd00:8:0:0:0:0:0:0/64" },
-      { "ifconfig-ipv6 fd00::f1/124 fd00::f2", "server_ipv6", "fd00:0:0:0:0:0:0:f0/124" },
+      { "ifconfig-ipv6 fd00:8::1/64 fd00:8::2", "server_ipv6", "fd00:8::/64" },
+      { "ifconfig-ipv6 fd00:8::1 fd00:8::2", "server_ipv6", "fd00:8::/64" },
+      { "ifconfig-ipv6 fd00::f1/124 fd00::f2", "server_ipv6", "fd00::f0/124" },
     } do
       local conf = assert(serve(row[1]))
       assert.equal(row[3], conf[row[2]])
@@ -301,7 +301,7 @@ describe("directives of a server", function()
       ["server-ipv6 fd00::/64\nifconfig-ipv6 fd00::1/64 fd00::2"] =
         "5: 'ifconfig-ipv6': `server-ipv6` sets it already",
       ["ifconfig-ipv6 fd00::2/64 fd00::1"] = "4: 'ifconfig-ipv6': the server has the first "
-        .. "address of its network here: fd00:0:0:0:0:0:0:1",
+        .. "address of its network here: fd00::1",
       ["ifconfig-ipv6 fd00::1/128 fd00::2"] =
         "4: 'ifconfig-ipv6': 'fd00::1/128' is not an IPv6 address with 16 to 124 bits",
       ["ifconfig-ipv6 x fd00::2"] =

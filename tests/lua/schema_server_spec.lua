@@ -209,15 +209,15 @@ describe("the schema of a server", function()
   -- As OpenVPN 2.6 gives them out (pool.c), but never the network's own address or ours.
   it("begins its IPv6 pool where it is told, and goes as far as the network or 65,536", function()
     for _, row in ipairs {
-      { "fd00:8::1000/64", "fd00:8:0:0:0:0:0:1000", "fd00:8:0:0:0:0:1:fff" },
-      { "fd00:8::/64", "fd00:8:0:0:0:0:0:2", "fd00:8:0:0:0:0:1:1" },
-      { "fd00:8::1/64", "fd00:8:0:0:0:0:0:2", "fd00:8:0:0:0:0:1:1" },
-      { "fd00:8::1:ffff:ffff:ffff/64", "fd00:8:0:0:1:ffff:ffff:ffff", "fd00:8:0:0:2:0:0:fffe" },
-      { "fd00:8::10/112", "fd00:8:0:0:0:0:0:10", "fd00:8:0:0:0:0:0:ffff" },
-      { "fd00:8::7:f5/124", "fd00:8:0:0:0:0:7:f5", "fd00:8:0:0:0:0:7:ff" },
-      { "fd00:8::7:f0/124", "fd00:8:0:0:0:0:7:f2", "fd00:8:0:0:0:0:7:ff" },
-      { "fd00:8::ffff:ffff:ffff:ff00/64", "fd00:8:0:0:ffff:ffff:ffff:ff00",
-        "fd00:8:0:0:ffff:ffff:ffff:ffff" },
+      { "fd00:8::1000/64", "fd00:8::1000", "fd00:8::1:fff" },
+      { "fd00:8::/64", "fd00:8::2", "fd00:8::1:1" },
+      { "fd00:8::1/64", "fd00:8::2", "fd00:8::1:1" },
+      { "fd00:8::1:ffff:ffff:ffff/64", "fd00:8::1:ffff:ffff:ffff", "fd00:8::2:0:0:fffe" },
+      { "fd00:8::10/112", "fd00:8::10", "fd00:8::ffff" },
+      { "fd00:8::7:f5/124", "fd00:8::7:f5", "fd00:8::7:ff" },
+      { "fd00:8::7:f0/124", "fd00:8::7:f2", "fd00:8::7:ff" },
+      { "fd00:8::ffff:ffff:ffff:ff00/64", "fd00:8::ffff:ffff:ffff:ff00",
+        "fd00:8::ffff:ffff:ffff:ffff" },
     } do
       assert.same({ first = row[2], last = row[3] },
         check { ifconfig_ipv6_pool = row[1], server_ipv6 = "fd00:8::/64" }.ifconfig_ipv6_pool,
@@ -440,7 +440,7 @@ describe("the engine's options of a server", function()
     assert.same({ { name = "a", first = "10.8.0.200", last = "10.8.0.210" },
                   { name = "b", first = "10.8.0.0/25" } }, o.pools)
     assert.same({ { name = "", first = "10.8.0.0/25" },
-                  { name = "", first = "fd00:0:0:0:0:0:0:9", last = "fd00:0:0:0:0:0:1:8" } },
+                  { name = "", first = "fd00::9", last = "fd00::1:8" } },
       options { pools = { [""] = "10.8.0.0/25" }, server_ipv6 = "fd00::/64",
                 ifconfig_ipv6_pool = "fd00::9/64" }.pools)
     assert.same({ "route 10.9.0.0 255.255.0.0", "route-ipv6 fd01::/16" }, o.network)
