@@ -479,6 +479,7 @@ int lnl_ops_open(lua_State *L)
 		{ "secret", lnl_secret_new },
 		{ "prompt", lnl_system_prompt },
 		{ "read_file", lnl_system_read_file },
+		{ "temporary", lnl_system_temporary },
 		{ "program", lnl_system_program },
 		{ "exists", lnl_system_exists },
 		{ "hostname", lnl_system_hostname },

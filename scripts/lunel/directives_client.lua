@@ -142,6 +142,12 @@ rows["multihome"] = row(0, 1, "f", function(b)
     b:note("info", "ignored: each address has a socket of its own")
   end)
 end)
+rows["tmp-dir"] = row(1, 1, "f", function(b, args)
+  b:later(function()
+    if b.is_server then return b:set("tmp_dir", args[1]) end
+    b:note("info", "ignored: no temporary file is written")
+  end)
+end)
 rows["bind-dev"] = text "bind_dev"
 rows["mark"] = number "mark"
 rows["float"] = flag("float", "fc")

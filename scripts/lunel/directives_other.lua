@@ -50,7 +50,6 @@ ignore("it has no meaning without a proxy", "http-proxy-retry http-proxy-timeout
 ignore("the number of routes has a fixed bound of 256", "max-routes")
 ignore("old settings are not made the default again; name what the server needs: "
   .. "data-ciphers-fallback, tls-version-min", "compat-mode", warn)
-ignore("no temporary file is written", "tmp-dir")
 ignore("TOS bits stay inside the tunnel", "passtos")
 ignore("nothing is compressed", "comp-noadapt")
 ignore("there is no static key mode to allow", "allow-deprecated-insecure-static-crypto")

@@ -92,13 +92,11 @@ local function run(t, command, more, env)
 end
 
 -- A file of our own with |text|, for a program about |p|; its path.
-local function temporary(p, text)
-  local path = os.tmpname() -- made by mkstemp, for us alone
+local function temporary(t, p, text)
+  local folder = t.conf.tmp_dir or os.getenv "TMPDIR" or "/tmp"
+  local path, err = core.temporary(folder, text)
+  if not path then return nil, ("cannot write a file in '%s': %s"):format(folder, err) end
   p.files[path] = true
-  local file, err = io.open(path, "we")
-  if not file then return nil, err end
-  file:write(text)
-  file:close()
   return path
 end
 
@@ -222,7 +220,7 @@ end
 local function from_program(t, p, g)
   local command = t.conf.client_connect
   if not command then return true end
-  local path, err = temporary(p, "")
+  local path, err = temporary(t, p, "")
   if not path then return nil, err end
   local ok, why = run(t, command, { path }, environment(t, p, "client-connect"))
   local text, unread
@@ -283,7 +281,7 @@ local function authenticate(t, hook)
     if via_env then
       add(env, "password", password)
     else
-      words[1] = assert(temporary(p, (cred.username or "") .. "\n" .. password .. "\n"))
+      words[1] = assert(temporary(t, p, (cred.username or "") .. "\n" .. password .. "\n"))
     end
     local ok, why = run(t, command, words, env)
     M.tidy(p)

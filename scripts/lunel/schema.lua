@@ -186,7 +186,7 @@ local function apply_cd(out)
   if out.ifconfig_pool_persist then
     out.ifconfig_pool_persist.file = join(out.ifconfig_pool_persist.file)
   end
-  out.client_config_dir = join(out.client_config_dir)
+  out.client_config_dir, out.tmp_dir = join(out.client_config_dir), join(out.tmp_dir)
   out.auth_gen_token_secret = join(out.auth_gen_token_secret)
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end

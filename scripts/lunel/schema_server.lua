@@ -240,6 +240,8 @@ local own = {
     doc = "Program that may refuse an address or network: add, update or delete, ADDRESS, and but "
       .. "for delete NAME behind it." },
   { "client_disconnect", types.command, doc = "Program that is told when a client is gone." },
+  { "tmp_dir", text { max = 4096 },
+    doc = "Folder for the files that programs read and write, instead of TMPDIR or /tmp." },
   { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
     doc = "Hooks: functions that decide." },
 }

@@ -3,7 +3,7 @@
 # lunel-test: timeout 60
 #
 # The programs of a server's device (up, route-up, down), beside OpenVPN's server: the same words and
-# variables; and one that fails ends the server.
+# variables; and one that fails ends the server. Those about a client, and the files that they share with us.
 
 # shellcheck source=tests/interop/lib.sh
 . "${0%/*}/lib.sh"
@@ -71,6 +71,8 @@ begin failing
 configuration subnet | sed "s|^up .*|up $WORK/fail|" >"$WORK/server.conf"
 start server "$SERVER_NAME" "$LUNEL" --config "$WORK/server.conf"
 SERVER_PID=$STARTED
+# Called by wait_until.
+# shellcheck disable=SC2317
 server_ended() {
 	! alive "$SERVER_PID"
 }
@@ -79,4 +81,44 @@ wait "$SERVER_PID"
 status=$?
 [ "$status" -eq 1 ] || fail "exit status $status"
 grep -q 'A program failed: up .*status 3' "$WORK/$SERVER_NAME.log" || fail "the reason is not told"
-exit 0
+ns_kill server
+
+begin clients
+mkdir -m 700 "$WORK/tmp"
+cat >"$WORK/judge" <<SCRIPT
+#!/bin/sh
+stat -c '%a %n' "\$1" >"$WORK/judge.file"
+[ "\$(sed -n 1p "\$1")" = joe ] && [ "\$(sed -n 2p "\$1")" = sesame ]
+SCRIPT
+cat >"$WORK/greet" <<SCRIPT
+#!/bin/sh
+case \$script_type in
+client-connect) echo 'push "route 10.99.0.0 255.255.0.0"' >"\$1" ;;
+esac
+echo "\$script_type \$common_name \$username \$ifconfig_pool_remote_ip \$bytes_received" >>"$WORK/greeted"
+SCRIPT
+chmod +x "$WORK/judge" "$WORK/greet"
+{
+	configuration subnet | grep -Ev '^(up|down|route-up) '
+	echo "auth-user-pass-verify $WORK/judge via-file"
+	echo "client-connect $WORK/greet"
+	echo "client-disconnect $WORK/greet"
+	echo "tmp-dir $WORK/tmp"
+	echo "user nobody"
+} >"$WORK/server.conf"
+chown nobody "$WORK/tmp"
+chmod 711 "$WORK"
+start_lunel server --config "$WORK/server.conf"
+printf 'joe\nsesame\n' >"$WORK/login.txt"
+chmod 600 "$WORK/login.txt"
+start_openvpn client "$WORK/pki" "192.0.2.1 1194 udp" --tls-crypt "$WORK/pki/tc.key" \
+	--auth-user-pass "$WORK/login.txt" --explicit-exit-notify 1
+wait_up 15
+in_ns client ip route show 10.99.0.0/16 | grep -q tun || fail "what client-connect wrote was not pushed"
+grep -q "^600 $WORK/tmp/lunel_" "$WORK/judge.file" || fail "the password's file: $(cat "$WORK/judge.file")"
+end_client
+stop "$SERVER_PID" TERM 8 || fail "the server did not end cleanly"
+grep -q '^client-connect client joe 10.8.4.2 $' "$WORK/greeted" || fail "client-connect: $(cat "$WORK/greeted")"
+grep -Eq '^client-disconnect client joe 10.8.4.2 [0-9]+$' "$WORK/greeted" ||
+	fail "client-disconnect: $(cat "$WORK/greeted")"
+[ -z "$(ls "$WORK/tmp")" ] || fail "files are left: $(ls "$WORK/tmp")"

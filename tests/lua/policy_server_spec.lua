@@ -324,6 +324,23 @@ describe("a server's files and programs", function()
       assert.equal("user-pass-verify", environment(execs()[1]).script_type)
     end)
 
+    it("has its file where it is told, and denies when there can be none", function()
+      local function folder()
+        login("via-file", nil)
+        return stub.calls(core, "temporary")[1][2]
+      end
+      assert.equal(os.getenv "TMPDIR" or "/tmp", folder())
+      core.calls = {}
+      login("via-file", nil, { tmp_dir = "/run/x" })
+      assert.equal("/run/x", stub.calls(core, "temporary")[1][2])
+      core.temporary = function() return nil, "No space left on device" end
+      core.calls = {}
+      local r = login("via-file", nil, { tmp_dir = "/run/x" })
+      assert.equal("default", r.kind)
+      assert.matches("cannot write a file in '/run/x': No space left", server.last_error(core))
+      assert.same({}, execs())
+    end)
+
     it("gets them in the environment", function()
       assert.same({ "ok" }, { unpack(login "via-env") })
       local env = environment(execs()[1])

@@ -313,7 +313,9 @@ describe("the schema of a server", function()
     local c = check {
       cd = "/etc/vpn/", log = "l", status = "s", client_config_dir = "ccd",
       ifconfig_pool_persist = "ipp", auth_gen_token_secret = "t", client_connect = "./c",
+      tmp_dir = "tmp",
     }
+    assert.equal("/etc/vpn/tmp", c.tmp_dir)
     assert.same({ "/etc/vpn/ccd", "/etc/vpn/ipp", "/etc/vpn/t", "/etc/vpn/ca.pem", "/etc/vpn/s" },
       { c.client_config_dir, c.ifconfig_pool_persist.file, c.auth_gen_token_secret, c.tls.ca,
         c.status.file })
