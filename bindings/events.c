@@ -141,7 +141,7 @@ static void set_secret(lua_State *L, const char *name, const char *text)
 
 static void push_login(lua_State *L, const struct lnl_event *e)
 {
-	static const char *const tokens[] = { NULL, "valid", "expired" };
+	static const char *const tokens[] = { "none", "valid", "expired", "invalid" };
 
 	set_text(L, "username", e->u.login.username);
 	set_secret(L, "password", e->u.login.password);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -128,4 +129,40 @@ void lnl_file_free(struct lnl_file *f)
 		explicit_bzero(f->data, f->len);
 	free(f->data);
 	*f = (struct lnl_file){ 0 };
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int lnl_file_temporary(const char *folder, const char *text, size_t len, char *path, size_t cap)
+{
+	int n = snprintf(path, cap, "%s/lunel_XXXXXX", folder), fd, error;
+
+	if (n < 0 || (size_t)n >= cap) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	error = write_all(fd, text, len) < 0 ? errno : 0;
+	if (close(fd) < 0 && error == 0)
+		error = errno;
+	if (error) {
+		unlink(path);
+		errno = error;
+	}
+	return error ? -1 : 0;
 }

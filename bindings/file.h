@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Reads a configuration's files whole: with a limit, never blocking for good, with who owns them.
+ * Reads a configuration's files whole: with a limit, never blocking for good, with who owns them. And
+ * writes those that programs read.
  */
 #ifndef LNL_BINDINGS_FILE_H
 #define LNL_BINDINGS_FILE_H
@@ -28,5 +29,10 @@ struct lnl_file {
 int lnl_file_read(const char *path, struct lnl_file *f);
 /* Wipes and releases. */
 void lnl_file_free(struct lnl_file *f);
+/*
+ * Makes a new file in |folder| with |len| bytes of |text|, for its owner alone, and writes its path
+ * to |path|, which has room for |cap| bytes. Returns 0, or -1 with errno set, and there is no file.
+ */
+int lnl_file_temporary(const char *folder, const char *text, size_t len, char *path, size_t cap);
 
 #endif

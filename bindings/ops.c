@@ -442,6 +442,8 @@ static void push_asks(lua_State *L)
 		{ "authenticate", LNL_ASK_AUTHENTICATE },
 		{ "authorize", LNL_ASK_AUTHORIZE },
 		{ "learn", LNL_ASK_LEARN },
+		{ "learn_later", LNL_ASK_LEARN_LATER },
+		{ "reauth", LNL_ASK_REAUTH },
 	};
 
 	lua_createtable(L, 0, 12);
@@ -511,6 +513,7 @@ int lnl_ops_open(lua_State *L)
 		{ "secret", lnl_secret_new },
 		{ "prompt", lnl_system_prompt },
 		{ "read_file", lnl_system_read_file },
+		{ "temporary", lnl_system_temporary },
 		{ "program", lnl_system_program },
 		{ "exists", lnl_system_exists },
 		{ "hostname", lnl_system_hostname },

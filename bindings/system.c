@@ -53,6 +53,19 @@ int lnl_system_read_file(lua_State *L)
 	return 2;
 }
 
+int lnl_system_temporary(lua_State *L)
+{
+	const char *folder = luaL_checkstring(L, 1), *text;
+	char path[PATH_MAX];
+	size_t len;
+
+	text = luaL_checklstring(L, 2, &len);
+	if (lnl_file_temporary(folder, text, len, path, sizeof(path)) < 0)
+		return result(L, -1);
+	lua_pushstring(L, path);
+	return 1;
+}
+
 /* PATH's absolute entries; a program that root runs is never one of the working directory. */
 int lnl_system_program(lua_State *L)
 {

@@ -19,6 +19,8 @@ void lnl_system_open(lua_State *L);
 int lnl_system_prompt(lua_State *L);
 /* lua_CFunction, `read_file(path)`: its text and { uid, mode }, or nil and why. */
 int lnl_system_read_file(lua_State *L);
+/* lua_CFunction, `temporary(folder, text)`: the path of a new file of ours; or nil and why. */
+int lnl_system_temporary(lua_State *L);
 /* lua_CFunction, `program(name)`: its path along PATH, or nil. */
 int lnl_system_program(lua_State *L);
 /* lua_CFunctions: `exists(path)`, `hostname()`, `pid()`. */

@@ -256,106 +256,7 @@ static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 	return l.rc;
 }
 
-/* ---- learn ---- */
-
-static void ask_learn(struct lnl_served *v, const struct lnl_prefix *p)
-{
-	struct lnl_service *s = v->service;
-	struct lnl_queued *q = lnl_event_ask_peer(s->engine, LNL_EVENT_LEARN, s, v->id, 0, true);
-	char text[LNL_IP_TEXT];
-
-	if (!q) {
-		v->refused = true;
-		return;
-	}
-	q->event.u.learn.prefix = lnl_arena_str(&q->arena, lnl_prefix_text(p, text));
-	q->event.u.learn.op = "add";
-	v->learning++;
-}
-
-static void finish(struct lnl_served *v)
-{
-	int rc;
-
-	if (v->refused) {
-		deny(v, "learn refused one of its addresses", NULL);
-		return;
-	}
-	v->waits = LNL_WAIT_NOTHING;
-	rc = lnl_server_grant(v->control, &v->grant, lnl_clock_now());
-	lnl_arena_free(&v->grant_arena);
-	memset(&v->grant, 0, sizeof(v->grant));
-	if (rc < 0)
-		deny(v, rc == LNL_E_INVAL ? "an option cannot be pushed" : lnl_error_text(rc),
-		     NULL);
-	else
-		lnl_served_run(v);
-}
-
-void lnl_grant_learned(struct lnl_served *v, bool ok)
-{
-	if (v->waits != LNL_WAIT_LEARN || v->learning == 0)
-		return;
-	v->refused = v->refused || !ok;
-	if (--v->learning == 0)
-		finish(v);
-}
-
-static void learn(struct lnl_served *v)
-{
-	struct lnl_prefix own;
-	unsigned i;
-
-	v->waits = LNL_WAIT_LEARN;
-	v->learning = 0;
-	v->refused = false;
-	if (v->service->conf.o.asks & LNL_ASK_LEARN) {
-		own = host(&v->address4);
-		if (own.ip.family)
-			ask_learn(v, &own);
-		own = host(&v->address6);
-		if (own.ip.family)
-			ask_learn(v, &own);
-		for (i = 0; i < v->n_routes; i++)
-			ask_learn(v, &v->routes[i]);
-	}
-	if (v->learning == 0)
-		finish(v);
-}
-
-/* ---- question and answer ---- */
-
-/* The address that it will have unless the answer says otherwise: programs are told of it. */
-static void preview(struct lnl_served *v)
-{
-	struct lnl_served *other = v->service->conf.o.duplicate_cn ? NULL : lnl_door_same_name(v);
-
-	if (other) {
-		/* Which ends if this one is granted, and leaves its lease. */
-		v->address4 = other->address4;
-		v->address6 = other->address6;
-		return;
-	}
-	take_one(v, NULL, NULL, 4, &v->address4, &v->took4);
-	take_one(v, NULL, NULL, 6, &v->address6, &v->took6);
-}
-
-/* Whether |g| leaves the choice as previewed. */
-static bool keeps_preview(const struct lnl_served *v, const struct lnl_grant_options *g)
-{
-	return !g->pool && !g->address && !g->address6 && (v->took4 || v->took6);
-}
-
-static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_options *g)
-{
-	int64_t most = v->service->conf.o.session_timeout;
-	double seconds = g->expires > 0 ? g->expires : (double)most;
-
-	if (most > 0 && seconds > (double)most)
-		seconds = (double)most;
-	return seconds > 0 && seconds < FOREVER ? lnl_clock_now() + (uint64_t)(seconds * 1e6)
-						: LNL_NEVER;
-}
+/* ---- room ---- */
 
 /* Whoever was ending already ends for that reason: its client came back because it was told. */
 static void give_way(struct lnl_served *v, const char *why)
@@ -402,6 +303,126 @@ static void displace(struct lnl_served *v)
 	v->replaces = LNL_PEER_ID_NONE;
 	while (!v->service->conf.o.duplicate_cn && (other = lnl_door_same_name(v)))
 		give_way(other, "its user has begun another session");
+}
+
+/* ---- learn ---- */
+
+static void ask_learn(struct lnl_served *v, const struct lnl_prefix *p)
+{
+	struct lnl_service *s = v->service;
+	bool later = s->conf.o.asks & LNL_ASK_LEARN_LATER;
+	struct lnl_queued *q = lnl_event_ask_peer(s->engine, LNL_EVENT_LEARN, s, v->id,
+						  later ? ASK_SECONDS : 0, !later);
+	char text[LNL_IP_TEXT];
+
+	if (!q) {
+		v->refused = true;
+		return;
+	}
+	q->event.u.learn.prefix = lnl_arena_str(&q->arena, lnl_prefix_text(p, text));
+	q->event.u.learn.op = "add";
+	v->learning++;
+	v->learned = true;
+}
+
+static void finish(struct lnl_served *v)
+{
+	int rc;
+
+	v->pending_at = LNL_NEVER;
+	if (v->refused) {
+		deny(v, "learn refused one of its addresses", NULL);
+		return;
+	}
+	/* Others may have come while the answer waited. */
+	if (is_full(v)) {
+		lnl_grant_release(v);
+		deny_full(v);
+		lnl_served_run(v);
+		return;
+	}
+	displace(v);
+	v->waits = LNL_WAIT_NOTHING;
+	rc = lnl_server_grant(v->control, &v->grant, lnl_clock_now());
+	lnl_arena_free(&v->grant_arena);
+	memset(&v->grant, 0, sizeof(v->grant));
+	if (rc < 0)
+		deny(v, rc == LNL_E_INVAL ? "an option cannot be pushed" : lnl_error_text(rc),
+		     NULL);
+	else
+		lnl_served_run(v);
+}
+
+void lnl_grant_learned(struct lnl_served *v, bool ok)
+{
+	if (v->waits != LNL_WAIT_LEARN || v->learning == 0)
+		return;
+	/* Who is leaving gets nothing any more. */
+	if (lnl_server_closing(v->control) != LNL_CAUSE_NONE)
+		return;
+	v->refused = v->refused || !ok;
+	if (--v->learning == 0)
+		finish(v);
+}
+
+static void learn(struct lnl_served *v)
+{
+	struct lnl_prefix own;
+	unsigned i;
+
+	v->waits = LNL_WAIT_LEARN;
+	v->learning = 0;
+	v->refused = false;
+	if (v->service->conf.o.asks & LNL_ASK_LEARN) {
+		own = host(&v->address4);
+		if (own.ip.family)
+			ask_learn(v, &own);
+		own = host(&v->address6);
+		if (own.ip.family)
+			ask_learn(v, &own);
+		for (i = 0; i < v->n_routes; i++)
+			ask_learn(v, &v->routes[i]);
+	}
+	if (v->learning == 0) {
+		finish(v);
+		return;
+	}
+	v->wait_seconds = ASK_SECONDS;
+	v->pending_at = lnl_clock_now() + PENDING_AFTER;
+}
+
+/* ---- question and answer ---- */
+
+/* The address that it will have unless the answer says otherwise: programs are told of it. */
+static void preview(struct lnl_served *v)
+{
+	struct lnl_served *other = v->service->conf.o.duplicate_cn ? NULL : lnl_door_same_name(v);
+
+	if (other) {
+		/* Which ends if this one is granted, and leaves its lease. */
+		v->address4 = other->address4;
+		v->address6 = other->address6;
+		return;
+	}
+	take_one(v, NULL, NULL, 4, &v->address4, &v->took4);
+	take_one(v, NULL, NULL, 6, &v->address6, &v->took6);
+}
+
+/* Whether |g| leaves the choice as previewed. */
+static bool keeps_preview(const struct lnl_served *v, const struct lnl_grant_options *g)
+{
+	return !g->pool && !g->address && !g->address6 && (v->took4 || v->took6);
+}
+
+static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_options *g)
+{
+	int64_t most = v->service->conf.o.session_timeout;
+	double seconds = g->expires > 0 ? g->expires : (double)most;
+
+	if (most > 0 && seconds > (double)most)
+		seconds = (double)most;
+	return seconds > 0 && seconds < FOREVER ? lnl_clock_now() + (uint64_t)(seconds * 1e6)
+						: LNL_NEVER;
 }
 
 void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text)

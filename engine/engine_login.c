@@ -56,6 +56,10 @@ static void fill(struct lnl_queued *q, const struct lnl_login *login, bool again
 	q->event.u.login.username = lnl_arena_str(&q->arena, login->username);
 	q->event.u.login.again = again;
 	q->event.u.login.token = token;
+	if (token != LNL_TOKEN_SEEN_NONE) {
+		q->event.u.login.password = "";
+		return;
+	}
 	if (strncmp(login->password, "SCRV1:", 6) == 0 && split_static(q, login->password + 6))
 		return;
 	if (strncmp(login->password, "CRV1:", 5) == 0 && split_dynamic(q, login->password + 5))
@@ -77,34 +81,50 @@ static void ask(struct lnl_served *v, bool again, const char *response)
 	}
 	v->wait_seconds = seconds;
 	v->pending_at = lnl_clock_now() + PENDING_AFTER;
-	fill(q, lnl_server_login(v->control), again, LNL_TOKEN_SEEN_NONE);
+	fill(q, lnl_server_login(v->control), again, v->seen);
 	if (response)
 		q->event.u.login.response = lnl_arena_str(&q->arena, response);
 }
 
 /* ---- tokens ---- */
 
-/* True: the password was a token, and that is the answer. */
-static bool judge_token(struct lnl_served *v, const struct lnl_login *login)
+/* A valid token goes on; after another one, who is let in gets a new one. */
+static enum lnl_token_seen look_at_token(struct lnl_served *v, const struct lnl_login *login)
 {
+	static const enum lnl_token_seen seen[] = {
+		[LNL_TOKEN_NONE] = LNL_TOKEN_SEEN_NONE,
+		[LNL_TOKEN_VALID] = LNL_TOKEN_SEEN_VALID,
+		[LNL_TOKEN_EXPIRED] = LNL_TOKEN_SEEN_EXPIRED,
+		[LNL_TOKEN_INVALID] = LNL_TOKEN_SEEN_INVALID,
+	};
 	struct lnl_service *s = v->service;
 	struct lnl_token_facts facts;
+	enum lnl_token_state state;
 
 	if (!s->conf.o.gen_token)
-		return false;
-	switch (lnl_token_check(&s->tokens, login->username, login->password,
-				s->engine->env.wallclock(NULL), &facts)) {
-	case LNL_TOKEN_NONE:
-		return false;
-	case LNL_TOKEN_VALID:
+		return LNL_TOKEN_SEEN_NONE;
+	state = lnl_token_check(&s->tokens, login->username, login->password,
+				s->engine->env.wallclock(NULL), &facts);
+	if (state == LNL_TOKEN_VALID)
 		v->token = facts;
-		v->has_token = true;
+	if (state != LNL_TOKEN_NONE)
+		v->has_token = state == LNL_TOKEN_VALID;
+	return seen[state];
+}
+
+/* True: the password was a token, and that is the answer. */
+static bool judge_token(struct lnl_served *v)
+{
+	switch (v->seen) {
+	case LNL_TOKEN_SEEN_NONE:
+		return false;
+	case LNL_TOKEN_SEEN_VALID:
 		lnl_login_answer(v, LNL_LOGIN_OK, NULL);
 		return true;
-	case LNL_TOKEN_EXPIRED:
+	case LNL_TOKEN_SEEN_EXPIRED:
 		lnl_login_answer(v, LNL_LOGIN_DENY, "SESSION:token expired");
 		return true;
-	case LNL_TOKEN_INVALID:
+	case LNL_TOKEN_SEEN_INVALID:
 		break;
 	}
 	lnl_login_answer(v, LNL_LOGIN_DENY, "SESSION:token refused");
@@ -180,7 +200,12 @@ void lnl_login_ask(struct lnl_served *v, bool again)
 		lnl_login_answer(v, LNL_LOGIN_TEMP, NULL);
 		return;
 	}
-	if (user[0] && judge_token(v, login))
+	v->seen = user[0] ? look_at_token(v, login) : LNL_TOKEN_SEEN_NONE;
+	if (again && o->asks & LNL_ASK_REAUTH) {
+		ask(v, again, NULL);
+		return;
+	}
+	if (judge_token(v))
 		return;
 	if (o->asks & LNL_ASK_AUTHENTICATE)
 		ask(v, again, NULL);

@@ -62,7 +62,7 @@ static void tell_pending(struct lnl_served *v, uint64_t now)
 	double seconds = (double)v->service->conf.o.sec.hand_window + v->wait_seconds + 1;
 
 	v->pending_at = LNL_NEVER;
-	if (v->waits == LNL_WAIT_LOGIN || v->waits == LNL_WAIT_GRANT)
+	if (v->waits == LNL_WAIT_LOGIN || v->waits == LNL_WAIT_GRANT || v->waits == LNL_WAIT_LEARN)
 		lnl_server_pending(v->control, (unsigned)seconds, NULL, now);
 }
 
@@ -308,15 +308,21 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 
 /* ---- the end ---- */
 
+/* Here it is the other end that says goodbye. */
+static const char *cause_name(enum lnl_cause cause)
+{
+	return cause == LNL_CAUSE_EXIT ? "client_exit" : lnl_cause_name(cause);
+}
+
 void lnl_served_gone(struct lnl_served *v)
 {
 	struct lnl_service *s = v->service;
 	struct lnl_queued *q = NULL;
 
-	if (v->told)
+	if (v->told || v->learned)
 		q = lnl_event_add_peer(s->engine, LNL_EVENT_PEER_CLOSED, s, v->id);
 	if (q) {
-		q->event.u.end.cause = lnl_cause_name(v->cause);
+		q->event.u.end.cause = cause_name(v->cause);
 		q->event.u.end.text = lnl_arena_str(&q->arena, v->why ? v->why : "");
 		q->event.u.end.phase = lnl_phase_name(v->phase);
 		q->event.u.end.remote = -1;
@@ -341,8 +347,8 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	v->why = why ? strndup(why, WHY_MAX) : NULL;
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
-		LNL_F("address", lnl_served_address(v, address)),
-		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why ? v->why : ""));
+		LNL_F("address", lnl_served_address(v, address)), LNL_F("cause", cause_name(cause)),
+		LNL_F("why", v->why ? v->why : ""));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {

@@ -10,6 +10,8 @@
 #define CRL_EVERY (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
 /* For acknowledgements of our goodbye; OpenVPN's clients give none. */
 #define GOODBYE_BY LNL_SECOND
+/* After that, the last counters are waited for. */
+#define COUNTERS_BY (2 * LNL_SECOND)
 
 void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
 {
@@ -351,13 +353,34 @@ static void tell_closed(struct lnl_service *s)
 	q->event.u.end.exit_status = s->exit_status;
 }
 
+/* Whoever has not said goodbye ends as others do: for a reason, and with its last counters. */
+static void end_rest(struct lnl_service *s)
+{
+	enum lnl_cause cause;
+	struct lnl_served *v;
+	uint32_t i;
+
+	for (i = 0; i < s->n_slots; i++) {
+		v = s->served[i];
+		if (!v || v->ended)
+			continue;
+		cause = v->control ? lnl_server_closing(v->control) : LNL_CAUSE_NONE;
+		lnl_served_end(v, cause == LNL_CAUSE_NONE ? LNL_CAUSE_USER : cause,
+			       "the server ends");
+	}
+}
+
 void lnl_service_settle(struct lnl_service *s)
 {
+	uint64_t now = lnl_clock_now();
 	uint32_t i;
 
 	if (!s->stopping || s->closed_told)
 		return;
-	if (s->n_served && lnl_clock_now() < s->stop_by)
+	if (s->n_served && now < s->stop_by)
+		return;
+	end_rest(s);
+	if (s->n_served && now < s->stop_by + COUNTERS_BY)
 		return;
 	for (i = 0; i < s->n_slots; i++)
 		if (s->served[i])

@@ -59,6 +59,7 @@ struct lnl_served {
 	bool again;	       /* the login that is judged is a renegotiation's */
 	struct lnl_token_facts token;
 	bool has_token;
+	enum lnl_token_seen seen; /* what came with the login that is judged */
 	enum lnl_served_wait waits;
 	uint64_t pending_at; /* tell the client that it takes longer; LNL_NEVER */
 	double wait_seconds; /* of the question that is open */
@@ -70,6 +71,7 @@ struct lnl_served {
 	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
+	bool learned;		      /* `learn` was asked: PEER_CLOSED is owed */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
 	struct lnl_grant grant;
 	uint32_t replaces; /* whose address in the table it took; LNL_PEER_ID_NONE */

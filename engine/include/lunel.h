@@ -183,6 +183,9 @@ enum lnl_ask {
 	LNL_ASK_AUTHENTICATE = 1 << 9,
 	LNL_ASK_AUTHORIZE = 1 << 10,
 	LNL_ASK_LEARN = 1 << 11,
+	LNL_ASK_LEARN_LATER = 1 << 12, /* the answer to LEARN may come later, within 10 s */
+	/* AUTHENTICATE is asked at each renegotiation, whatever a token says */
+	LNL_ASK_REAUTH = 1 << 13,
 };
 
 /* Sets the defaults. */
@@ -323,7 +326,10 @@ enum lnl_event_kind {
 	 */
 	LNL_EVENT_AUTHENTICATE,
 	LNL_EVENT_AUTHORIZE, /* lnl_reply_grant; default: deny */
-	/* lnl_reply_verdict, before the next turn; default: refuse the prefix. `u.learn` */
+	/*
+	 * lnl_reply_verdict, before the next turn unless LNL_ASK_LEARN_LATER; default: refuse the
+	 * prefix. `u.learn`
+	 */
 	LNL_EVENT_LEARN,
 	/*
 	 * lnl_reply_line; default: the connection is closed. `u.text` is the line, `tunnel` the
@@ -332,7 +338,10 @@ enum lnl_event_kind {
 	LNL_EVENT_LINE,
 	/* News. */
 	LNL_EVENT_ESTABLISHED, /* of `peer`: packets flow */
-	/* `peer` is gone: `u.end` with final counters; its handle is dead afterwards */
+	/*
+	 * `peer`, who was established or about whom LEARN was asked, is gone: `u.end` with final
+	 * counters; its handle is dead afterwards
+	 */
 	LNL_EVENT_PEER_CLOSED,
 	LNL_EVENT_STATE, /* the client's state changed: `u.state` */
 	/*
@@ -374,8 +383,16 @@ struct lnl_stats {
 
 #define LNL_NO_PEER UINT32_C(0xffffff)
 
-/* What auth-gen-token says of the password that came. */
-enum lnl_token_seen { LNL_TOKEN_SEEN_NONE, LNL_TOKEN_SEEN_VALID, LNL_TOKEN_SEEN_EXPIRED };
+/*
+ * What auth-gen-token says of the password that came: NONE, it is no token. Without LNL_ASK_REAUTH
+ * nothing else is asked about; with it, a token is not shown as a password.
+ */
+enum lnl_token_seen {
+	LNL_TOKEN_SEEN_NONE,
+	LNL_TOKEN_SEEN_VALID,
+	LNL_TOKEN_SEEN_EXPIRED,
+	LNL_TOKEN_SEEN_INVALID,
+};
 
 /* Strings of an event stay valid until the next lnl_engine_next. */
 struct lnl_event {
@@ -443,7 +460,8 @@ struct lnl_event {
 		struct {
 			const char *username; /* "" when none came */
 			const char
-				*password; /* a secret; of a static challenge, without its answer */
+				*password; /* a secret; of a static challenge, without its answer;
+					      "" when it is a token */
 			const char *response; /* to a challenge, a secret; NULL: none */
 			const char *state;    /* of the dynamic challenge that it answers; NULL */
 			bool again;	      /* of a renegotiation */

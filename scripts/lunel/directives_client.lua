@@ -126,6 +126,28 @@ rows["lport"] = row(1, 1, "fc", function(b, args)
   b:set("lport", value_of(args[1]))
   if not b:in_connection() then b:default("bind_port", value_of(args[1])) end
 end)
+-- Sockets that are bound to no address answer from the one that the route gives: not always the one
+-- that a client has asked.
+rows["multihome"] = row(0, 1, "f", function(b)
+  b:later(function()
+    if not b.is_server then
+      return b:note("info", "ignored: a client's answer to each packet goes where it came from")
+    end
+    local any = not b.locals[1]
+    for _, l in ipairs(b.locals) do any = any or l[1] == "*" end
+    if any then
+      return b:fail("answers go out from the address that the route gives; name each address that "
+        .. "clients may ask: one line `local ADDRESS` for each")
+    end
+    b:note("info", "ignored: each address has a socket of its own")
+  end)
+end)
+rows["tmp-dir"] = row(1, 1, "f", function(b, args)
+  b:later(function()
+    if b.is_server then return b:set("tmp_dir", args[1]) end
+    b:note("info", "ignored: no temporary file is written")
+  end)
+end)
 rows["bind-dev"] = text "bind_dev"
 rows["mark"] = number "mark"
 rows["float"] = flag("float", "fc")

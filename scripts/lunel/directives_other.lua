@@ -39,7 +39,6 @@ ignore("the remote and local addresses are looked up again for each attempt",
        "persist-local-ip persist-remote-ip")
 ignore("it damages packets for tests", "gremlin", warn)
 ignore("errors go to standard error anyway", "errors-to-stderr")
-ignore("a client's answer to each packet goes where the packet came from", "multihome")
 ignore("use tun-mtu instead; until then it is 1500", "link-mtu udp-mtu",
        { level = "warn", where = "fc" })
 ignore("there is always room for it", "tun-mtu-extra", { where = "fc" })
@@ -51,7 +50,6 @@ ignore("it has no meaning without a proxy", "http-proxy-retry http-proxy-timeout
 ignore("the number of routes has a fixed bound of 256", "max-routes")
 ignore("old settings are not made the default again; name what the server needs: "
   .. "data-ciphers-fallback, tls-version-min", "compat-mode", warn)
-ignore("no temporary file is written", "tmp-dir")
 ignore("TOS bits stay inside the tunnel", "passtos")
 ignore("nothing is compressed", "comp-noadapt")
 ignore("there is no static key mode to allow", "allow-deprecated-insecure-static-crypto")
@@ -61,7 +59,8 @@ ignore("TLS refuses packets of former sessions by itself", "replay-persist")
 ignore("wolfSSL computes, with the processor's instructions", "engine providers", warn)
 ignore("the group is negotiated; tls-groups restricts it", "ecdh-curve")
 ignore("the group of the key exchange is negotiated", "dh", { where = "fi" })
-ignore("a client takes no connections, so no second one", "single-session")
+ignore("a client takes no connections, so no second one; at a server, who comes anew takes the "
+  .. "place of the session before", "single-session")
 ignore("it only hands facts to programs or plugins", "x509-track keying-material-exporter "
   .. "tls-export-cert")
 ignore("packets to the server never enter the tunnel, whatever the routes say",

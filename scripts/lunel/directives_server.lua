@@ -38,15 +38,23 @@ rows["tls-server"] = row(0, 0, "f", function() end)
 
 rows["server"] = row(2, 3, "f", function(b, args)
   b:set("server", args[1] .. " " .. args[2])
-  if args[3] and args[3] ~= "nopool" then
+  if not args[3] then return end
+  if args[3] ~= "nopool" then
     b:fail(("after the netmask may stand nopool, not '%s'"):format(args[3]))
-  elseif args[3] then
-    b:fail("nopool is not supported; give addresses by ifconfig-push or ifconfig-pool")
+    return
   end
+  b:later(function(conf)
+    if conf.pools then return end
+    b:fail("nopool is not supported without an ifconfig-pool; clients with an ifconfig-push get "
+      .. "their own address anyway, and the pool is for others")
+  end)
 end)
 rows["server-ipv6"] = row(1, 1, "f", function(b, args) b:set("server_ipv6", args[1]) end)
 rows["ifconfig-pool"] = row(2, 3, "f", function(b, args)
   b:put("pools", "", { first = args[1], last = args[2] })
+end)
+rows["ifconfig-ipv6-pool"] = row(1, 1, "f", function(b, args)
+  b:set("ifconfig_ipv6_pool", args[1])
 end)
 rows["ifconfig-pool-persist"] = row(1, 2, "f", function(b, args)
   b:set("ifconfig_pool_persist", { args[1], value_of(args[2]) })
@@ -88,7 +96,7 @@ rows["auth-gen-token"] = row(0, 3, "f", function(b, args)
   local list = {}
   for _, word in ipairs(args) do
     if word == "external-auth" then
-      b:fail("external-auth is not supported; use an authenticate hook")
+      b:fail("external-auth is not supported; use a `reauth` hook in a Lua configuration")
       return
     end
     list[#list + 1] = value_of(word)
@@ -103,6 +111,7 @@ rows["tls-crypt-v2-max-age"] = row(1, 1, "f", function(b, args)
   b:set("tls_crypt_v2_max_age", type(days) == "number" and days * 86400 or days)
 end)
 rows["client-connect"] = program "client_connect"
+rows["learn-address"] = program "learn_address"
 rows["client-disconnect"] = program "client_disconnect"
 rows["tls-verify"] = program "tls_verify"
 
@@ -121,14 +130,10 @@ refuse("the port is not shared with another service", "give the other service a 
 refuse("it belongs into a file of client-config-dir, or into what client-connect writes",
        "move the line", [[
   push-reset push-remove iroute iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable]])
-refuse("a program is not asked about addresses", "use a `learn` hook in a Lua configuration",
-       "learn-address")
 refuse("a program does not answer challenges", "use an `authenticate` hook in a Lua configuration",
        "client-crresponse")
 refuse("a program does not judge tls-crypt-v2 keys",
        "use a `verify_cert` hook (peer.metadata), or tls-crypt-v2-max-age", "tls-crypt-v2-verify")
-refuse("the IPv6 pool is the network of server-ipv6 from its 0x1000th address on",
-       "remove the line, or give addresses by ifconfig-ipv6-push", "ifconfig-ipv6-pool")
 refuse("addresses by ifconfig-push are not limited", "remove the line", "ifconfig-push-constraint")
 refuse("the user's name comes from the client alone", "remove the line", "override-username")
 refuse("mismatches of options only warn", "remove the line", "opt-verify")

@@ -4,6 +4,7 @@
 local core = require "lunel.core"
 local ask = require "lunel.ask"
 local peers = require "lunel.peer"
+local policy_device = require "lunel.policy_device"
 local policy_server = require "lunel.policy_server"
 local suggest = require "lunel.suggest"
 
@@ -16,11 +17,14 @@ function M.bind(m) instance = m end
 --- The questions that the server |t| wants asked, as the engine's bits.
 function M.asks(t)
   local sum = 0
-  for _, name in ipairs { "authenticate", "authorize", "learn", "control" } do
+  for _, name in ipairs { "authenticate", "reauth", "authorize", "learn", "control" } do
     if t.on[name] then sum = sum + core.asks[name] end
   end
+  if t.learner then -- a program takes its time; the hook does not
+    sum = sum + core.asks.learn_later + (t.on.learn and 0 or core.asks.learn)
+  end
   -- Any hook may look at peer.cert, and the engine shows the chain only while it asks.
-  if next(t.on) then sum = sum + core.asks.verify_cert end
+  if next(t.on) or t.learner then sum = sum + core.asks.verify_cert end
   return sum
 end
 
@@ -149,6 +153,7 @@ end
 function M.install(t)
   policy_server.install(t, {
     deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
+    hold = function() instance.hold() end, release = function() instance.release() end,
   })
 end
 
@@ -161,6 +166,7 @@ local function forget(t, p)
   p.ended, p.up = true, false
   core.cancel_owner(p.owner)
   policy_server.tidy(p)
+  if t.learner then t.learner:forget(p) end
 end
 
 -- The engine tells the end of those that were established alone. Of the others, who are still to
@@ -207,7 +213,7 @@ function handlers.verify_cert(t, ev)
   end, p, chain)
 end
 
-local function reply_login(ev, p, value)
+local function reply_login(name, ev, p, value)
   if value == true then return core.reply_login(ev.ticket, "ok") end
   if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text) end
   if is(value, "challenge") then
@@ -219,7 +225,7 @@ local function reply_login(ev, p, value)
       base64(p.user or ""), value.text))
   end
   if value == false or value == nil then return core.reply_login(ev.ticket, "deny") end
-  ask.bad_result("authenticate", value, "true, vpn.deny(text) or vpn.challenge{}")
+  ask.bad_result(name, value, "true, vpn.deny(text) or vpn.challenge{}")
 end
 
 function handlers.authenticate(t, ev)
@@ -227,9 +233,10 @@ function handlers.authenticate(t, ev)
   ev.finally = function() policy_server.tidy(p) end
   local cred = { username = ev.username, password = ev.password, response = ev.response,
                  state = ev.state, again = ev.again }
-  ask.task("authenticate", ev, p.owner, t.on.authenticate, function(value)
-    return reply_login(ev, p, value)
-  end, p, cred)
+  local name = ev.again and t.on.reauth and "reauth" or "authenticate"
+  ask.task(name, ev, p.owner, t.on[name], function(value)
+    return reply_login(name, ev, p, value)
+  end, p, cred, name == "reauth" and ev.token_state or nil)
 end
 
 local function grant_table(value)
@@ -251,11 +258,23 @@ function handlers.authorize(t, ev)
   end, p)
 end
 
-function handlers.learn(t, ev)
-  local p = peer_of(t, ev)
+local function ask_learn(t, p, ev)
+  if not t.on.learn then return core.reply_verdict(ev.ticket, true) end
   ask.now("learn", ev, p.owner, t.on.learn, function(ok)
     return core.reply_verdict(ev.ticket, ok == true)
   end, p, ev.prefix, ev.op)
+end
+
+function handlers.learn(t, ev)
+  local p = peer_of(t, ev)
+  if not t.learner then return ask_learn(t, p, ev) end
+  t.learner:learn(p, ev.prefix, ev.deadline, function(ok, why)
+    if p.ended then return end
+    if ok then return ask_learn(t, p, ev) end
+    core.log("warn", "policy", "refused", { peer = p.name or p.address, address = ev.prefix,
+                                            why = why })
+    core.reply_verdict(ev.ticket, false)
+  end)
 end
 
 function handlers.control(t, ev)
@@ -288,11 +307,31 @@ function handlers.peer_closed(t, ev)
   ask.tell("closed", 0, 10, instance.release, t.on.closed, p, ev.cause, ev.stats)
 end
 
+--- The server's own state: its device is there, and programs want to know.
+function M.state(t, ev)
+  if ev.state ~= "up" or t.ifname then return end
+  t.ifname = ev.detail
+  core.spawn(t.owner, "the programs of the device", nil, function(ran, ok, why)
+    if not ran then instance.report("the programs of the device", ok) end
+    if ran and ok then return end
+    t.exit_status = 1
+    core.tunnel_stop(t.handle, ran and why or "a program could not run")
+  end, policy_device.up, t, t.ifname)
+end
+
+-- Programs of the device that is gone; the process waits for them.
+local function device_gone(t)
+  if not t.ifname then return end
+  instance.hold()
+  ask.tell("the programs of the device", 0, 20, instance.release, policy_device.down, t, t.ifname)
+end
+
 --- The server |t| is gone for good, and with it who is left.
 function M.closed(t, ev)
   for id in pairs(t.peers) do
     handlers.peer_closed(t, { peer = id, cause = ev.cause, stats = ev.stats })
   end
+  device_gone(t)
 end
 
 --- An event about a server's client.

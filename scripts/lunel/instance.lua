@@ -419,7 +419,7 @@ function M.event(ev)
   if ev.kind == "closed" then closed(t, ev)
   elseif t.server and ev.kind == "state" then
     enter(t, ev.state)
-    t.ifname = ev.detail or t.ifname
+    hooks_server.state(t, ev)
   elseif t.server then hooks_server.event(t, ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end

@@ -39,7 +39,8 @@ methods.renegotiate = asking(function(server, id) return core.peer_renegotiate(s
 local LIVE = { name = true, cn = true, user = true, address = true, proto = true, ipv4 = true,
                ipv6 = true, cipher = true, connected_at = true, peer_info = true, metadata = true }
 local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, owner = true,
-                cid = true, server = true, known = true, from = true, files = true }
+                cid = true, server = true, known = true, from = true, files = true,
+                learned = true }
 local NAMES = { "is_up", "stats", "kill", "restart", "send", "renegotiate", "id", "vars", "cert",
                 "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
                 "connected_at", "peer_info", "metadata" }
@@ -63,9 +64,11 @@ local meta = {
 }
 
 --- A peer |id| of |server|; |owner| is whose tasks end with it. `from` is where it was first,
--- `files` are what was written for programs about it, `cid` its number among all that came.
+-- `files` are what was written for programs about it, `learned` what learn-address was asked about,
+-- `cid` its number among all that came.
 function M.new(server, id, owner)
-  local p = setmetatable({ server = server, id = id, owner = owner, vars = {}, files = {} }, meta)
+  local p = setmetatable({ server = server, id = id, owner = owner, vars = {}, files = {},
+                           learned = {} }, meta)
   p.from = p.address
   return p
 end

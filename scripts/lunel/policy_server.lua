@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- What OpenVPN's server does by files and programs, as hooks: client-config-dir, tls-verify,
--- auth-user-pass-verify, client-connect, client-disconnect. A script's own hooks come after them.
+-- auth-user-pass-verify, client-connect, learn-address, client-disconnect. A script's own hooks
+-- come after them.
 local address = require "lunel.schema_address"
 local core = require "lunel.core"
+local learn_address = require "lunel.learn_address"
 local lexer = require "lunel.profile_lexer"
 
 local M = {}
@@ -92,13 +94,11 @@ local function run(t, command, more, env)
 end
 
 -- A file of our own with |text|, for a program about |p|; its path.
-local function temporary(p, text)
-  local path = os.tmpname() -- made by mkstemp, for us alone
+local function temporary(t, p, text)
+  local folder = t.conf.tmp_dir or os.getenv "TMPDIR" or "/tmp"
+  local path, err = core.temporary(folder, text)
+  if not path then return nil, ("cannot write a file in '%s': %s"):format(folder, err) end
   p.files[path] = true
-  local file, err = io.open(path, "we")
-  if not file then return nil, err end
-  file:write(text)
-  file:close()
   return path
 end
 
@@ -222,7 +222,7 @@ end
 local function from_program(t, p, g)
   local command = t.conf.client_connect
   if not command then return true end
-  local path, err = temporary(p, "")
+  local path, err = temporary(t, p, "")
   if not path then return nil, err end
   local ok, why = run(t, command, { path }, environment(t, p, "client-connect"))
   local text, unread
@@ -273,20 +273,22 @@ local function authorize(t, hook)
   end
 end
 
+-- For `authenticate` and `reauth`; a token (|token_state|) is no password to be judged.
 local function authenticate(t, hook)
   local command, via_env = t.conf.auth_user_pass_verify, t.conf.auth_user_pass_via == "via-env"
-  return function(p, cred)
+  return function(p, cred, token_state)
+    if token_state and token_state ~= "none" then return hook(p, cred, token_state) end
     local env, words = environment(t, p, "user-pass-verify"), {}
     local password = cred.password and cred.password:reveal() or ""
     if via_env then
       add(env, "password", password)
     else
-      words[1] = assert(temporary(p, (cred.username or "") .. "\n" .. password .. "\n"))
+      words[1] = assert(temporary(t, p, (cred.username or "") .. "\n" .. password .. "\n"))
     end
     local ok, why = run(t, command, words, env)
     M.tidy(p)
     if not ok then return deny(t, p, "wrong_login", why) end
-    if hook then return hook(p, cred) end
+    if hook then return hook(p, cred, token_state) end
     return true
   end
 end
@@ -313,21 +315,36 @@ local function closed(t, hook)
   end
 end
 
+-- What asks the program of learn-address. OpenVPN tells it nothing of a client that is gone.
+local function learner(t, make)
+  return learn_address.new {
+    hold = make.hold, release = make.release,
+    run = function(words, env) return run(t, t.conf.learn_address, words, env) end,
+    environment = function(p)
+      return p and environment(t, p, "learn-address") or { PATH, "script_type=learn-address" }
+    end,
+  }
+end
+
 --- Whether programs may run.
 function M.may_run(conf)
   return conf.scripts_allowed ~= false and (conf.script_security or 1) >= 2
 end
 
 --- Puts what the configuration of the server |t| asks for in front of its hooks. |make| has deny,
--- grant and is_grant.
+-- grant and is_grant, hold and release.
 function M.install(t, make)
   local conf, on = t.conf, t.on
   t.make = make
   if conf.tls_verify then on.verify_cert = verify_cert(t, on.verify_cert) end
-  if conf.auth_user_pass_verify then on.authenticate = authenticate(t, on.authenticate) end
+  if conf.auth_user_pass_verify then
+    on.authenticate = authenticate(t, on.authenticate)
+    if on.reauth then on.reauth = authenticate(t, on.reauth) end
+  end
   if conf.client_config_dir or conf.client_connect then
     on.authorize = authorize(t, on.authorize)
   end
+  if conf.learn_address then t.learner = learner(t, make) end
   if not conf.client_disconnect then return end
   -- The programs that decide are refused by the schema when none may run.
   if M.may_run(conf) then

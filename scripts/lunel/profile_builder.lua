@@ -2,6 +2,7 @@
 --- A configuration in the making: what directives set, with the line that each value came from, the
 -- notes for the log, and the errors.
 local lexer = require "lunel.profile_lexer"
+local network = require "lunel.profile_network"
 
 local M = {}
 
@@ -254,6 +255,7 @@ local MEANINGLESS = {
   persist_tun = "the device stays as long as the server runs",
   nobind = "a server listens", bind = "a server listens",
   float = "a client that proves itself may always come from another address",
+  up_restart = "the device stays as long as the server runs",
   ping_timer_rem = "the time-out begins with the client", pull = "a server pulls nothing",
   resolv_retry = "a server resolves nothing", auth_nocache = "passwords are forgotten once judged",
 }
@@ -289,6 +291,7 @@ function builder:finish_server()
       proto = self:listen_proto(proto:gsub("%-server$", ""), ip),
     }
   end
+  network.finish(self)
   conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
   -- OpenVPN's `tcp-nodelay`, unlike socket-flags, speaks for the clients, too.
@@ -368,7 +371,7 @@ function builder:tell_not_run(script)
 end
 
 -- Programs that decide who may come: a server without them would let in whom they refuse.
-local DECIDE = { "auth_user_pass_verify", "client_connect", "tls_verify" }
+local DECIDE = { "auth_user_pass_verify", "client_connect", "learn_address", "tls_verify" }
 
 function builder:finish_scripts()
   local allowed = self.security >= 2

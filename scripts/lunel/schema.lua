@@ -220,7 +220,7 @@ local function apply_cd(out)
   if out.ifconfig_pool_persist then
     out.ifconfig_pool_persist.file = join(out.ifconfig_pool_persist.file)
   end
-  out.client_config_dir = join(out.client_config_dir)
+  out.client_config_dir, out.tmp_dir = join(out.client_config_dir), join(out.tmp_dir)
   out.auth_gen_token_secret = join(out.auth_gen_token_secret)
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
@@ -256,7 +256,7 @@ local function check_server_tls(tls, at, out)
 end
 
 -- Programs that decide who may come: a server without them would let in whom they refuse.
-local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect" }
+local DECIDE = { "tls_verify", "auth_user_pass_verify", "client_connect", "learn_address" }
 
 local function check_programs(out, at)
   if out.scripts_allowed and out.script_security >= 2 then return end
@@ -282,6 +282,13 @@ local function finish_server(out, at)
   if not out.server and not out.server_ipv6 then
     at:fail("'server' is missing (or server_ipv6, or pools that lie in one network): clients would "
       .. "get no address")
+  end
+  local pool6, everybodys = out.ifconfig_ipv6_pool, (out.pools or {})[""]
+  if pool6 and everybodys and everybodys.first:find(":", 1, true) then
+    at:child("ifconfig_ipv6_pool"):fail("pools[\"\"] has IPv6 addresses for everybody already")
+  elseif pool6 and not (out.server_ipv6 and server.holds(out.server_ipv6, pool6)) then
+    at:child("ifconfig_ipv6_pool"):fail("its addresses do not lie in server_ipv6"
+      .. (out.server_ipv6 and "" or ", which is missing"))
   end
   if out.ccd_exclusive and not out.client_config_dir then
     at:child("ccd_exclusive"):fail("it belongs to client_config_dir, which is not set")

@@ -13,6 +13,12 @@ function M.ipv4(s)
   return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
+--- And back.
+function M.ipv4_text(n)
+  return ("%d.%d.%d.%d"):format(floor(n / 2 ^ 24), floor(n / 2 ^ 16) % 256, floor(n / 256) % 256,
+                                n % 256)
+end
+
 -- How many 16-bit groups colon-separated |s| has; nil when one is malformed.
 local function groups(s)
   if s == "" then return 0 end
@@ -38,6 +44,74 @@ function M.is_ipv6(s)
   return l ~= nil and r ~= nil and l + r <= 7
 end
 
+local function append_groups(out, text)
+  for group in text:gmatch("%x+") do out[#out + 1] = tonumber(group, 16) end
+end
+
+--- An IPv6 address as its eight groups of 16 bits, or nil.
+function M.ipv6(s)
+  if not M.is_ipv6(s) then return nil end
+  local head, tail4 = s:match("^(.*:)(%d+%.%d+%.%d+%.%d+)$")
+  if head then
+    local n = M.ipv4(tail4)
+    s = ("%s%x:%x"):format(head, floor(n / 65536), n % 65536)
+  end
+  local left, right = s:match("^(.-)::(.*)$")
+  local out, tail = {}, {}
+  append_groups(out, left or s)
+  append_groups(tail, right or "")
+  while #out + #tail < 8 do out[#out + 1] = 0 end
+  for _, group in ipairs(tail) do out[#out + 1] = group end
+  return out
+end
+
+-- Where the longest run of zeros begins and how long it is; the first of several.
+local function longest_run(ip)
+  local at, most, run = 1, 0, 0
+  for i = 1, 8 do
+    run = ip[i] == 0 and run + 1 or 0
+    if run > most then at, most = i - run + 1, run end
+  end
+  return at, most
+end
+
+--- |ip| as text, as short as it goes (RFC 5952).
+function M.ipv6_text(ip)
+  local parts = {}
+  for i = 1, 8 do parts[i] = ("%x"):format(ip[i]) end
+  local at, most = longest_run(ip)
+  if most < 2 then return table.concat(parts, ":") end
+  return table.concat(parts, ":", 1, at - 1) .. "::" .. table.concat(parts, ":", at + most, 8)
+end
+
+--- |ip| with all bits behind the first |bits| as |ones| says: set, or not.
+function M.ipv6_fill(ip, bits, ones)
+  local out = {}
+  for i = 1, 8 do
+    local size = 2 ^ math.min(16, math.max(0, 16 * i - bits)) -- of what is filled in this group
+    out[i] = floor(ip[i] / size) * size + (ones and size - 1 or 0)
+  end
+  return out
+end
+
+--- The address |n| behind |ip|.
+function M.ipv6_plus(ip, n)
+  local out = {}
+  for i = 8, 1, -1 do
+    n = n + ip[i]
+    out[i], n = n % 65536, floor(n / 65536)
+  end
+  return out
+end
+
+--- Whether |a| comes before |b|, both groups.
+function M.ipv6_before(a, b)
+  for i = 1, 8 do
+    if a[i] ~= b[i] then return a[i] < b[i] end
+  end
+  return false
+end
+
 --- Whether |s| is an address of either family.
 function M.is_address(s)
   return M.ipv4(s) ~= nil or M.is_ipv6(s)
@@ -58,9 +132,7 @@ end
 
 --- The netmask of a prefix length, as text.
 function M.netmask(bits)
-  local mask = 4294967296 - 2 ^ (32 - bits)
-  return ("%d.%d.%d.%d"):format(floor(mask / 16777216), floor(mask / 65536) % 256,
-                                floor(mask / 256) % 256, mask % 256)
+  return M.ipv4_text(2 ^ 32 - 2 ^ (32 - bits))
 end
 
 local NETWORKS = { vpn_gateway = true, remote_host = true }

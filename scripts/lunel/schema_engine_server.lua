@@ -29,6 +29,8 @@ local function pools(conf)
   for name, range in pairs(conf.pools) do
     out[#out + 1] = { name = name, first = range.first, last = range.last }
   end
+  local six = conf.ifconfig_ipv6_pool
+  if six then out[#out + 1] = { name = "", first = six.first, last = six.last } end
   table.sort(out, function(a, b) return a.name < b.name end)
   return out
 end

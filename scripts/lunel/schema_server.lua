@@ -12,7 +12,8 @@ local shared = client.types
 
 --- Hooks that a server may have.
 M.hooks = {
-  "verify_cert", "authenticate", "authorize", "established", "closed", "learn", "control",
+  "verify_cert", "authenticate", "reauth", "authorize", "established", "closed", "learn",
+  "control",
 }
 
 -- ---- types of its own ----
@@ -119,6 +120,37 @@ local range = {
   end,
 }
 
+-- "fd00:8::1000/64", as OpenVPN has it: the first address, and the network that it does not leave.
+-- At most 65,536 addresses, and never the network's own, nor ours, which is the next.
+local POOL6_MOST = 65536
+local pool6 = {
+  text = "an address with the bits of its network: \"fd00:8::1000/64\"",
+  check = function(value, at)
+    local ip, bits, family = parse_prefix(value)
+    if family ~= 6 or bits < 64 or bits > 124 then
+      at:fail(("%s is not %s, of 64 to 124"):format(types.show(value),
+        "an IPv6 address with the bits of its network"))
+      return nil
+    end
+    local first = address.ipv6(ip)
+    local second = address.ipv6_plus(address.ipv6_fill(first, bits, false), 2)
+    if address.ipv6_before(first, second) then first = second end
+    local last = address.ipv6_plus(first, POOL6_MOST - 1)
+    local edge = address.ipv6_fill(first, bits, true)
+    if address.ipv6_before(edge, last) then last = edge end
+    return { first = address.ipv6_text(first), last = address.ipv6_text(last) }
+  end,
+}
+
+--- Whether the first and last address of the pool |p| lie in the IPv6 network |prefix|.
+function M.holds(prefix, p)
+  local ip, bits = parse_prefix(prefix)
+  local function network_of(s)
+    return address.ipv6_text(address.ipv6_fill(address.ipv6(s), bits, false))
+  end
+  return network_of(p.first) == network_of(ip) and network_of(p.last) == network_of(ip)
+end
+
 local pair = function(a, b, what)
   return types.tuple({
     { "n", integer { min = 1, max = 1000000 }, required = true, doc = a },
@@ -143,6 +175,9 @@ local own = {
     doc = "How addresses are given out." },
   { "pools", types.map("^[%w_-]*$", range), default = {},
     doc = "Addresses by name, for `vpn.grant { pool = }`: a network, or { first, last }." },
+  { "ifconfig_ipv6_pool", pool6,
+    doc = "Where the IPv6 addresses for everybody begin, within server_ipv6, instead of at its "
+      .. "0x1000th: \"fd00:8::1000/64\"; 65,536 of them." },
   { "ifconfig_pool_persist", types.tuple({
       { "file", text { max = 4096 }, required = true, doc = "File." },
       { "seconds", seconds { min = 0, max = 86400 }, default = 600,
@@ -201,7 +236,12 @@ local own = {
     doc = "How it gets them." },
   { "client_connect", types.command,
     doc = "Program that may refuse a client, and write options for it into a file." },
+  { "learn_address", types.command,
+    doc = "Program that may refuse an address or network: add, update or delete, ADDRESS, and but "
+      .. "for delete NAME behind it." },
   { "client_disconnect", types.command, doc = "Program that is told when a client is gone." },
+  { "tmp_dir", text { max = 4096 },
+    doc = "Folder for the files that programs read and write, instead of TMPDIR or /tmp." },
   { "on", types.record(hook_keys, { text = "a table of hooks" }), default = {},
     doc = "Hooks: functions that decide." },
 }
@@ -215,7 +255,8 @@ local SHARED = {
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
   "writepid", "status", "status_version", "management", "management_client_user",
-  "management_client_group", "cd", "script_security", "scripts_allowed",
+  "management_client_group", "cd", "up", "down", "route_up", "route_pre_down", "script_security",
+  "scripts_allowed",
 }
 
 M.keys = {}
@@ -226,6 +267,15 @@ for _, name in ipairs(SHARED) do
   end
 end
 
+local keys_here, clients = {}, {}
+for _, key in ipairs(M.keys) do keys_here[key[1]] = true end
+for _, key in ipairs(client.keys) do clients[key[1]] = not keys_here[key[1]] end
+
+-- What a server does not do with itself, but asks of its clients.
+local PUSHED = { dhcp_option = true, dns = true, redirect_gateway = true, redirect_private = true,
+                 block_ipv6 = true, route_gateway = true, route_ipv6_gateway = true,
+                 route_metric = true, ping_exit = true }
+
 --- Where the setting |name| of a directive is that is no key here; or nil.
 function M.moved(name)
   local here = {
@@ -235,16 +285,11 @@ function M.moved(name)
   for _, hook in ipairs(M.hooks) do
     here[hook] = ("hooks go into 'on': on = { %s = function ... end }"):format(hook)
   end
-  return here[name] or client.moved(name)
+  return here[name] or PUSHED[name] and "it is a client's, who gets it by 'push'"
+    or clients[name] and "it is a client's" or client.moved(name)
 end
 
 -- ---- what follows of the pools ----
-
-local function to_text(n)
-  local parts = {}
-  for i = 4, 1, -1 do parts[i], n = n % 256, math.floor(n / 256) end
-  return table.concat(parts, ".")
-end
 
 local WIDEST = 8 -- bits of the largest network that a server may have
 
@@ -272,7 +317,7 @@ function M.cover(pools)
     bits, size = bits - 1, size * 2
     if bits < WIDEST then return nil end
   end
-  return ("%s/%d"):format(to_text(math.floor(low / size) * size), bits)
+  return ("%s/%d"):format(address.ipv4_text(math.floor(low / size) * size), bits)
 end
 
 return M

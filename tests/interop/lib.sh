@@ -11,7 +11,7 @@
 # shown when the script fails. KEEP=1 leaves $WORK.
 #
 # The environment: LUNEL the client under test, LUNEL_ALL=1 whole matrices, LUNEL_ROTATE a number
-# that picks the part of a thinned matrix, LUNEL_DEMO_CLIENT another client (for development).
+# that picks the part of a thinned matrix, LUNEL_DEMO_CLIENT another client (for valgrind).
 
 set -u
 LC_ALL=C

@@ -160,3 +160,35 @@ opened=$(says_times "$WORK/$SERVER_NAME.log" 'test.opened')
 ended=$(says_times "$WORK/$SERVER_NAME.log" 'test.ended')
 [ "$opened" -gt 2 ] || fail "only $opened were established"
 [ "$opened" -eq "$ended" ] || fail "$opened were established, $ended closed"
+for name in client quick slow; do ns_kill $name; done
+
+begin reauth
+lua_server <<'LUA'
+conf.auth_gen_token = { 3600, 600 }
+local renewals = 0
+conf.on = {
+  authenticate = function(_, cred)
+    log.info("login", { user = cred.username, again = tostring(cred.again) })
+    return cred.password:reveal() == "right"
+  end,
+  reauth = function(peer, cred, state)
+    renewals = renewals + 1
+    log.info("again", { user = cred.username, who = peer.cn, state = state, n = renewals,
+                        again = tostring(cred.again), shown = #cred.password:reveal() })
+    vpn.sleep(0.1)
+    return renewals < 3 or vpn.deny "no more today"
+  end,
+}
+LUA
+come client client 192.0.2.1 --auth-user-pass "$WORK/right.txt" --auth-nocache --reneg-sec 1
+wait_up 10
+for n in 1 2 3; do
+	server_says "test.again again=true n=$n shown=0 state=valid user=joe who=client" 15
+	[ $n = 3 ] || ping_ok client 10.8.0.1
+done
+wait_for "$WORK/$CLIENT_NAME.log" 'AUTH_FAILED,no more today' 10 "$CLIENT_PID" ||
+	fail "the refusal was not told"
+stop "$CLIENT_PID" TERM 5
+[ "$(says_times "$WORK/$SERVER_NAME.log" 'test.login.*again=true')" -eq 0 ] ||
+	fail "authenticate was asked beside reauth"
+stop "$SERVER_PID" TERM 8 || fail "the server did not end cleanly"

@@ -48,6 +48,14 @@ function M.new()
     return text, { uid = 0, mode = 384 }
   end
   core.read_again = core.read_file
+  function core.temporary(folder, text)
+    note("temporary", folder)
+    local path = os.tmpname()
+    local f = assert(io.open(path, "w"))
+    f:write(text)
+    f:close()
+    return path
+  end
   function core.exists(path) return core.files[path] ~= nil end
   function core.program(name)
     return name:find("/") and (core.files[name] and name) or core.programs[name]

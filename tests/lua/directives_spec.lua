@@ -162,6 +162,7 @@ local BOTH = {
   { "echo hello", "echo " .. ("x "):rep(3) .. "'", "no closing quote" },
   { "parameter hello", "parameter \\x", "backslash" },
   { "x509-username-field CN", "x509-username-field ext:subjectAltName", "verify%-x509%-name" },
+  { "multihome", "mode server\nmultihome", "local ADDRESS" },
   { "remap-usr1 SIGHUP", "remap-usr1 SIGTERM", "connect%-retry%-max" },
   { "dns-updown force", "dns-updown disable", "pull%-filter" },
   { "tls-cert-profile insecure", "tls-cert-profile suiteb", "cannot be asked" },
@@ -172,8 +173,8 @@ local IGNORED = [[
   ip-win32 route-method win-sys windows-driver tap-sleep dhcp-renew dhcp-pre-release dhcp-release
   register-dns pause-exit service allow-nonadmin msg-channel block-outside-dns disable-dco tun-ipv6
   iproute ifconfig-nowarn mute-replay-warnings preresolve persist-local-ip persist-remote-ip
-  gremlin errors-to-stderr multihome link-mtu udp-mtu tun-mtu-extra mtu-test fast-io shaper
-  http-proxy-retry http-proxy-timeout socks-proxy-retry max-routes compat-mode tmp-dir passtos
+  gremlin errors-to-stderr link-mtu udp-mtu tun-mtu-extra mtu-test fast-io shaper
+  http-proxy-retry http-proxy-timeout socks-proxy-retry max-routes compat-mode passtos
   comp-noadapt allow-deprecated-insecure-static-crypto prng use-prediction-resistance replay-persist
   engine providers ecdh-curve dh single-session x509-track keying-material-exporter tls-export-cert
   allow-recursive-routing memstats persist-key tun-mtu-max route-delay allow-pull-fqdn tls-exit
@@ -209,6 +210,9 @@ local SERVER = {
   { "push 'route 10.1.0.0 255.255.0.0'", "push", { "route 10.1.0.0 255.255.0.0" } },
   { "ifconfig-pool 10.8.0.9 10.8.0.99", "pools", { [""] = { first = "10.8.0.9",
                                                             last = "10.8.0.99" } } },
+  { "ifconfig-ipv6-pool fd00::9/64", "ifconfig_ipv6_pool", "fd00::9/64" },
+  { "server 10.8.0.0 255.255.255.0 nopool\nifconfig-pool 10.8.0.9 10.8.0.99", "server",
+    "10.8.0.0 255.255.255.0" },
   { "ifconfig-pool-persist ipp.txt 60", "ifconfig_pool_persist", { "ipp.txt", 60 } },
   { "client-to-client", "client_to_client", true },
   { "duplicate-cn", "duplicate_cn", true },
@@ -229,13 +233,15 @@ local SERVER = {
   { "tls-crypt-v2 k allow-noncookie", "tls_crypt_v2_cookie", false },
   { "auth-user-pass-verify /bin/x via-env", "auth_user_pass_via", "via-env" },
   { "client-connect /bin/c", "client_connect", "/bin/c" },
+  { "tmp-dir /run/x", "tmp_dir", "/run/x", ignored = "no temporary file is written" },
+  { "learn-address /bin/l", "learn_address", "/bin/l" },
   { "client-disconnect /bin/d", "client_disconnect", "/bin/d" },
   { "tls-verify /bin/v", "tls_verify", "/bin/v" },
 }
 local SERVER_REFUSED = [[
   server-bridge vlan-tagging vlan-accept vlan-pvid port-share push-reset push-remove iroute
-  iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable learn-address client-crresponse
-  tls-crypt-v2-verify ifconfig-ipv6-pool ifconfig-push-constraint override-username opt-verify
+  iroute-ipv6 ifconfig-push ifconfig-ipv6-push disable client-crresponse
+  tls-crypt-v2-verify ifconfig-push-constraint override-username opt-verify
   force-tls-key-material-export client-cert-not-required]]
 local SERVER_IGNORED = "hash-size bcast-buffers tcp-queue-limit stale-routes-check"
 
@@ -254,13 +260,17 @@ describe("directives of a server", function()
     end
   end)
 
-  it("are refused in a client's profile", function()
+  it("are refused in a client's profile, or ignored where nothing is lost", function()
     for _, row in ipairs(SERVER) do
       local conf, errors = parse(row[1])
       local name = row[1]:match("^%S+"):gsub("%-", "%%-")
-      assert.is_nil(conf, row[1])
-      assert.matches("t%.ovpn:2: '" .. name .. "': it is a server's; remove the line",
-        table.concat(errors, "\n"))
+      if row.ignored then
+        assert.matches("'" .. name .. "': ignored: " .. row.ignored, errors[1].text)
+      else
+        assert.is_nil(conf, row[1])
+        assert.matches("t%.ovpn:2: '" .. name .. "': it is a server's; remove the line",
+          table.concat(errors, "\n"))
+      end
     end
   end)
 
@@ -273,6 +283,61 @@ describe("directives of a server", function()
     for name in SERVER_IGNORED:gmatch("%S+") do
       assert.is_table((serve(name .. " 1")), name)
     end
+  end)
+
+  it("name the server's own address where it can have it, and only once", function()
+    for _, row in ipairs {
+      { "topology subnet\nifconfig 10.8.0.1 255.255.252.0", "server", "10.8.0.0 255.255.252.0" },
+      { "ifconfig 10.8.4.1 255.255.252.0\ntopology subnet", "server", "10.8.4.0 255.255.252.0" },
+      { "ifconfig-ipv6 fd00:8::1/64 fd00:8::2", "server_ipv6", "fd00:8::/64" },
+      { "ifconfig-ipv6 fd00:8::1 fd00:8::2", "server_ipv6", "fd00:8::/64" },
+      { "ifconfig-ipv6 fd00::f1/124 fd00::f2", "server_ipv6", "fd00::f0/124" },
+    } do
+      local conf = assert(serve(row[1]))
+      assert.equal(row[3], conf[row[2]])
+      assert.is_nil(conf.ifconfig or conf.ifconfig_ipv6)
+    end
+    for line, want in pairs {
+      ["topology subnet\nifconfig 10.8.0.2 255.255.255.0"] =
+        "5: 'ifconfig': the server has the first address of its network here: 10.8.0.1",
+      ["topology subnet\nifconfig 10.8.0.1 10.8.0.2"] =
+        "5: 'ifconfig': the server has the first address of its network here, and '10.8.0.2' is "
+        .. "not a netmask",
+      ["topology subnet\nifconfig 10.8.0.1 x"] = "5: 'ifconfig': 'x' is not an IPv4 address",
+      ["ifconfig 10.8.0.1 10.8.0.2"] = "4: 'ifconfig': without `topology subnet` the server's "
+        .. "network is not in it; write `server NETWORK NETMASK`",
+      ["topology subnet\nifconfig 10.8.0.1 255.255.255.0\nserver 10.8.0.0 255.255.255.0"] =
+        "5: 'ifconfig': `server` sets it already",
+      ["server-ipv6 fd00::/64\nifconfig-ipv6 fd00::1/64 fd00::2"] =
+        "5: 'ifconfig-ipv6': `server-ipv6` sets it already",
+      ["ifconfig-ipv6 fd00::2/64 fd00::1"] = "4: 'ifconfig-ipv6': the server has the first "
+        .. "address of its network here: fd00::1",
+      ["ifconfig-ipv6 fd00::1/128 fd00::2"] =
+        "4: 'ifconfig-ipv6': 'fd00::1/128' is not an IPv6 address with 16 to 124 bits",
+      ["ifconfig-ipv6 x fd00::2"] =
+        "4: 'ifconfig-ipv6': 'x' is not an IPv6 address with 16 to 124 bits",
+      ["server 10.8.0.0 255.255.255.0 nopool"] =
+        "4: 'server': nopool is not supported without an ifconfig-pool; clients with an "
+        .. "ifconfig-push get their own address anyway, and the pool is for others",
+    } do
+      local conf, errors = serve(line)
+      assert.is_nil(conf, line)
+      assert.equal("t.conf:" .. want, errors[1])
+    end
+  end)
+
+  it("have no wildcard that is to answer from each address", function()
+    local notes = select(2, assert(parse "multihome"))
+    assert.equal("'multihome': ignored: a client's answer to each packet goes where it came from",
+      notes[1].text)
+    for _, line in ipairs { "multihome", "multihome\nlocal 192.0.2.1\nlocal * 443 tcp" } do
+      local conf, errors = serve(line)
+      assert.is_nil(conf)
+      assert.equal("t.conf:4: 'multihome': answers go out from the address that the route gives; "
+        .. "name each address that clients may ask: one line `local ADDRESS` for each", errors[1])
+    end
+    assert(serve "multihome\nlocal 192.0.2.1\nlocal 192.0.2.3")
+    assert(serve "local 192.0.2.1\nmultihome")
   end)
 
   it("listen as local, port and proto say", function()
@@ -302,7 +367,7 @@ describe("directives of a server", function()
   end)
 
   it("fail closed where a program that decides may not run", function()
-    for _, line in ipairs { "client-connect /bin/c", "tls-verify /bin/v",
+    for _, line in ipairs { "client-connect /bin/c", "tls-verify /bin/v", "learn-address /bin/l",
                             "auth-user-pass-verify /bin/x via-env" } do
       local conf, errors = profile.parse("mode server\nca x\nscript-security 2\n" .. line, "t.conf",
         nil, { uid = 1000, mode = 420 })
@@ -351,7 +416,7 @@ describe("directives", function()
       assert.equal(1, #notes, row[1])
       local refused, errors = parse(row[2])
       assert.is_nil(refused, row[2])
-      assert.matches(row[3], errors[1])
+      assert.matches(row[3], table.concat(errors, "\n"))
     end
     for _, line in ipairs { "mode server", "remote a 1 tcp-server", "proto tcp6-server",
                             "local 192.0.2.1 1194 udp", "remote-cert-ku", "crl-verify d dir",

@@ -38,7 +38,7 @@ describe("a server's hooks", function()
     for _, row in ipairs {
       { {}, 0 }, { { authenticate = true }, 512 + 8 }, { { authorize = true }, 1024 + 8 },
       { { learn = true, control = true }, 2048 + 256 + 8 }, { { verify_cert = true }, 8 },
-      { { established = true }, 8 }, { { closed = true }, 8 },
+      { { reauth = true }, 8192 + 8 }, { { established = true }, 8 }, { { closed = true }, 8 },
     } do
       core, on = server.new(), {}
       for name in pairs(row[1]) do on[name] = function() return true end end
@@ -96,6 +96,47 @@ describe("a server's hooks", function()
       assert.same({ "deny" }, { unpack(login(handle)) })
       set(function() return vpn.grant {} end)
       assert.equal("default", login(handle).kind)
+    end)
+
+    it("is asked about renegotiations, unless reauth is there, who hears of the token", function()
+      local heard = {}
+      on.authenticate = function(_, cred, state)
+        heard[#heard + 1] = { "authenticate", cred.again, state }
+        return true
+      end
+      login(open(), { again = true, token_state = "none" })
+      on.reauth = function(_, cred, state)
+        heard[#heard + 1] = { "reauth", cred.again, state }
+        return vpn.deny "no more"
+      end
+      local handle = open()
+      assert.same({ "ok" }, { unpack(login(handle, { token_state = "none" })) })
+      for _, state in ipairs { "none", "valid", "expired", "invalid" } do
+        assert.same({ "deny", "no more" },
+          { unpack(login(handle, { again = true, token_state = state })) })
+      end
+      assert.same({ { "authenticate", true }, { "authenticate", false }, { "reauth", true, "none" },
+                    { "reauth", true, "valid" }, { "reauth", true, "expired" },
+                    { "reauth", true, "invalid" } }, heard)
+    end)
+
+    it("denies by reauth, too, what is no clear yes", function()
+      for _, row in ipairs {
+        { function() end, "login" }, { function() return false end, "login" },
+        { function() error "boo" end, "default", "hook 'reauth'.*boo" },
+        { function() return 42 end, "default", "hook 'reauth' returned a number" },
+      } do
+        on.reauth, core.logged = row[1], {}
+        local r = login(open(), { again = true, token_state = "valid" })
+        assert.equal(row[2], r.kind)
+        assert.not_equal("ok", r[1])
+        if row[3] then
+          local said = core.logged[#core.logged].fields
+          assert.matches(row[3], said.what .. " " .. said.error)
+        end
+      end
+      on.reauth = function() return vpn.challenge { "Code?", inside = true } end
+      assert.same({ "challenge", "CR_TEXT:R:Code?" }, { unpack(login(open(), { again = true })) })
     end)
 
     it("gets what the client said", function()

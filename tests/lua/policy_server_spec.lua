@@ -324,6 +324,23 @@ describe("a server's files and programs", function()
       assert.equal("user-pass-verify", environment(execs()[1]).script_type)
     end)
 
+    it("has its file where it is told, and denies when there can be none", function()
+      local function folder()
+        login("via-file", nil)
+        return stub.calls(core, "temporary")[1][2]
+      end
+      assert.equal(os.getenv "TMPDIR" or "/tmp", folder())
+      core.calls = {}
+      login("via-file", nil, { tmp_dir = "/run/x" })
+      assert.equal("/run/x", stub.calls(core, "temporary")[1][2])
+      core.temporary = function() return nil, "No space left on device" end
+      core.calls = {}
+      local r = login("via-file", nil, { tmp_dir = "/run/x" })
+      assert.equal("default", r.kind)
+      assert.matches("cannot write a file in '/run/x': No space left", server.last_error(core))
+      assert.same({}, execs())
+    end)
+
     it("gets them in the environment", function()
       assert.same({ "ok" }, { unpack(login "via-env") })
       local env = environment(execs()[1])
@@ -391,6 +408,28 @@ describe("a server's files and programs", function()
       assert.same({ "deny" }, { unpack(login("via-env", { status = 1, out = "", err = "" })) })
       assert.equal(1, asked)
     end)
+  end)
+
+  it("asks no program about a token, but about a password when keys are renewed", function()
+    local asked = {}
+    on.reauth = function(_, _, state)
+      asked[#asked + 1] = state
+      return true
+    end
+    local handle = open { auth_user_pass_verify = { "/bin/a" } }
+    local function renew(state, result)
+      core.results = { result }
+      return event(handle, "authenticate", { username = "anna@x", password = core.secret "sesame",
+                                             again = true, token_state = state })[1]
+    end
+    for _, state in ipairs { "valid", "expired", "invalid" } do
+      assert.equal("ok", renew(state, { status = 1, out = "", err = "" }))
+    end
+    assert.equal(0, #execs())
+    assert.equal("deny", renew("none", { status = 1, out = "", err = "" }))
+    assert.equal("ok", renew "none")
+    assert.equal(2, #execs())
+    assert.same({ "valid", "expired", "invalid", "none" }, asked)
   end)
 
   describe("tls-verify", function()

@@ -88,6 +88,7 @@ describe("the schema of a server", function()
       { "client_config_dir", "ccd" }, { "auth_user_pass_via", "via-env" },
       { "tls_verify", "/bin/v 'a b'", { "/bin/v", "a b" } }, { "client_connect", { "/bin/c" } },
       { "auth_user_pass_verify", "/bin/x", { "/bin/x" } }, { "client_disconnect", { "/bin/d" } },
+      { "learn_address", "/bin/l x", { "/bin/l", "x" } },
       { "inactive", { 60, 1000 }, { seconds = 60, bytes = 1000 } },
       { "status", "s", { file = "s", seconds = 60 } }, { "mark", 5 },
       { "route", "10.9.0.0/16", { "10.9.0.0 255.255.0.0" } },
@@ -148,6 +149,11 @@ describe("the schema of a server", function()
       { "server_ipv6", "10.8.0.0/24", "is not a network: \"fd00:8::/64\"" },
       { "server_ipv6", "fd00::/129", "is not a network" },
       { "server_ipv6", "fd00:::/64", "is not a network" },
+      { "ifconfig_ipv6_pool", "fd00:8::5", "is not an IPv6 address with the bits" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/63", "of 64 to 124" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/125", "of 64 to 124" },
+      { "ifconfig_ipv6_pool", "10.8.0.9/24", "is not an IPv6 address" },
+      { "ifconfig_ipv6_pool", "fd00:8::5/64", "do not lie in server_ipv6, which is missing" },
       { "topology", "subent", "did you mean 'subnet'?" },
       { "pools", "10.8.0.0/24", "is not a table" }, { "pools", { "10.8.0.0/24" }, "no name" },
       { "pools", { ["a b"] = "10.8.0.0/24" }, "this is no name" },
@@ -186,6 +192,10 @@ describe("the schema of a server", function()
       { "max_client", 5, "did you mean 'max_clients'?" },
       { "port", 5, "it is part of 'listen'" }, { "proto", "tcp", "it is part of 'listen'" },
       { "local", "a", "it is part of 'listen'" }, { "remotes", {}, "those are a client's" },
+      { "connect_retry", { 1, 2 }, "it is a client's" }, { "pull", true, "it is a client's" },
+      { "redirect_gateway", true, "it is a client's, who gets it by 'push'" },
+      { "dhcp_option", "DNS 10.0.0.1", "it is a client's, who gets it by 'push'" },
+      { "up_restart", true, "it is a client's" },
       { "authorize", yes, "hooks go into 'on': on = { authorize = function" },
       { "ca", "x", "it is 'tls.ca'" }, { "crl_verify", "x", "it is 'tls.crl'" },
     } do
@@ -194,6 +204,36 @@ describe("the schema of a server", function()
       assert.matches("^s%.lua:3: " .. row[1], errors[1])
       assert.is_truthy(errors[1]:find(row[3], 1, true), row[1] .. ": " .. errors[1])
     end
+  end)
+
+  -- As OpenVPN 2.6 gives them out (pool.c), but never the network's own address or ours.
+  it("begins its IPv6 pool where it is told, and goes as far as the network or 65,536", function()
+    for _, row in ipairs {
+      { "fd00:8::1000/64", "fd00:8::1000", "fd00:8::1:fff" },
+      { "fd00:8::/64", "fd00:8::2", "fd00:8::1:1" },
+      { "fd00:8::1/64", "fd00:8::2", "fd00:8::1:1" },
+      { "fd00:8::1:ffff:ffff:ffff/64", "fd00:8::1:ffff:ffff:ffff", "fd00:8::2:0:0:fffe" },
+      { "fd00:8::10/112", "fd00:8::10", "fd00:8::ffff" },
+      { "fd00:8::7:f5/124", "fd00:8::7:f5", "fd00:8::7:ff" },
+      { "fd00:8::7:f0/124", "fd00:8::7:f2", "fd00:8::7:ff" },
+      { "fd00:8::ffff:ffff:ffff:ff00/64", "fd00:8::ffff:ffff:ffff:ff00",
+        "fd00:8::ffff:ffff:ffff:ffff" },
+    } do
+      assert.same({ first = row[2], last = row[3] },
+        check { ifconfig_ipv6_pool = row[1], server_ipv6 = "fd00:8::/64" }.ifconfig_ipv6_pool,
+        row[1])
+    end
+    for pool, network in pairs { ["fd00:9::5/64"] = "fd00:8::/64",
+                                 ["fd00:8::1:0/64"] = "fd00:8::/112",
+                                 ["fd00:8::f000/64"] = "fd00:8::/112" } do
+      local e = errors_of { ifconfig_ipv6_pool = pool, server_ipv6 = network }
+      assert.matches("^ifconfig_ipv6_pool: its addresses do not lie in server_ipv6$", e[1])
+    end
+    local e = errors_of { ifconfig_ipv6_pool = "fd00:8::9/64", server_ipv6 = "fd00:8::/64",
+                          pools = { [""] = "fd00:8::/80" } }
+    assert.truthy(e[1]:find('pools[""] has IPv6 addresses for everybody already', 1, true))
+    check { ifconfig_ipv6_pool = "fd00:8::9/64", server_ipv6 = "fd00:8::/48",
+            pools = { [""] = "10.8.0.0/25", a = "fd00:8::/80" } }
   end)
 
   it("tells where each of all errors is", function()
@@ -236,7 +276,8 @@ describe("the schema of a server", function()
   end)
 
   it("has no program decide that may not run", function()
-    for _, key in ipairs { "tls_verify", "auth_user_pass_verify", "client_connect" } do
+    for _, key in ipairs { "tls_verify", "auth_user_pass_verify", "client_connect",
+                           "learn_address" } do
       for _, more in ipairs { { script_security = 1 }, { scripts_allowed = false } } do
         more[key] = "/bin/x"
         local e = errors_of(more)
@@ -272,7 +313,9 @@ describe("the schema of a server", function()
     local c = check {
       cd = "/etc/vpn/", log = "l", status = "s", client_config_dir = "ccd",
       ifconfig_pool_persist = "ipp", auth_gen_token_secret = "t", client_connect = "./c",
+      tmp_dir = "tmp",
     }
+    assert.equal("/etc/vpn/tmp", c.tmp_dir)
     assert.same({ "/etc/vpn/ccd", "/etc/vpn/ipp", "/etc/vpn/t", "/etc/vpn/ca.pem", "/etc/vpn/s" },
       { c.client_config_dir, c.ifconfig_pool_persist.file, c.auth_gen_token_secret, c.tls.ca,
         c.status.file })
@@ -398,6 +441,10 @@ describe("the engine's options of a server", function()
     end
     assert.same({ { name = "a", first = "10.8.0.200", last = "10.8.0.210" },
                   { name = "b", first = "10.8.0.0/25" } }, o.pools)
+    assert.same({ { name = "", first = "10.8.0.0/25" },
+                  { name = "", first = "fd00::9", last = "fd00::1:8" } },
+      options { pools = { [""] = "10.8.0.0/25" }, server_ipv6 = "fd00::/64",
+                ifconfig_ipv6_pool = "fd00::9/64" }.pools)
     assert.same({ "route 10.9.0.0 255.255.0.0", "route-ipv6 fd01::/16" }, o.network)
     assert.same({ "ping 10", "ping-restart 60", "dns 1" }, o.push)
     assert.equal(2, #o.listen)

@@ -411,6 +411,30 @@ describe("addresses", function()
                          ":1:2:3:4:5:6:7", "1:2:3:4:5:6:7:10.0.0.1", ("1:"):rep(100) } do
       assert.is_false(address.is_ipv6(s), s)
     end
+    for s, full in pairs {
+      ["::"] = "::", ["::1"] = "::1", ["fd00::"] = "fd00::",
+      ["1:2:3:4:5:6:7:8"] = "1:2:3:4:5:6:7:8", ["1::8"] = "1::8",
+      ["1:0:2::8"] = "1:0:2::8", ["1::2:0:0:0:3"] = "1:0:0:2::3",
+      ["1::2:0:0:3:4"] = "1::2:0:0:3:4", ["1:0:2:3:4:5:6:7"] = "1:0:2:3:4:5:6:7",
+      ["FD00::A:b"] = "fd00::a:b", ["::ffff:10.1.2.3"] = "::ffff:a01:203",
+      ["1:2:3:4:5:6:10.0.0.1"] = "1:2:3:4:5:6:a00:1", ["1:2:3:4:5:6:7::"] = "1:2:3:4:5:6:7:0",
+    } do
+      assert.equal(full, address.ipv6_text(address.ipv6(s)))
+    end
+    assert.is_nil(address.ipv6 "1::2::3")
+    local one = address.ipv6 "fd00::ffff:ffff"
+    assert.equal("fd00::1:0:0", address.ipv6_text(address.ipv6_plus(one, 1)))
+    assert.equal("fd00::1:0:fffe", address.ipv6_text(address.ipv6_plus(one, 65535)))
+    for bits, text in pairs { [0] = "::", [16] = "fd00::",
+                              [97] = "fd00::8000:0",
+                              [128] = "fd00::ffff:ffff" } do
+      assert.equal(text, address.ipv6_text(address.ipv6_fill(one, bits, false)), bits)
+    end
+    assert.equal("fd00::7:ffff:ffff:ffff:ffff",
+      address.ipv6_text(address.ipv6_fill(address.ipv6 "fd00:0:0:4::", 62, true)))
+    assert.is_true(address.ipv6_before(one, address.ipv6_plus(one, 1)))
+    assert.is_false(address.ipv6_before(one, one))
+    assert.is_false(address.ipv6_before(address.ipv6 "2::", address.ipv6 "1:ffff::"))
     for bits = 0, 32 do
       assert.is_true(address.is_netmask(address.ipv4(address.netmask(bits))))
     end

@@ -9,6 +9,7 @@ local M = {}
 function M.new()
   local core = stub.new()
   core.asks.authenticate, core.asks.authorize, core.asks.learn = 512, 1024, 2048
+  core.asks.learn_later, core.asks.reauth = 4096, 8192
   core.files["ca.pem"], core.files["s.pem"], core.files["s.key"] = "CA", "CERT", "KEY"
   core.peers_known = { [7] = { name = "anna", cn = "anna", user = "anna@x",
     address = "192.0.2.7:41194", proto = "udp", ipv4 = "10.8.0.2", ipv6 = "fd00::2",

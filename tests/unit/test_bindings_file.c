@@ -128,13 +128,38 @@ static void a_silent_pipe_is_given_up(void **state)
 	unlink(at("fifo"));
 }
 
+/* For the owner alone, whatever the umask says; and nothing is left of one that cannot be. */
+static void a_temporary_file(void **state)
+{
+	struct lnl_file f;
+	char first[128], second[128], name[20];
+	mode_t before = umask(0);
+
+	(void)state;
+	assert_int_equal(lnl_file_temporary(folder, "a\0b\n", 4, first, sizeof(first)), 0);
+	umask(before);
+	assert_int_equal(lnl_file_temporary(folder, "", 0, second, sizeof(second)), 0);
+	assert_string_not_equal(first, second);
+	assert_int_equal(strncmp(first, folder, strlen(folder)), 0);
+	assert_int_equal(lnl_file_read(first, &f), 0);
+	assert_int_equal(f.len, 4);
+	assert_memory_equal(f.data, "a\0b\n", 4);
+	assert_int_equal(f.mode, 0600);
+	lnl_file_free(&f);
+	unlink(first);
+	unlink(second);
+	assert_int_equal(lnl_file_temporary(at("nowhere"), "", 0, first, sizeof(first)), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(lnl_file_temporary(folder, "", 0, name, sizeof(name)), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_is_read_whole),
-		cmocka_unit_test(what_is_refused),
-		cmocka_unit_test(a_pipe_is_read),
-		cmocka_unit_test(a_silent_pipe_is_given_up),
+		cmocka_unit_test(a_file_is_read_whole), cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(a_pipe_is_read),	cmocka_unit_test(a_silent_pipe_is_given_up),
+		cmocka_unit_test(a_temporary_file),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -51,6 +51,10 @@ struct asked {
 	enum lnl_event_kind kind;
 	uint64_t ticket;
 	uint32_t peer;
+	/* Of AUTHENTICATE. */
+	bool again;
+	enum lnl_token_seen token;
+	char password[LNL_NAME_MAX];
 };
 
 struct house {
@@ -67,6 +71,7 @@ struct house {
 	bool hold; /* authorize waits; else it is answered at once */
 	unsigned established, closed;
 	char closed_cause[GUESTS][32]; /* by peer id */
+	bool ended;		       /* the server is closed */
 	struct house_packet queue[QUEUE];
 	unsigned first, n;
 	unsigned n_counters;
@@ -431,6 +436,16 @@ static inline void house_deliver(const struct house_packet *p)
 	}
 }
 
+static inline void house_ask(struct asked *a, const struct lnl_event *ev)
+{
+	*a = (struct asked){ .kind = ev->kind, .ticket = ev->ticket, .peer = ev->peer };
+	if (ev->kind != LNL_EVENT_AUTHENTICATE)
+		return;
+	a->again = ev->u.login.again;
+	a->token = ev->u.login.token;
+	snprintf(a->password, sizeof(a->password), "%s", ev->u.login.password);
+}
+
 static inline bool house_events(void)
 {
 	static const struct lnl_grant_options plain;
@@ -440,10 +455,12 @@ static inline bool house_events(void)
 	while (lnl_engine_next(house.e, &ev)) {
 		any = true;
 		house.established += ev.kind == LNL_EVENT_ESTABLISHED;
-		house.closed += ev.kind == LNL_EVENT_PEER_CLOSED;
-		if (ev.kind == LNL_EVENT_PEER_CLOSED && ev.peer < GUESTS)
-			snprintf(house.closed_cause[ev.peer], sizeof(house.closed_cause[0]), "%s",
-				 ev.u.end.cause);
+		if (ev.kind == LNL_EVENT_PEER_CLOSED) {
+			house.closed++;
+			snprintf(house.closed_cause[ev.peer % GUESTS],
+				 sizeof(house.closed_cause[0]), "%s", ev.u.end.cause);
+		}
+		house.ended = house.ended || ev.kind == LNL_EVENT_CLOSED;
 		if (!ev.ticket)
 			continue;
 		if (ev.kind == LNL_EVENT_AUTHORIZE && !house.hold) {
@@ -451,7 +468,7 @@ static inline bool house_events(void)
 			continue;
 		}
 		assert_true(house.n_asked < GUESTS);
-		house.asked[house.n_asked++] = (struct asked){ ev.kind, ev.ticket, ev.peer };
+		house_ask(&house.asked[house.n_asked++], &ev);
 	}
 	return any;
 }
@@ -461,6 +478,7 @@ static inline void house_timers(void)
 	for (uint32_t i = 0; i < house.s->n_slots; i++)
 		if (house.s->served[i])
 			lnl_served_timer(house.e->loop, &house.s->served[i]->timer, 0);
+	lnl_service_settle(house.s);
 }
 
 /* Until nobody has anything to say at this time. */

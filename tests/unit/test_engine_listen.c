@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <seccomp.h>
 
 #include "engine_service.h"
+
+#include <seccomp.h> /* behind ev.h: it brings elf.h, whose names are the same */
 
 static void wake(void *ctx)
 {
