@@ -254,6 +254,7 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	v->id = id;
 	v->link = link;
 	v->from = *from;
+	v->came_at = lnl_clock_now();
 	v->tcp = tcp;
 	v->half_open = true;
 	v->deadline = v->pending_at = LNL_NEVER;
@@ -265,6 +266,19 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	s->n_half_open++;
 	enter_address(v);
 	return v;
+}
+
+void lnl_door_honest(struct lnl_served *v)
+{
+	struct lnl_service *s = v->service;
+	struct lnl_ip ip = lnl_addr_ip(&v->from);
+
+	if (!v->half_open)
+		return;
+	v->half_open = false;
+	s->n_half_open--;
+	if (!v->tcp)
+		lnl_admission_honest(s->admission, &ip, v->came_at, lnl_clock_now());
 }
 
 /*

@@ -199,8 +199,7 @@ static void take_event(struct lnl_served *v, struct lnl_server_event *ev)
 		lnl_login_response(v, ev->text);
 		break;
 	case LNL_SERVER_AUTHORIZE:
-		v->service->n_half_open -= v->half_open;
-		v->half_open = false;
+		lnl_door_honest(v);
 		lnl_grant_ask(v);
 		break;
 	case LNL_SERVER_PEER_ADD:

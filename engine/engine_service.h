@@ -34,6 +34,7 @@ struct lnl_served {
 	struct lnl_served *next_address, *next_name; /* in their buckets */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
+	uint64_t came_at;			     /* when it was admitted */
 	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
@@ -169,6 +170,8 @@ struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id);
 struct lnl_served *lnl_door_same_name(const struct lnl_served *v);
 /* Enters its name, once it is known. */
 void lnl_door_name(struct lnl_served *v);
+/* It is who it says: half-open no more, and its first packet counts against nobody. */
+void lnl_door_honest(struct lnl_served *v);
 /* Takes it out of the tables, so that others can come in its place. */
 void lnl_door_leave(struct lnl_served *v);
 /* The same, and releases it. */

@@ -101,6 +101,43 @@ static void test_S6_one_source(void **state)
 	assert_true(comes("ben", "192.0.2.2", 40001)->up);
 }
 
+/* ---- what is given back ---- */
+
+/* How many of |n| that come one after the other, each from a network of its own, are let in. */
+static unsigned let_in(unsigned n)
+{
+	unsigned in = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		char ip[32];
+
+		snprintf(ip, sizeof(ip), "192.0.%u.2", i);
+		in += comes("anna", ip, 40001)->up;
+	}
+	return in;
+}
+
+/* Who was let in does not count against who comes next; who was not, does. */
+static void test_honest_ones_do_not_count(void **state)
+{
+	(void)state;
+	house.o.connect_freq_initial = 4;
+	house.o.duplicate_cn = true;
+	house_open();
+	assert_int_equal(let_in(12), 12);
+	assert_int_equal(house.s->control_drops[LNL_DROP_RATE], 0);
+	house_close();
+
+	/* The twin: nobody says yes. */
+	house_init();
+	house.o.connect_freq_initial = 4;
+	house.o.asks |= LNL_ASK_AUTHENTICATE;
+	house_open();
+	assert_int_equal(let_in(12), 0);
+	assert_int_equal(house.s->n_half_open, 4);
+	assert_int_equal(house.s->control_drops[LNL_DROP_RATE], 8);
+}
+
 /* ---- whose place it is ---- */
 
 static uint32_t id_of(const char *name)
@@ -286,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DOOR(test_at_once),
 		DOOR(test_S6_one_source),
+		DOOR(test_honest_ones_do_not_count),
 		DOOR(test_anew),
 		DOOR(test_not_another),
 		DOOR(test_place_is_given_back),
