@@ -29,6 +29,7 @@ enum type {
 	LISTEN,
 	POOLS,
 	SECONDS, /* double */
+	RATE,	 /* double */
 };
 
 struct option {
@@ -224,6 +225,8 @@ static const struct option grant_options[] = {
 	G(push_reset, BOOL),
 	GN(push, n_push, LIST),
 	GN(push_remove, n_push_remove, LIST),
+	G(rate_down, RATE),
+	G(rate_up, RATE),
 	G(expires, SECONDS),
 	{ 0 },
 };
@@ -244,6 +247,17 @@ static void expect(lua_State *L, const char *name, int type)
 	if (lua_type(L, -1) != type)
 		luaL_error(L, "option %s: a %s expected, got a %s", name, lua_typename(L, type),
 			   luaL_typename(L, -1));
+}
+
+static double above_0(lua_State *L, const char *name, double end, const char *unit)
+{
+	double n;
+
+	expect(L, name, LUA_TNUMBER);
+	n = lua_tonumber(L, -1);
+	if (!(n > 0 && n < end))
+		luaL_error(L, "option %s: a number of %s above 0 expected", name, unit);
+	return n;
 }
 
 static const char *text_at(lua_State *L, const char *name, size_t *len)
@@ -491,11 +505,11 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 			(enum lnl_server_topology)choice(L, o->name, topologies);
 		break;
 	case SECONDS:
-		expect(L, o->name, LUA_TNUMBER);
-		*(double *)at = lua_tonumber(L, -1);
 		/* What is over already is no grant; nor is what is no number. */
-		if (!(*(double *)at > 0 && *(double *)at < 1e10))
-			luaL_error(L, "option %s: a number of seconds above 0 expected", o->name);
+		*(double *)at = above_0(L, o->name, 1e10, "seconds");
+		break;
+	case RATE:
+		*(double *)at = above_0(L, o->name, 1e15, "bits a second");
 		break;
 	default:
 		set_number(L, o, at);

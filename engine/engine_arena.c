@@ -42,14 +42,20 @@ char *lnl_arena_str(struct lnl_arena *a, const char *s)
 
 char *lnl_arena_print(struct lnl_arena *a, const char *format, ...)
 {
-	char text[1024], *out;
 	va_list ap;
+	char *out;
+	int len;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	len = vsnprintf(NULL, 0, format, ap);
 	va_end(ap);
-	out = lnl_arena_str(a, text);
-	lnl_secret_wipe(text, sizeof(text)); /* it may be a password with its challenge */
+	/* Straight into the arena, which wipes: it may be a password with its challenge. */
+	out = len < 0 ? NULL : lnl_arena_alloc(a, (size_t)len + 1);
+	if (!out)
+		return NULL;
+	va_start(ap, format);
+	vsnprintf(out, (size_t)len + 1, format, ap);
+	va_end(ap);
 	return out;
 }
 

@@ -153,31 +153,40 @@ static char *encode(struct lnl_arena *a, const char *s)
 }
 
 /* Forms by OpenVPN's management-notes: CRV1::state::answer, SCRV1:base64:base64. */
-void lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
-		   const char **password)
+static char *challenged(const struct lnl_tunnel *t, struct lnl_arena *arena)
+{
+	const char *password, *response;
+
+	if (t->challenge_open)
+		return lnl_arena_print(arena, "CRV1::%s::%s", t->challenge_state,
+				       t->response ? t->response : "");
+	password = encode(arena, t->password);
+	response = encode(arena, t->response);
+	return password && response ? lnl_arena_print(arena, "SCRV1:%s:%s", password, response)
+				    : NULL;
+}
+
+int lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
+		  const char **password)
 {
 	*username = *password = NULL;
 	if (!t->conf.o.auth_user_pass)
-		return;
+		return 0;
+	*username = t->username;
+	*password = t->password;
 	if (t->challenge_open) {
 		*username = t->challenge_user;
-		*password = lnl_arena_print(arena, "CRV1::%s::%s", t->challenge_state,
-					    t->response ? t->response : "");
-		return;
-	}
-	if (t->token) {
+		*password = challenged(t, arena);
+	} else if (t->token) {
 		*username = t->token_user ? t->token_user : t->username;
 		*password = t->token;
 	} else if (t->conf.o.static_challenge && t->password && t->response) {
-		*username = t->username;
-		*password = lnl_arena_print(arena, "SCRV1:%s:%s", encode(arena, t->password),
-					    encode(arena, t->response));
-	} else {
-		*username = t->username;
-		*password = t->password;
+		*password = challenged(t, arena);
 	}
 	if (!*username)
 		*username = "";
+	/* Without a password there would be another kind of login, not this one. */
+	return *password ? 0 : LNL_E_NOMEM;
 }
 
 void lnl_auth_token(struct lnl_tunnel *t, const char *token, const char *user)

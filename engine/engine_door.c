@@ -128,7 +128,7 @@ struct lnl_served *lnl_door_same_name(const struct lnl_served *v)
 {
 	struct lnl_served *o = *name_bucket(v->service, v->name);
 
-	while (o && (o == v || !o->up || o->closing || strcmp(o->name, v->name) != 0))
+	while (o && (o == v || !o->up || strcmp(o->name, v->name) != 0))
 		o = o->next_name;
 	return o;
 }
@@ -258,6 +258,7 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	v->tcp = tcp;
 	v->half_open = true;
 	v->deadline = v->pending_at = LNL_NEVER;
+	v->name = v->user = v->cn = "";
 	v->replaces = LNL_PEER_ID_NONE;
 	ev_timer_init(&v->timer, lnl_served_timer, 0, 0);
 	v->timer.data = v;
@@ -331,7 +332,10 @@ void lnl_door_remove(struct lnl_served *v)
 	s->n_served--;
 	ev_timer_stop(s->engine->loop, &v->timer);
 	lnl_server_free(v->control);
-	free(v->v2);
+	free(v->metadata);
+	free(v->names);
+	free(v->routes);
+	free(v->why);
 	lnl_arena_free(&v->grant_arena);
 	lnl_secret_wipe(v, sizeof(*v));
 	free(v);
@@ -363,11 +367,11 @@ static bool begin(struct lnl_served *v, struct lnl_admitted *a)
 	memcpy(v->client_sid, a->client_sid, sizeof(v->client_sid));
 	if (!a->has_v2)
 		return true;
-	v->v2 = malloc(sizeof(*v->v2));
-	if (!v->v2)
+	v->metadata = malloc(sizeof(*v->metadata) + a->v2.metadata_len);
+	if (!v->metadata)
 		return false;
-	*v->v2 = a->v2;
-	lnl_secret_wipe(&v->v2->kc, sizeof(v->v2->kc));
+	v->metadata->len = a->v2.metadata_len;
+	memcpy(v->metadata->bytes, a->v2.metadata, a->v2.metadata_len);
 	return true;
 }
 
@@ -377,7 +381,7 @@ static size_t len_of(const struct lnl_served *v, const struct lnl_ntf *n)
 	const uint8_t *data = n->u.datagram.bytes;
 	unsigned op = lnl_op_of(data[0]);
 
-	if (v->v2 && (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1))
+	if (v->metadata && (op == LNL_OP_HARD_RESET_CLIENT_V3 || op == LNL_OP_CONTROL_WKC_V1))
 		return lnl_admission_without_wkc(data, n->u.datagram.len);
 	return n->u.datagram.len;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a server's client gets: addresses, options, routes behind it, an end. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
 
 #define FOREVER 1e10 /* seconds: no connection sees the end of that */
+#define AT_ONCE 8e12 /* bits a second that are no limit */
 
 #define ASK_SECONDS   10.0
 #define PENDING_AFTER LNL_SECOND
@@ -24,55 +25,44 @@ static void deny(struct lnl_served *v, const char *why, const char *text)
 /* ---- addresses ---- */
 
 static int take_fixed(struct lnl_served *v, const char *text, int family, struct lnl_ip *out,
-		      struct lnl_pool **from)
+		      bool *took)
 {
-	struct lnl_service *s = v->service;
 	int rc = lnl_ip_parse(out, text);
-	unsigned i;
 
 	if (rc == 0 && out->family != family)
 		rc = LNL_E_FORMAT;
-	for (i = 0; rc == 0 && i < s->n_pools; i++) {
-		if (s->pools[i].family != family)
-			continue;
-		rc = lnl_pool_reserve(s->pools[i].pool, out);
-		if (rc == 0)
-			*from = s->pools[i].pool;
-		if (rc != LNL_E_NOTFOUND)
-			break;
-		rc = 0; /* of no pool, or of another */
-	}
+	if (rc == 0)
+		rc = lnl_pools_reserve(v->service, out, took);
 	if (rc < 0)
 		out->family = 0;
 	return rc;
 }
 
 static int take_one(struct lnl_served *v, const char *pool, const char *fixed, int family,
-		    struct lnl_ip *out, struct lnl_pool **from)
+		    struct lnl_ip *out, bool *took)
 {
 	struct lnl_pool *p;
 	int rc;
 
 	if (fixed)
-		return take_fixed(v, fixed, family, out, from);
+		return take_fixed(v, fixed, family, out, took);
 	p = lnl_pools_find(v->service, pool, family);
 	if (!p)
 		return 0; /* whether there is one at all is looked at later */
-	rc = lnl_pool_take(p, v->service->conf.o.duplicate_cn ? "" : v->name, out);
-	if (rc == 0)
-		*from = p;
+	rc = lnl_pools_take(v->service, p, v->service->conf.o.duplicate_cn ? "" : v->name, out);
+	*took = rc == 0;
 	return rc;
 }
 
 static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *g,
 			  struct lnl_reason *why)
 {
-	int rc = take_one(v, g->pool, g->address, 4, &v->address4, &v->pool4);
+	int rc = take_one(v, g->pool, g->address, 4, &v->address4, &v->took4);
 
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "no IPv4 address (%s): %s",
 				      g->address ? g->address : "pool", lnl_error_text(rc));
-	rc = take_one(v, g->pool, g->address6, 6, &v->address6, &v->pool6);
+	rc = take_one(v, g->pool, g->address6, 6, &v->address6, &v->took6);
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "no IPv6 address (%s): %s",
 				      g->address6 ? g->address6 : "pool", lnl_error_text(rc));
@@ -84,11 +74,34 @@ static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *
 
 void lnl_grant_release(struct lnl_served *v)
 {
-	if (v->pool4)
-		lnl_pool_release(v->pool4, &v->address4);
-	if (v->pool6)
-		lnl_pool_release(v->pool6, &v->address6);
-	v->pool4 = v->pool6 = NULL;
+	if (v->took4)
+		lnl_pools_release(v->service, &v->address4);
+	if (v->took6)
+		lnl_pools_release(v->service, &v->address6);
+	v->took4 = v->took6 = false;
+}
+
+/* ---- rates ---- */
+
+/* Bytes a second of |bits|; a limit never becomes none by being small. */
+static int read_rate(double bits, uint64_t *out)
+{
+	if (!(bits >= 0))
+		return LNL_E_INVAL;
+	*out = bits >= AT_ONCE ? 0 : (uint64_t)(bits / 8);
+	if (bits > 0 && bits < 8)
+		*out = 1;
+	return 0;
+}
+
+static int read_rates(struct lnl_served *v, const struct lnl_grant_options *g,
+		      struct lnl_reason *why)
+{
+	int rc = read_rate(g->rate_down, &v->rate_down);
+
+	if (rc == 0)
+		rc = read_rate(g->rate_up, &v->rate_up);
+	return rc < 0 ? lnl_reason_set(why, rc, "a rate is below 0 or no number") : 0;
 }
 
 /* ---- routes ---- */
@@ -98,11 +111,17 @@ static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
 {
 	unsigned most = v->service->conf.o.max_routes_per_client, i;
 
+	free(v->routes);
+	v->routes = NULL;
 	v->n_routes = 0;
 	if (most > LNL_SERVED_ROUTES - 2)
 		most = LNL_SERVED_ROUTES - 2; /* its own addresses count, too */
 	if (g->n_routes > most)
 		return lnl_reason_set(why, LNL_E_LIMIT, "more than %u routes behind it", most);
+	if (g->n_routes > 0)
+		v->routes = calloc(g->n_routes, sizeof(*v->routes));
+	if (g->n_routes > 0 && !v->routes)
+		return LNL_E_NOMEM;
 	for (i = 0; i < g->n_routes; i++) {
 		if (lnl_prefix_parse(&v->routes[i], g->routes[i]) < 0)
 			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
@@ -142,11 +161,16 @@ struct list {
 	struct lnl_arena *arena;
 	const char **item;
 	unsigned n;
+	int rc; /* a client without one of its options is not let in */
 };
 
 static void add(struct list *l, const char *text)
 {
-	if (text && l->n < OPTIONS_MAX)
+	if (!text)
+		l->rc = LNL_E_NOMEM;
+	else if (l->n == OPTIONS_MAX)
+		l->rc = LNL_E_LIMIT;
+	else
 		l->item[l->n++] = text;
 }
 
@@ -206,7 +230,8 @@ static void add_addresses(struct list *l, const struct lnl_served *v)
 static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 {
 	const struct lnl_server_options *o = &v->service->conf.o;
-	struct list l = { &v->grant_arena, NULL, 0 };
+	struct list l = { &v->grant_arena, NULL, 0, 0 };
+	const char *token;
 	unsigned i;
 
 	l.item = lnl_arena_alloc(l.arena, OPTIONS_MAX * sizeof(char *));
@@ -223,10 +248,12 @@ static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 	if (o->tcp_nodelay && v->tcp)
 		add(&l, "socket-flags TCP_NODELAY");
 	add_addresses(&l, v);
-	add(&l, lnl_login_token(v, l.arena));
+	token = lnl_login_token(v, l.arena);
+	if (token)
+		add(&l, token);
 	v->grant.push = l.item;
 	v->grant.n_push = l.n;
-	return 0;
+	return l.rc;
 }
 
 /* ---- learn ---- */
@@ -309,14 +336,14 @@ static void preview(struct lnl_served *v)
 		v->address6 = other->address6;
 		return;
 	}
-	take_one(v, NULL, NULL, 4, &v->address4, &v->pool4);
-	take_one(v, NULL, NULL, 6, &v->address6, &v->pool6);
+	take_one(v, NULL, NULL, 4, &v->address4, &v->took4);
+	take_one(v, NULL, NULL, 6, &v->address6, &v->took6);
 }
 
 /* Whether |g| leaves the choice as previewed. */
 static bool keeps_preview(const struct lnl_served *v, const struct lnl_grant_options *g)
 {
-	return !g->pool && !g->address && !g->address6 && (v->pool4 || v->pool6);
+	return !g->pool && !g->address && !g->address6 && (v->took4 || v->took6);
 }
 
 static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_options *g)
@@ -410,6 +437,8 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 		v->address4.family = v->address6.family = 0;
 		rc = take_addresses(v, g, &why);
 	}
+	if (rc == 0)
+		rc = read_rates(v, g, &why);
 	if (rc == 0)
 		rc = read_routes(v, g, &why);
 	if (rc == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who a server's client is: tokens, challenges, and the host's verdict. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
@@ -142,6 +142,25 @@ static void renew_token(struct lnl_served *v)
 
 /* ---- question and answer ---- */
 
+/* False: out of memory. */
+static bool keep_names(struct lnl_served *v, const char *user, const char *cn)
+{
+	size_t user_len = strnlen(user, LNL_NAME_MAX - 1), cn_len = strnlen(cn, LNL_NAME_MAX - 1);
+	char *names = calloc(1, user_len + cn_len + 2);
+
+	if (!names)
+		return false;
+	free(v->names);
+	v->names = names;
+	memcpy(names, user, user_len);
+	memcpy(names + user_len + 1, cn, cn_len);
+	v->user = names;
+	v->cn = names + user_len + 1;
+	v->name = user_len && (v->service->conf.o.username_as_common_name || !cn_len) ? v->user
+										      : v->cn;
+	return true;
+}
+
 void lnl_login_ask(struct lnl_served *v, bool again)
 {
 	const struct lnl_login *login = lnl_server_login(v->control);
@@ -156,10 +175,11 @@ void lnl_login_ask(struct lnl_served *v, bool again)
 		lnl_login_answer(v, LNL_LOGIN_DENY, "a session does not change its user");
 		return;
 	}
-	snprintf(v->user, sizeof(v->user), "%s", user);
-	snprintf(v->cn, sizeof(v->cn), "%s", cn);
-	snprintf(v->name, sizeof(v->name), "%s",
-		 v->user[0] && (o->username_as_common_name || !cn[0]) ? v->user : cn);
+	/* Nobody can be judged of whom it is not known who it is. */
+	if (!again && !keep_names(v, user, cn)) {
+		lnl_login_answer(v, LNL_LOGIN_TEMP, NULL);
+		return;
+	}
 	if (user[0] && judge_token(v, login))
 		return;
 	if (o->asks & LNL_ASK_AUTHENTICATE)

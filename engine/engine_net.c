@@ -114,10 +114,17 @@ struct list {
 	unsigned n, max;
 };
 
+/* |text| in the arena; NULL (out of memory) leaves a line out, not a hole. */
+static void add_text(struct list *l, const char *text)
+{
+	if (text && l->n < l->max)
+		l->item[l->n++] = text;
+}
+
 static void add(struct list *l, const char *name, char between, const char *value)
 {
-	if (l->n < l->max && value && *value)
-		l->item[l->n++] = lnl_arena_print(l->arena, "%s%c%s", name, between, value);
+	if (value && *value)
+		add_text(l, lnl_arena_print(l->arena, "%s%c%s", name, between, value));
 }
 
 static void add_number(struct list *l, const char *name, unsigned value)
@@ -226,8 +233,8 @@ static void describe_env(struct list *l, const struct lnl_tunnel *t, const struc
 		add(l, "proto_1", '=', t->remote->proto >= LNL_PROTO_TCP ? "tcp-client" : "udp");
 	}
 	describe_routes(l, t, net);
-	for (i = 0; i < p->n_env && l->n < l->max; i++)
-		l->item[l->n++] = lnl_arena_str(l->arena, p->env[i]);
+	for (i = 0; i < p->n_env; i++)
+		add_text(l, lnl_arena_str(l->arena, p->env[i]));
 }
 
 void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct lnl_pulled *p,

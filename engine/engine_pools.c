@@ -140,6 +140,60 @@ struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, i
 	return NULL;
 }
 
+/* Marks |ip| in all pools that have it but |except|; in none when it fails. */
+static int mark(struct lnl_service *s, const struct lnl_ip *ip, const struct lnl_pool *except,
+		bool *in)
+{
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < s->n_pools; i++) {
+		if (s->pools[i].family != ip->family || s->pools[i].pool == except)
+			continue;
+		rc = lnl_pool_reserve(s->pools[i].pool, ip);
+		if (rc == 0)
+			*in = true;
+		else if (rc == LNL_E_NOTFOUND)
+			rc = 0;
+	}
+	if (rc == 0)
+		return 0;
+	for (i--; i-- > 0;)
+		if (s->pools[i].family == ip->family && s->pools[i].pool != except)
+			lnl_pool_release(s->pools[i].pool, ip);
+	*in = false;
+	return rc;
+}
+
+int lnl_pools_take(struct lnl_service *s, struct lnl_pool *from, const char *name,
+		   struct lnl_ip *out)
+{
+	int rc = lnl_pool_take(from, name, out);
+	bool in = false;
+
+	if (rc < 0)
+		return rc;
+	rc = mark(s, out, from, &in);
+	if (rc < 0)
+		lnl_pool_release(from, out);
+	return rc;
+}
+
+int lnl_pools_reserve(struct lnl_service *s, const struct lnl_ip *ip, bool *in)
+{
+	*in = false;
+	return mark(s, ip, NULL, in);
+}
+
+void lnl_pools_release(struct lnl_service *s, const struct lnl_ip *ip)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n_pools; i++)
+		if (s->pools[i].family == ip->family)
+			lnl_pool_release(s->pools[i].pool, ip);
+}
+
 void lnl_pools_deinit(struct lnl_service *s)
 {
 	unsigned i;

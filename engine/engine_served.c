@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One client of a server: between sans-IO control, the worker that has its packets, and the host. */
-#include <stdio.h>
 #include <string.h>
 
 #include "engine_service.h"
 
+#define WHY_MAX 255
 /* The last counters are waited for, but not longer than this. */
 #define COUNTERS_BY (2 * LNL_SECOND)
 
@@ -26,6 +26,14 @@ const char *lnl_served_address(const struct lnl_served *v, char out[LNL_ADDR_TEX
 	return lnl_addr_text(&plain, out);
 }
 
+static void ask_counters(struct lnl_served *v)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .id = v->link };
+
+	v->counters_asked++;
+	command(v, &cmd);
+}
+
 /* ---- time ---- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -33,18 +41,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t inactive_at(const struct lnl_served *v)
-{
-	int64_t seconds = v->service->conf.o.inactive;
-
-	return v->up && seconds > 0 ? v->active_at + (uint64_t)seconds * LNL_SECOND : LNL_NEVER;
-}
-
 static void arm(struct lnl_served *v)
 {
-	uint64_t due = earlier(v->deadline, earlier(v->pending_at, inactive_at(v)));
+	uint64_t due = earlier(v->deadline, v->pending_at);
 	struct ev_loop *loop = v->service->engine->loop;
 
+	if (v->up && !v->ended)
+		due = earlier(due, lnl_activity_due(&v->activity));
 	if (v->control && !v->ended)
 		due = earlier(due, lnl_server_next_due(v->control));
 	ev_timer_stop(loop, &v->timer);
@@ -82,10 +85,8 @@ void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	if (now >= v->pending_at)
 		tell_pending(v, now);
-	if (now >= inactive_at(v)) {
-		lnl_served_close(v, LNL_CAUSE_INACTIVE, NULL);
-		return;
-	}
+	if (v->up && lnl_activity_doubt(&v->activity, now))
+		ask_counters(v);
 	if (v->control)
 		lnl_server_tick(v->control, now);
 	lnl_served_run(v);
@@ -121,6 +122,8 @@ static void add_peer(struct lnl_served *v, const struct lnl_server_event *ev)
 	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ADD, .id = v->link };
 
 	cmd.u.peer.conf = ev->peer;
+	cmd.u.peer.conf.rate_down = v->rate_down;
+	cmd.u.peer.conf.rate_up = v->rate_up;
 	if (!v->tcp)
 		cmd.u.peer.address = v->from;
 	command(v, &cmd);
@@ -163,7 +166,8 @@ static void established(struct lnl_served *v)
 	v->up = true;
 	s->n_up++;
 	v->connected_at = s->engine->env.wallclock(NULL);
-	v->active_at = lnl_clock_now();
+	lnl_activity_init(&v->activity, s->conf.o.inactive, s->conf.o.inactive_bytes);
+	lnl_activity_begin(&v->activity, lnl_clock_now());
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.up", LNL_F("peer", v->name),
 		LNL_F("address", lnl_served_address(v, address)),
 		LNL_F("ipv4", lnl_ip_text(&v->address4, ip4)),
@@ -251,19 +255,39 @@ void lnl_served_notice(struct lnl_served *v, const struct lnl_notice *n)
 
 void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 {
-	uint64_t bytes = c->rx_bytes + c->tx_bytes;
+	bool ended;
 
 	if (v->counters_asked)
 		v->counters_asked--;
 	v->counters = *c;
-	if (bytes - v->active_bytes > (uint64_t)v->service->conf.o.inactive_bytes) {
-		v->active_bytes = bytes;
-		v->active_at = lnl_clock_now();
-		if (!v->ended)
-			arm(v);
-	}
+	ended = lnl_activity_ended(&v->activity, c->rx_bytes + c->tx_bytes, !v->counters_asked,
+				   lnl_clock_now());
 	if (v->ended && !v->counters_asked)
 		lnl_served_gone(v);
+	else if (ended && !v->ended)
+		lnl_served_close(v, LNL_CAUSE_INACTIVE, NULL);
+	else
+		arm(v);
+}
+
+/*
+ * Up without packets is the worst of states: who cannot have what it was granted is sent away for a
+ * while. The rest (a key that has expired just before it was to be removed) is for the curious.
+ */
+void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
+{
+	bool vital = kind == LNL_CMD_PEER_ADD || kind == LNL_CMD_ROUTE_ADD ||
+		     kind == LNL_CMD_KEY_INSTALL;
+	const char *why = error == LNL_E_EXIST ? "an address or network of it is another client's"
+					       : lnl_error_text(error);
+
+	if (v->ended)
+		return;
+	lnl_log(log_of(v), vital ? LNL_LEVEL_WARN : LNL_LEVEL_DEBUG, "worker.failed",
+		LNL_F("peer", v->name), LNL_F("command", kind), LNL_F("why", why));
+	if (vital)
+		lnl_served_close(v, LNL_CAUSE_INTERNAL,
+				 "AUTH_FAILED,TEMP[backoff 30]:try again later");
 }
 
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
@@ -292,7 +316,7 @@ void lnl_served_gone(struct lnl_served *v)
 		q = lnl_event_add_peer(s->engine, LNL_EVENT_PEER_CLOSED, s, v->id);
 	if (q) {
 		q->event.u.end.cause = lnl_cause_name(v->cause);
-		q->event.u.end.text = lnl_arena_str(&q->arena, v->why);
+		q->event.u.end.text = lnl_arena_str(&q->arena, v->why ? v->why : "");
 		q->event.u.end.phase = lnl_phase_name(v->phase);
 		q->event.u.end.remote = -1;
 		lnl_served_stats(v, &q->event.u.end.stats);
@@ -306,25 +330,23 @@ void lnl_served_gone(struct lnl_served *v)
  */
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 {
-	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .id = v->link };
+	struct lnl_command cmd = { .kind = LNL_CMD_PEER_DEL, .id = v->link };
 	char address[LNL_ADDR_TEXT];
 
 	if (v->ended)
 		return;
 	v->ended = true;
 	v->cause = cause;
-	snprintf(v->why, sizeof(v->why), "%s", why ? why : "");
+	v->why = why ? strndup(why, WHY_MAX) : NULL;
 	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
 		LNL_F("address", lnl_served_address(v, address)),
-		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why));
+		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why ? v->why : ""));
 	lnl_tickets_drop_peer(v->service->engine, v->service, v->id);
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {
 		v->deadline += COUNTERS_BY;
-		v->counters_asked++;
-		command(v, &cmd);
-		cmd.kind = LNL_CMD_PEER_DEL;
+		ask_counters(v);
 		command(v, &cmd);
 		v->peer_added = false;
 	}
@@ -342,7 +364,6 @@ void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *te
 		lnl_served_end(v, cause, NULL);
 		return;
 	}
-	v->closing = true;
 	lnl_server_close(v->control, cause, text, lnl_clock_now());
 	lnl_served_run(v);
 }

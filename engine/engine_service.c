@@ -75,8 +75,8 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 			lnl_door_moved(v, n->id, &n->u.address);
 		break;
 	case LNL_NTF_FAILED:
-		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "worker.failed", LNL_F("command", n->id),
-			LNL_F("peer", n->peer), LNL_F("error", lnl_error_text(n->error)));
+		if (v)
+			lnl_served_failed(v, n->id, n->error);
 		break;
 	case LNL_NTF_LINK_ERROR:
 	case LNL_NTF_STOPPED:

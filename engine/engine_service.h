@@ -18,6 +18,12 @@
 
 struct lnl_service;
 
+/* What a tls-crypt-v2 key told: its type and bytes. */
+struct lnl_metadata {
+	size_t len;
+	uint8_t bytes[];
+};
+
 /* What a served client waits for of the host. */
 enum lnl_served_wait {
 	LNL_WAIT_NOTHING,
@@ -28,6 +34,7 @@ enum lnl_served_wait {
 	LNL_WAIT_LEARN,
 };
 
+/* A server has thousands of them: what few have, or have for a moment, is not in it. */
 struct lnl_served {
 	struct lnl_service *service;
 	uint32_t id; /* the peer's handle, peer-id on the wire, place in `served` */
@@ -35,18 +42,19 @@ struct lnl_served {
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
 	uint64_t came_at;			     /* when it was admitted */
-	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
+	bool tcp, half_open, in_table, named, peer_added, up, ended;
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
-	struct lnl_v2_facts *v2; /* metadata; the key in it is wiped */
+	struct lnl_metadata *metadata; /* NULL: without tls-crypt-v2 */
 	ev_timer timer;
 	/* TCP: the first packet has to be there; once it has ended: it goes. Else LNL_NEVER. */
 	uint64_t deadline;
 
 	/* Who it is. */
-	char name[LNL_NAME_MAX]; /* common name or user name: of leases, for duplicates */
-	char user[LNL_NAME_MAX], cn[LNL_NAME_MAX];
-	bool again; /* the login that is judged is a renegotiation's */
+	const char *name;      /* common name or user name: of leases, for duplicates */
+	const char *user, *cn; /* "" for none, and before the login */
+	char *names;	       /* where those are */
+	bool again;	       /* the login that is judged is a renegotiation's */
 	struct lnl_token_facts token;
 	bool has_token;
 	enum lnl_served_wait waits;
@@ -54,9 +62,10 @@ struct lnl_served {
 	double wait_seconds; /* of the question that is open */
 
 	/* What it got. */
-	struct lnl_pool *pool4, *pool6; /* where addresses are given back; NULL: nowhere */
 	struct lnl_ip address4, address6;
-	struct lnl_prefix routes[LNL_SERVED_ROUTES];
+	bool took4, took6;	      /* and has to give them back to the pools */
+	struct lnl_prefix *routes;    /* behind it */
+	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */
 	bool refused;		      /* `learn` refused one of its addresses */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
@@ -67,11 +76,11 @@ struct lnl_served {
 	uint64_t connected_at;
 	struct lnl_counters counters;
 	unsigned counters_asked;
-	uint64_t active_at, active_bytes;
+	struct lnl_activity activity;
 	bool told; /* ESTABLISHED was told: PEER_CLOSED is owed */
 	enum lnl_cause cause;
 	enum lnl_phase phase;
-	char why[256];
+	char *why; /* NULL: nothing is to be said */
 };
 
 /* One or two families' addresses under a name. */
@@ -184,6 +193,8 @@ void lnl_served_run(struct lnl_served *v);
 void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents);
 void lnl_served_notice(struct lnl_served *v, const struct lnl_notice *n);
 void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c);
+/* The worker could not do what it was told for |v|: LNL_CMD_* and LNL_E_*. */
+void lnl_served_failed(struct lnl_served *v, uint32_t command, int error);
 /* The end by |cause|: the data plane forgets it; |v| goes once its counters are there. */
 void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why);
 /* Nothing more is to be learned: tells the host, and releases |v|. */
@@ -228,6 +239,15 @@ int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why);
 void lnl_pools_deinit(struct lnl_service *s);
 /* The pool of that name (NULL: everybody's) and family, or NULL. */
 struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, int family);
+/*
+ * Pools may overlap: an address in use is so in each that has it. |from| is one of |s|'s pools;
+ * errors of take as lnl_pool_take's, of reserve as lnl_pool_reserve's, but an address that lies in no
+ * pool is nobody's to reserve: 0, and |*in| false.
+ */
+int lnl_pools_take(struct lnl_service *s, struct lnl_pool *from, const char *name,
+		   struct lnl_ip *out);
+int lnl_pools_reserve(struct lnl_service *s, const struct lnl_ip *ip, bool *in);
+void lnl_pools_release(struct lnl_service *s, const struct lnl_ip *ip);
 /* Writes leases to their file when they changed and it is time, or |now|. */
 void lnl_leases_save(struct lnl_service *s, bool now);
 

@@ -40,9 +40,9 @@ int lnl_peer_info(struct lnl_engine *e, uint32_t server, uint32_t peer, struct l
 	out->cipher = "";
 	if (v->control && lnl_server_cipher(v->control) != LNL_CIPHER_NONE)
 		out->cipher = lnl_cipher_name(lnl_server_cipher(v->control));
-	if (v->v2) {
-		out->metadata = v->v2->metadata;
-		out->metadata_len = v->v2->metadata_len;
+	if (v->metadata) {
+		out->metadata = v->metadata->bytes;
+		out->metadata_len = v->metadata->len;
 	}
 	out->up = v->up;
 	out->connected_at = v->connected_at;

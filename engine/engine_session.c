@@ -50,8 +50,10 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 
 	fit_conf(t, tcp, peer);
 	lnl_secured_refresh_crl(&t->conf.secured, &t->conf.o.sec, t->engine);
-	lnl_auth_pair(t, &arena, &username, &password);
-	rc = lnl_client_new(&t->client, &t->conf.client, username, password, lnl_clock_now());
+	rc = lnl_auth_pair(t, &arena, &username, &password);
+	if (rc == 0)
+		rc = lnl_client_new(&t->client, &t->conf.client, username, password,
+				    lnl_clock_now());
 	lnl_arena_free(&arena);
 	if (rc < 0) {
 		close(fd);
@@ -258,7 +260,7 @@ static void complete(struct lnl_tunnel *t)
 {
 	t->in_round = t->failures = 0;
 	t->connected_at = t->engine->env.wallclock(NULL);
-	t->active_at = lnl_clock_now();
+	lnl_activity_begin(&t->activity, lnl_clock_now());
 	lnl_tunnel_enter(t, LNL_STATE_UP, t->ifname);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", t->ifname));
 }
@@ -266,10 +268,8 @@ static void complete(struct lnl_tunnel *t)
 /* What the server pushed beyond the device and its routes. */
 static void apply_rest(struct lnl_tunnel *t, const struct lnl_pulled *p)
 {
-	if (p->inactive > 0) {
-		t->inactive_after = (uint64_t)p->inactive * LNL_SECOND;
-		t->inactive_bytes = p->inactive_bytes > 0 ? (uint64_t)p->inactive_bytes : 0;
-	}
+	if (p->inactive > 0)
+		lnl_activity_init(&t->activity, p->inactive, p->inactive_bytes);
 	if (t->socket >= 0)
 		lnl_socket_tune(t->socket, p->sndbuf, p->rcvbuf, p->tcp_nodelay);
 }
@@ -391,17 +391,20 @@ static void tun_failed(struct lnl_tunnel *t, int error)
 
 static void take_counters(struct lnl_tunnel *t, const struct lnl_counters *c)
 {
-	uint64_t bytes = c->rx_bytes + c->tx_bytes;
+	bool ended;
 
 	t->counters = *c;
 	if (t->counters_asked)
 		t->counters_asked--;
-	if (bytes - t->active_bytes > t->inactive_bytes) {
-		t->active_bytes = bytes;
-		t->active_at = lnl_clock_now();
-	}
+	ended = lnl_activity_ended(&t->activity, c->rx_bytes + c->tx_bytes, !t->counters_asked,
+				   lnl_clock_now());
 	if (t->finishing)
 		lnl_tunnel_tell_closed(t);
+	else if (ended && t->state == LNL_STATE_UP)
+		lnl_attempt_failed(t, LNL_CAUSE_INACTIVE, "no traffic for the time of `inactive`",
+				   LNL_PHASE_UP, NULL);
+	else
+		lnl_tunnel_arm(t);
 }
 
 static void take_packet(struct lnl_tunnel *t, const struct lnl_ntf *n, uint64_t now)

@@ -38,11 +38,34 @@ void *lnl_arena_alloc(struct lnl_arena *a, size_t size);
 /* A copy of |len| bytes and a NUL behind them; NULL for NULL, and when out of memory. */
 char *lnl_arena_copy(struct lnl_arena *a, const void *data, size_t len);
 char *lnl_arena_str(struct lnl_arena *a, const char *s);
-/* Printf into the arena. */
+/* Printf into the arena, of any length; NULL when out of memory. */
 char *lnl_arena_print(struct lnl_arena *a, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Wipes and releases everything. */
 void lnl_arena_free(struct lnl_arena *a);
+
+/* ---- `inactive` (engine_activity.c) ---- */
+
+struct lnl_activity {
+	uint64_t after,
+		least; /* microseconds of little use that end it, 0: none; bytes that are use */
+	uint64_t at, bytes; /* when it was last seen in use, and what had passed then */
+	bool doubted;	    /* counters were asked for to know */
+};
+
+/* As `inactive |seconds| |least|`; 0: it never ends. */
+void lnl_activity_init(struct lnl_activity *a, int64_t seconds, int64_t least);
+/* The connection stands. */
+void lnl_activity_begin(struct lnl_activity *a, uint64_t now);
+/* When lnl_activity_doubt is to be called, or LNL_NEVER. */
+uint64_t lnl_activity_due(const struct lnl_activity *a);
+/*
+ * Whether it is time to ask for counters. What is known may be older than the whole time of
+ * `inactive`: only an answer to this question ends a connection.
+ */
+bool lnl_activity_doubt(struct lnl_activity *a, uint64_t now);
+/* |bytes| have passed in all; |last|: no older question for counters is open. Whether it ends. */
+bool lnl_activity_ended(struct lnl_activity *a, uint64_t bytes, bool last, uint64_t now);
 
 /* ---- events and tickets (engine_ticket.c) ---- */
 
@@ -207,8 +230,7 @@ struct lnl_tunnel {
 	struct lnl_counters counters;
 	uint64_t counted_at;
 	uint64_t control_drops[LNL_DROP_COUNT];
-	uint64_t active_at, active_bytes; /* for `inactive` */
-	uint64_t inactive_after, inactive_bytes;
+	struct lnl_activity activity;
 
 	/* The machine (engine_net.c). */
 	struct lnl_netconf *net;
@@ -253,9 +275,9 @@ void lnl_auth_answer(struct lnl_tunnel *t, const char *answer, const char *reaso
 /* What the end of a connection means for what is remembered. */
 void lnl_auth_ended(struct lnl_tunnel *t, enum lnl_cause cause, const struct lnl_client_end *end);
 void lnl_auth_token(struct lnl_tunnel *t, const char *token, const char *user);
-/* User name and password to send, in |arena| (wiped with it); NULL: none. */
-void lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
-		   const char **password);
+/* User name and password to send, in |arena| (wiped with it); NULL: none. LNL_E_NOMEM. */
+int lnl_auth_pair(struct lnl_tunnel *t, struct lnl_arena *arena, const char **username,
+		  const char **password);
 void lnl_auth_forget(struct lnl_tunnel *t);
 
 /* engine_session.c */

@@ -57,7 +57,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void tick_session(struct lnl_tunnel *t, uint64_t now)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .peer = LNL_OUR_PEER };
-	uint64_t inactive = t->inactive_after;
+	bool up = t->state == LNL_STATE_UP;
 
 	if (now >= t->answer_by) {
 		lnl_attempt_failed(
@@ -67,15 +67,11 @@ static void tick_session(struct lnl_tunnel *t, uint64_t now)
 			LNL_PHASE_CONNECT, NULL);
 		return;
 	}
-	if (t->state == LNL_STATE_UP && now >= t->counted_at + COUNTERS_INTERVAL) {
+	if (up &&
+	    (lnl_activity_doubt(&t->activity, now) || now >= t->counted_at + COUNTERS_INTERVAL)) {
 		t->counted_at = now;
 		t->counters_asked++;
 		lnl_worker_command(t->worker, &cmd);
-	}
-	if (t->state == LNL_STATE_UP && inactive && now >= t->active_at + inactive) {
-		lnl_attempt_failed(t, LNL_CAUSE_INACTIVE, "no traffic for the time of `inactive`",
-				   LNL_PHASE_UP, NULL);
-		return;
 	}
 	if (now >= lnl_client_next_due(t->client)) {
 		lnl_client_tick(t->client, now);
@@ -92,7 +88,8 @@ static uint64_t next_due(const struct lnl_tunnel *t)
 	if (t->client) {
 		due = earlier(lnl_client_next_due(t->client), t->answer_by);
 		if (t->state == LNL_STATE_UP)
-			due = earlier(due, t->counted_at + COUNTERS_INTERVAL);
+			due = earlier(due, earlier(lnl_activity_due(&t->activity),
+						   t->counted_at + COUNTERS_INTERVAL));
 	}
 	return due;
 }
@@ -280,8 +277,7 @@ static int start(struct lnl_tunnel *t)
 	t->answer_by = LNL_NEVER;
 	t->socket = -1;
 	t->remote_index = -1;
-	t->inactive_after = (uint64_t)t->conf.o.inactive * LNL_SECOND;
-	t->inactive_bytes = (uint64_t)t->conf.o.inactive_bytes;
+	lnl_activity_init(&t->activity, t->conf.o.inactive, t->conf.o.inactive_bytes);
 	return lnl_worker_new(&t->worker, &t->engine->env, 1, wake, t);
 }
 

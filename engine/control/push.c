@@ -170,18 +170,25 @@ static int take_cipher(struct lnl_push *x)
 
 static int take_protocol_flags(struct lnl_push *x)
 {
-	static const char *const names[] = { "cc-exit", "tls-ekm", "dyn-tls-crypt", "aead-epoch" };
+	static const char *const names[] = { "cc-exit", "tls-ekm", "dyn-tls-crypt" };
+	unsigned flags = 0;
 
 	for (unsigned i = 1; i < x->o->n; i++) {
 		unsigned flag = 0;
 
+		/* The data channel's other format: no packet would be read. */
+		if (strcmp(x->o->word[i], "aead-epoch") == 0)
+			return lnl_push_fail(x, LNL_E_UNSUPPORTED,
+					     "data packets with epoch keys (aead-epoch) are not "
+					     "supported, and were not asked for (IV_PROTO)");
 		for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			if (strcmp(x->o->word[i], names[k]) == 0)
 				flag = 1u << k; /* in the order of enum lnl_protocol_flag */
 		if (flag == 0)
 			x->reason = "a flag is not known; the others apply";
-		x->p->protocol_flags |= flag;
+		flags |= flag;
 	}
+	x->p->protocol_flags |= flags;
 	return 0;
 }
 

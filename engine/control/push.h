@@ -92,9 +92,9 @@ void lnl_pulled_wipe(struct lnl_pulled *p);
  * cause) and goes on: LNL_E_NOTFOUND (no network option); LNL_E_PERM (nothing that a server may
  * push, or excluded by route-nopull); LNL_E_FORMAT or LNL_E_INVAL (its values: lies about masks
  * and families, ranges); LNL_E_LIMIT (more routes or servers than there is room for).
- * LNL_E_UNSUPPORTED is different: a cipher or compression of the server's that we do not have,
- * without which no packet can be read, so that the connection has to end. With 0, |why| is empty
- * or says what of the option was passed over.
+ * LNL_E_UNSUPPORTED is different: a cipher, compression or packet format of the server's that we do
+ * not have, without which no packet can be read, so that the connection has to end. With 0, |why|
+ * is empty or says what of the option was passed over.
  */
 int lnl_pulled_option(struct lnl_pulled *p, const struct lnl_option *o, enum lnl_option_source from,
 		      struct lnl_why *why);

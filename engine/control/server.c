@@ -100,6 +100,8 @@ static void start_closing(struct lnl_server *s, enum lnl_cause cause, const char
 void lnl_server_end_after(struct lnl_server *s, enum lnl_cause cause, const char *text,
 			  const char *why, uint64_t now)
 {
+	bool verifying = s->verify_waits;
+
 	if (s->phase == LNL_PHASE_CLOSED || s->closing != LNL_CAUSE_NONE)
 		return;
 	/* Who has no record of ours does not hear: it completes the negotiation, and makes no key. */
@@ -113,6 +115,9 @@ void lnl_server_end_after(struct lnl_server *s, enum lnl_cause cause, const char
 		return;
 	}
 	s->last_text = lnl_server_copy(s, text, strlen(text), false);
+	/* The text waits for the renegotiation, and that for a word that nobody gives any more. */
+	if (verifying)
+		lnl_server_finish_verify(s, s->key_id, now);
 }
 
 /* Nothing is sent any more to who is gone or has no right to it. */

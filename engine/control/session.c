@@ -557,7 +557,7 @@ int lnl_session_send_record(struct lnl_session *s, uint8_t key_id, const struct 
 	rc = lnl_negotiation_send_record(n, km2, now);
 	if (rc == 0)
 		advance(s, n, now);
-	return rc;
+	return n->step == LNL_NEG_FAILED ? n->error : rc;
 }
 
 int lnl_session_derive(struct lnl_session *s, uint8_t key_id, bool ekm,

@@ -116,7 +116,10 @@ struct lnl_tls *lnl_session_tls(struct lnl_session *s, uint8_t key_id);
  */
 int lnl_session_verified(struct lnl_session *s, uint8_t key_id, const struct lnl_km2 *km2,
 			 uint64_t now);
-/* A server's record, after LNL_SESSION_RECORD. LNL_E_STATE, LNL_E_TLS. */
+/*
+ * A server's record, after LNL_SESSION_RECORD, and what waited for it. LNL_E_STATE, LNL_E_NOMEM,
+ * LNL_E_TLS; after the latter two the negotiation has failed, which is told as well.
+ */
 int lnl_session_send_record(struct lnl_session *s, uint8_t key_id, const struct lnl_km2 *km2,
 			    uint64_t now);
 

@@ -189,12 +189,10 @@ struct lnl_cert {
 	bool subject_lossy;	/* cut, or not all printable ASCII: matches no name */
 	bool cn_lossy;
 	char issuer[LNL_NAME_MAX];
-	char cn[LNL_NAME_MAX]; /* the last CN, empty if there is none */
-	char serial[64];       /* decimal when it fits 64 bits, else hex pairs with ':' */
-	unsigned n_san;
-	char san[LNL_SAN_MAX][LNL_NAME_MAX]; /* "DNS:host", "IP:10.0.0.1", "email:...", "URI:..." */
-	uint8_t sha256[32];		     /* fingerprint */
-	uint64_t not_before, not_after;	     /* seconds since 1970 */
+	char cn[LNL_NAME_MAX];		/* the last CN, empty if there is none */
+	char serial[64];		/* decimal when it fits 64 bits, else hex pairs with ':' */
+	uint8_t sha256[32];		/* fingerprint */
+	uint64_t not_before, not_after; /* seconds since 1970 */
 	bool has_ku;
 	/*
 	 * As in remote-cert-ku: 0x80 digitalSignature, 0x20 keyEncipherment, 0x08 keyAgreement ...
@@ -205,6 +203,12 @@ struct lnl_cert {
 	bool is_ca;
 	bool weak_digest;  /* signed over MD5 or older */
 	bool embedded_nul; /* subject or SAN holds a NUL: refused (CVE-2026-84790) */
+	/*
+	 * "DNS:host", "IP:10.0.0.1", "email:...", "URI:...". Last, since of a recorded chain no more
+	 * than `n_san` are in memory: such a struct is not copied whole.
+	 */
+	unsigned n_san;
+	char san[LNL_SAN_MAX][LNL_NAME_MAX];
 };
 
 /*

@@ -275,27 +275,52 @@ static int ask_crls_again(struct lnl_tls *t, WOLFSSL_X509_STORE_CTX *x, int code
 /* ---- the record of the chain ---- */
 
 /*
- * Reads all that the peer sent, once. LNL_E_NOMEM. A certificate that cannot be read ends the
- * record before it.
+ * Adds what was read, without the room for names that it does not have: a server keeps chains while
+ * logins are judged. NULL: out of memory.
  */
-static int record_chain(struct lnl_tls *t, const WOLFSSL_X509_STORE_CTX *x)
+static const struct lnl_cert *keep(struct lnl_tls *t, const struct lnl_cert *read)
 {
-	const struct lnl_env *env = t->conf->env;
+	size_t len = offsetof(struct lnl_cert, san) + read->n_san * sizeof(read->san[0]);
+	struct lnl_cert *c = lnl_alloc(t->conf->env, len);
 
+	if (c != NULL) {
+		memcpy(c, read, len);
+		t->chain[t->chain_len++] = c;
+	}
+	return c;
+}
+
+static int record(struct lnl_tls *t, const WOLFSSL_X509_STORE_CTX *x, struct lnl_cert *read)
+{
 	for (int i = 0; i < x->totalCerts && i < LNL_CHAIN_MAX; i++) {
-		struct lnl_cert *c = lnl_alloc(env, sizeof(*c));
+		const struct lnl_cert *c;
 
+		memset(read, 0, sizeof(*read));
+		int error = lnl_cert_read(read, x->certs[i].buffer, x->certs[i].length);
+		read->depth = (unsigned)i;
+		c = keep(t, read);
 		if (c == NULL)
 			return LNL_E_NOMEM;
-		int error = lnl_cert_read(c, x->certs[i].buffer, x->certs[i].length);
-		c->depth = (unsigned)i;
-		t->chain[t->chain_len++] = c;
 		if (error == 0)
 			continue;
 		refuse(t, c, error == LNL_E_UNSUPPORTED ? LNL_CERT_V1 : LNL_CERT_BAD, ASN_PARSE_E);
 		return 0;
 	}
 	return 0;
+}
+
+/*
+ * Reads all that the peer sent, once. LNL_E_NOMEM. A certificate that cannot be read ends the
+ * record before it.
+ */
+static int record_chain(struct lnl_tls *t, const WOLFSSL_X509_STORE_CTX *x)
+{
+	const struct lnl_env *env = t->conf->env;
+	struct lnl_cert *read = lnl_alloc(env, sizeof(*read));
+	int error = read != NULL ? record(t, x, read) : LNL_E_NOMEM;
+
+	lnl_release(env, read);
+	return error;
 }
 
 static void judge(struct lnl_tls *t, WOLFSSL_X509_STORE_CTX *x, int code)

@@ -30,13 +30,14 @@ enum lnl_framing {
 	LNL_FRAMING_STUB_V2, /* compress stub-v2: nothing, unless the payload starts with 0x50 */
 };
 
-/* What the plane can do; the kernel's has none of the last four. */
+/* What the plane can do; the kernel's has none of the last five. */
 enum lnl_data_cap {
 	LNL_DATA_CAP_DATA_V2 = 1 << 0,
 	LNL_DATA_CAP_DATA_V1 = 1 << 1,
 	LNL_DATA_CAP_CBC = 1 << 2,
 	LNL_DATA_CAP_EPOCH = 1 << 3,
 	LNL_DATA_CAP_ROUTES = 1 << 4,
+	LNL_DATA_CAP_RATES = 1 << 5,
 };
 
 /* One direction's key material: enough for every cipher. Wiped by who holds it. */
@@ -76,6 +77,8 @@ struct lnl_peer_conf {
 	bool tap;		/* payload is Ethernet: IP, if any, stands behind its header */
 	/* Opened packets must have a source address that routes to this peer (a server's); not tap. */
 	bool check_source;
+	uint64_t rate_down,
+		rate_up; /* bytes a second inside, to the peer and from it; 0: no limit */
 };
 
 /*

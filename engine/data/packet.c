@@ -69,6 +69,8 @@ static uint16_t seal_payload(struct lnl_data *d, struct lnl_peer *p, struct lnl_
 		return LNL_DROP_SHORT;
 	if (len > PAYLOAD_MAX)
 		return LNL_DROP_LONG;
+	if (!lnl_rate_pass(&p->down, len, now))
+		return LNL_DROP_RATE;
 	if (p->conf.mss != 0)
 		lnl_mss_clamp(pkt->p, len, p->conf.mss, p->conf.tap);
 	uint16_t drop = seal(d, p, pkt, now);
@@ -254,6 +256,10 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 		pkt->drop = lnl_steer(d, p, pkt);
 		if (pkt->drop != LNL_DROP_NONE)
 			return false;
+	}
+	if (!lnl_rate_pass(&p->up, pkt->len, now)) {
+		pkt->drop = LNL_DROP_RATE;
+		return false;
 	}
 	if (p->conf.mss != 0)
 		lnl_mss_clamp(pkt->p, pkt->len, p->conf.mss, p->conf.tap);

@@ -52,12 +52,20 @@ void lnl_data_free(struct lnl_data *d)
 unsigned lnl_data_caps(const struct lnl_data *d)
 {
 	(void)d;
-	return LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 | LNL_DATA_CAP_CBC | LNL_DATA_CAP_ROUTES;
+	return LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 | LNL_DATA_CAP_CBC |
+	       LNL_DATA_CAP_ROUTES | LNL_DATA_CAP_RATES;
 }
 
 static bool is_valid(const struct lnl_peer_conf *conf)
 {
 	return conf->id < LNL_PEER_ID_NONE && conf->wire_id <= LNL_PEER_ID_NONE;
+}
+
+static void configure(struct lnl_peer *p, const struct lnl_peer_conf *conf)
+{
+	p->conf = *conf;
+	lnl_rate_set(&p->down, conf->rate_down);
+	lnl_rate_set(&p->up, conf->rate_up);
 }
 
 int lnl_data_peer_add(struct lnl_data *d, const struct lnl_peer_conf *conf, uint64_t now)
@@ -71,7 +79,7 @@ int lnl_data_peer_add(struct lnl_data *d, const struct lnl_peer_conf *conf, uint
 	struct lnl_peer *p = lnl_alloc(d->env, sizeof(*p));
 	if (p == NULL)
 		return LNL_E_NOMEM;
-	p->conf = *conf;
+	configure(p, conf);
 	p->sent_at = p->heard_at = now;
 	if (lnl_timer_reserve(d) != 0 || lnl_table_add(&d->peers, d->env, p) != 0) {
 		lnl_release(d->env, p);
@@ -96,7 +104,7 @@ int lnl_data_peer_set(struct lnl_data *d, const struct lnl_peer_conf *conf, uint
 		p->sent_at = now;
 	if (conf->ping_timeout != p->conf.ping_timeout)
 		p->heard_at = now;
-	p->conf = *conf;
+	configure(p, conf);
 	lnl_timer_update(d, p);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "data/data.h"
 #include "data/ivs.h"
 #include "data/keyslot.h"
+#include "data/rate.h"
 #include "data/routes.h"
 
 #define LNL_SLOTS	 2
@@ -33,6 +34,7 @@ struct lnl_peer {
 	struct lnl_peer *prev_noticed;
 	struct lnl_peer_route *routes;
 	uint32_t n_routes;
+	struct lnl_rate down, up;
 	struct lnl_counters counters;
 };
 

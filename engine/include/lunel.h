@@ -515,7 +515,9 @@ struct lnl_grant_options {
 	unsigned n_push;
 	const char *const *push_remove; /* beginnings of options that are left out */
 	unsigned n_push_remove;
-	double expires; /* seconds until the connection ends; 0: it does not; below, NaN: denied */
+	double rate_down,
+		rate_up; /* bits a second to the client and from it; 0: none; as `expires` */
+	double expires;	 /* seconds until the connection ends; 0: it does not; below, NaN: denied */
 };
 /*
  * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool that is not

@@ -92,7 +92,12 @@ rows["port"] = row(1, 1, "fc", function(b, args)
   b:default("port", value_of(args[1]))
   b:default("bind_port", value_of(args[1]))
 end)
-rows["rport"] = row(1, 1, "fc", function(b, args) b:default("port", value_of(args[1])) end)
+rows["rport"] = row(1, 1, "fc", function(b, args)
+  b:default("port", value_of(args[1]))
+  b:later(function()
+    if b.is_server then b:note("info", "ignored: a server's clients come from any port") end
+  end)
+end)
 -- A server's is told apart once all is read.
 rows["proto"] = row(1, 1, "fc", function(b, args) b:default("proto", args[1]) end)
 rows["proto-force"] = row(1, 1, "f", function(b, args)
@@ -113,11 +118,14 @@ rows["bind"] = row(0, 1, "fc", function(b, args)
 end)
 rows["local"] = row(1, 3, "fc", function(b, args)
   if args[3] then b:serves() end
-  b.locals[#b.locals + 1] = { args[1], value_of(args[2]), args[3] }
+  b.locals[#b.locals + 1] = { args[1], value_of(args[2]), args[3], at = b:place() }
   b:set("local", args[1])
   if args[2] then b:set("lport", value_of(args[2])) end
 end)
-rows["lport"] = number("lport", "fc")
+rows["lport"] = row(1, 1, "fc", function(b, args)
+  b:set("lport", value_of(args[1]))
+  if not b:in_connection() then b:default("bind_port", value_of(args[1])) end
+end)
 rows["bind-dev"] = text "bind_dev"
 rows["mark"] = number "mark"
 rows["float"] = flag("float", "fc")

@@ -69,10 +69,41 @@ end
 
 local GRANT = { pool = "string", address = "string", address6 = "string", routes = "table",
                 push = "table", push_remove = "table", push_reset = "boolean",
-                expires = "number" }
+                expires = "number", rate = true }
 local GRANT_NAMES = {}
 for name in pairs(GRANT) do GRANT_NAMES[#GRANT_NAMES + 1] = name end
-local LATER = { rate = true, filter = true }
+local LATER = { filter = true }
+local UNITS = { [""] = 1, bit = 1, kbit = 1e3, mbit = 1e6, gbit = 1e9 }
+
+-- Bits a second of a number, or of a text like "20mbit".
+local function bits(name, value)
+  local n, unit = value, ""
+  if type(value) == "string" then
+    n, unit = value:lower():match("^(%d+%.?%d*)%s*(%a*)$")
+    n = tonumber(n)
+  end
+  local rate = type(n) == "number" and UNITS[unit] and n * UNITS[unit]
+  if not rate or not (rate >= 1000 and rate <= 1e12) then
+    error(("vpn.grant: %s is bits a second, from 1000 to 1e12, or a text like '20mbit' (kbit, mbit, "
+      .. "gbit), not %s"):format(name, type(value) == "string" and "'" .. value .. "'"
+        or type(value) == "number" and tostring(value) or "a " .. type(value)), 5)
+  end
+  return rate
+end
+
+-- What `rate` says: for both directions, or { down =, up = }.
+local function rates(value)
+  if type(value) ~= "table" then
+    local rate = bits("rate", value)
+    return rate, rate
+  end
+  for key in pairs(value) do
+    if key ~= "down" and key ~= "up" then
+      error(("vpn.grant: rate has down and up, not '%s'"):format(tostring(key)), 4)
+    end
+  end
+  return value.down and bits("rate.down", value.down), value.up and bits("rate.up", value.up)
+end
 
 -- A hole ends what ipairs sees, and names are not seen: what stands there must not be lost.
 local function check_list(key, list)
@@ -96,10 +127,11 @@ function M.grant(o)
     elseif not GRANT[key] then
       error(("vpn.grant: there is no '%s'%s"):format(tostring(key),
         suggest.hint(tostring(key), GRANT_NAMES)), 3)
-    elseif type(value) ~= GRANT[key] then
+    elseif GRANT[key] ~= true and type(value) ~= GRANT[key] then
       error(("vpn.grant: %s is a %s, not a %s"):format(key, GRANT[key], type(value)), 3)
     end
-    if type(value) == "table" then check_list(key, value) end
+    if GRANT[key] == "table" then check_list(key, value) end
+    if key == "rate" then rates(value) end
     if key == "expires" and not (value > 0 and value < 1e10) then
       error("vpn.grant: expires is not a time to come: " .. tostring(value), 3)
     end
@@ -192,6 +224,7 @@ end
 local function grant_table(value)
   local out = {}
   for key in pairs(GRANT) do out[key] = value[key] end
+  if out.rate then out.rate, out.rate_down, out.rate_up = nil, rates(out.rate) end
   return out
 end
 

@@ -277,10 +277,14 @@ function M.stop(reason)
   return true
 end
 
---- Connects all tunnels anew; |hard|: closing the device too.
+--- Connects all tunnels anew; |hard|: closing the device too. A server's clients are told to come
+-- again; it has nothing of its own that |hard| would close.
 function M.reconnect(hard, reason)
   for handle, t in pairs(by_handle) do
-    if not t.server then core.tunnel_reconnect(handle, hard, nil, nil, reason) end
+    if not t.server then core.tunnel_reconnect(handle, hard, nil, nil, reason)
+    elseif not hard then
+      for _, id in ipairs(core.peers(handle)) do core.peer_kill(handle, id, "RESTART") end
+    end
   end
   return true
 end

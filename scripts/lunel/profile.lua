@@ -10,6 +10,7 @@
 local builder = require "lunel.profile_builder"
 local directives = require "lunel.directives"
 local lexer = require "lunel.profile_lexer"
+local origins = require "lunel.origin"
 local schema = require "lunel.schema"
 local suggest = require "lunel.suggest"
 local types = require "lunel.schema_types"
@@ -166,6 +167,7 @@ end
 local function read_text(b, text, name, info)
   local trusted, at = b.trusted, b.at
   b.trusted, b.at, b.name = builder.is_root_only(info), { file = name }, nil
+  b:begin_file(name)
   local why = no_text(text)
   if why then
     b:fail(why)
@@ -215,12 +217,12 @@ end
 -- Of a profile that is refused, wrong values are told too.
 local function finish(b, whole)
   local conf, list, notes = b:finish(whole)
-  if conf then return conf, list end
+  if conf then return conf, origins.sorted(list) end
   if not b:is_full() then
     local wrong = schema.value_errors(b.conf, b.origin, b.is_server)
     for _, e in ipairs(wrong) do list[#list + 1] = e end
   end
-  return nil, list, notes
+  return nil, origins.texts(list), origins.sorted(notes)
 end
 
 --- Parses |text|; |name| is what messages call it; |info| is the file's {uid, mode}, which decides

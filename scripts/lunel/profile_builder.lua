@@ -26,6 +26,7 @@ function M.new(reader)
     conf = { tls = {} }, origin = {}, notes = {}, errors = {}, more_errors = 0, more_notes = 0,
     bare = {}, blocks = {}, defaults = {}, -- remotes; `port` and `proto` lines
     ignored = {}, scripts = {}, late = {}, locals = {},
+    numbers = {}, n_files = 0, -- files in the order of their reading
     security = 1,    -- script-security as far as trusted places raise it
     trusted = false, -- is the place being read one that may raise it?
     depth = 0, files = 0,
@@ -38,6 +39,13 @@ local function place_text(at)
   return at.line and ("%s:%d"):format(at.file, at.line) or at.file
 end
 
+--- The file |name| is read from now on.
+function builder:begin_file(name)
+  if self.numbers[name] then return end
+  self.n_files = self.n_files + 1
+  self.numbers[name] = self.n_files
+end
+
 --- Whether a further error would only be counted, so that its text can be spared.
 function builder:is_full() return #self.errors >= MOST end
 
@@ -47,7 +55,10 @@ function builder:fail(text)
     return
   end
   if self.name then text = ("'%s': %s"):format(self.name, text) end
-  self.errors[#self.errors + 1] = ("%s: %s"):format(place_text(self.at), text)
+  self.errors[#self.errors + 1] = {
+    text = ("%s: %s"):format(place_text(self.at), text),
+    line = self.at.line, nth = self.numbers[self.at.file],
+  }
 end
 
 function builder:note(level, text)
@@ -58,6 +69,7 @@ function builder:note(level, text)
   if self.name then text = ("'%s': %s"):format(self.name, text) end
   self.notes[#self.notes + 1] = {
     level = level, file = self.at.file, line = self.at.line, text = text,
+    nth = self.numbers[self.at.file],
   }
 end
 
@@ -127,13 +139,23 @@ function builder:remote(host, port, proto)
   else self.bare[#self.bare + 1] = entry end
 end
 
---- `port`, `rport`, `proto`: what remotes that do not say it themselves get.
+--- `port`, `rport`, `lport`, `proto`: what remotes that do not say it themselves get.
 function builder:default(what, value)
   if not self.block and #self.blocks > 0 and what ~= "bind_port" then
     self:note("warn", "it has no effect on the <connection> blocks before it")
   end
   local defaults = self.block and self.block.defaults or self.defaults
   defaults[what] = { value = value, at = self:place() }
+  if what ~= "bind_port" then self:spare(what, value, self:place()) end
+end
+
+-- A port or transport that perhaps nothing takes; it is checked all the same.
+function builder:spare(kind, value, at)
+  local list = self.conf.spare or {}
+  if #list >= MOST then return end
+  if kind == "proto" and type(value) == "string" then value = value:gsub("%-server$", "") end
+  self.conf.spare, list[#list + 1] = list, { kind = kind, value = value }
+  self.origin[("spare[%d]"):format(#list)] = at
 end
 
 --- `nobind` (false), `bind` (true or "ipv6only").
@@ -215,6 +237,8 @@ function builder:finish_remotes()
     else
       self.at, self.name = entry.at, "remote"
       self:note("warn", "it is not used, because there are <connection> blocks")
+      if entry.port then self:spare("port", entry.port, entry.at) end
+      if entry.proto then self:spare("proto", entry.proto, entry.at) end
     end
   end
   local port = self.defaults.bind_port
@@ -242,17 +266,21 @@ end
 --- The sockets that `local`, `port` and `proto` mean.
 function builder:finish_server()
   local conf, defaults = self.conf, self.defaults
-  local port = defaults.port and defaults.port.value or conf.lport or 1194
-  local proto = (defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", "")
+  local bound = defaults.bind_port
+  if bound then self:spare("port", bound.value, bound.at) end
   conf.listen = {}
-  for _, l in ipairs(self.locals) do
-    conf.listen[#conf.listen + 1] = {
-      address = l[1] ~= "*" and l[1] or nil, port = l[2] or port,
-      proto = l[3] and l[3]:gsub("%-server$", "") or proto,
+  if #self.locals == 0 then self.locals[1] = { "*" } end
+  for i, l in ipairs(self.locals) do
+    local path = ("listen[%d]"):format(i)
+    self.origin[path] = l.at
+    if not l[2] then self.origin[path .. ".port"] = bound and bound.at end
+    if not l[3] then self.origin[path .. ".proto"] = defaults.proto and defaults.proto.at end
+    conf.listen[i] = {
+      address = l[1] ~= "*" and l[1] or nil,
+      port = l[2] or bound and bound.value or 1194,
+      proto = (l[3] or defaults.proto and defaults.proto.value or "udp"):gsub("%-server$", ""),
     }
   end
-  if #conf.listen == 0 then conf.listen[1] = { port = port, proto = proto } end
-  self.origin.listen = defaults.port and defaults.port.at or defaults.proto and defaults.proto.at
   conf["local"], conf.lport, conf.pull, conf.remotes = nil, nil, nil, nil
   if conf.socket_flags then conf.tcp_nodelay, conf.socket_flags = true, nil end
   for key, reason in pairs(MEANINGLESS) do
@@ -362,7 +390,8 @@ function builder:finish_trust()
     .. "certificate of this CA could pose as it; add `remote-cert-tls server`")
 end
 
---- Puts the configuration together. Returns it and the notes; or nil, the errors and the notes.
+--- Puts the configuration together. Returns it and the notes; or nil, the errors (messages for
+-- origin.texts) and the notes.
 function builder:finish(whole)
   local conf = self.conf
   if not self.is_server then
@@ -390,14 +419,16 @@ function builder:finish(whole)
     self:fail("this is no client's profile: neither `client` nor `tls-client` is in it")
   end
   if self.more_errors > 0 then
-    self.errors[#self.errors + 1] = ("... and %d more errors"):format(self.more_errors)
+    self.errors[#self.errors + 1] = {
+      text = ("... and %d more errors"):format(self.more_errors),
+    }
   end
   if self.more_notes > 0 then
     self.notes[#self.notes + 1] = { level = "warn", file = whole.file,
                                     text = ("and %d more notes"):format(self.more_notes) }
   end
+  self.origin[""] = { file = whole.file, numbers = self.numbers }
   if #self.errors > 0 then return nil, self.errors, self.notes end
-  self.origin[""] = { file = whole.file }
   conf.origin = self.origin
   return conf, self.notes
 end

@@ -32,12 +32,30 @@ local report = {}
 report.__index = report
 
 function report:add(path, text)
-  self.errors[#self.errors + 1] = origins.tell(self.origin, path, text)
+  self.errors[#self.errors + 1] = origins.message(self.origin, path, text)
   self.roots[path:match("^[^.%[]*")] = true
 end
 
 local function new_report(origin)
   return setmetatable({ errors = {}, roots = {}, origin = origin or {} }, report)
+end
+
+-- Checks what a profile's lines say and no remote or socket took: a wrong value is wrong all the
+-- same. Each is { kind = "port" or "proto", value }, its place at "spare[n]".
+local function check_spare(spare, rep)
+  for i, s in ipairs(spare or {}) do
+    local at = setmetatable({ path = ("spare[%d]"):format(i), report = rep }, place)
+    client.types[s.kind].check(s.value, at)
+  end
+end
+
+-- |conf| without what is no setting.
+local function settings(conf)
+  local plain = {}
+  for k, v in pairs(conf) do
+    if k ~= "origin" and k ~= "is_server" and k ~= "spare" then plain[k] = v end
+  end
+  return plain
 end
 
 local server_keys = {}
@@ -243,18 +261,15 @@ function M.check_server(conf, origin)
   if type(conf) ~= "table" then return nil, { "the configuration is not a table" } end
   local rep = new_report(origin or conf.origin)
   local at = setmetatable({ path = "", report = rep }, place)
-  local plain = {}
-  for k, v in pairs(conf) do
-    if k ~= "origin" and k ~= "is_server" then plain[k] = v end
-  end
-  local out = server_root.check(plain, at)
+  check_spare(conf.spare, rep)
+  local out = server_root.check(settings(conf), at)
   if not rep.roots.tls then check_server_tls(out.tls, at:child("tls"), out) end
   if #rep.errors == 0 then finish_server(out, at) end
   finish_device(out, at)
   if out.dev_type == "tap" then
     at:child("dev"):fail("a server has a tun device; bridging is not supported")
   end
-  if #rep.errors > 0 then return nil, rep.errors end
+  if #rep.errors > 0 then return nil, origins.texts(rep.errors) end
   apply_cd(out)
   return out
 end
@@ -268,11 +283,8 @@ function M.check(conf, origin)
   if conf.is_server then return M.check_server(conf, origin) end
   local rep = new_report(origin or conf.origin)
   local at = setmetatable({ path = "", report = rep }, place)
-  local plain = {}
-  for k, v in pairs(conf) do
-    if k ~= "origin" then plain[k] = v end
-  end
-  local out = root.check(plain, at)
+  check_spare(conf.spare, rep)
+  local out = root.check(settings(conf), at)
   -- What does not fit together; but of a part with errors nothing can be said.
   if not rep.roots.remotes and #out.remotes == 0 and not (out.on and out.on.select_remote) then
     at:child("remotes"):fail("there is no remote to connect to")
@@ -282,21 +294,19 @@ function M.check(conf, origin)
   finish_binding(out, at)
   finish_timers(out, at)
   finish_device(out, at)
-  if #rep.errors > 0 then return nil, rep.errors end
+  if #rep.errors > 0 then return nil, origins.texts(rep.errors) end
   apply_cd(out)
   return out
 end
 
---- The errors of the values that |conf| has (a server's with |is_server|), one by one; what is
--- missing or does not fit together is left aside. For a configuration known to be incomplete.
+--- The errors of the values that |conf| has (a server's with |is_server|), as messages for
+-- origin.texts; what is missing or does not fit together is left aside. For a configuration known
+-- to be incomplete.
 function M.value_errors(conf, origin, is_server)
   local rep = new_report(origin)
-  local plain = {}
-  for k, v in pairs(conf) do
-    if k ~= "is_server" then plain[k] = v end
-  end
   local what = is_server and server_root or root
-  what.check(plain, setmetatable({ path = "", report = rep }, place))
+  check_spare(conf.spare, rep)
+  what.check(settings(conf), setmetatable({ path = "", report = rep }, place))
   return rep.errors
 end
 
@@ -305,7 +315,7 @@ end
 function M.remote(t)
   local rep = new_report()
   local remote = client.remote.check(t, setmetatable({ path = "remote", report = rep }, place))
-  if #rep.errors > 0 then return nil, rep.errors end
+  if #rep.errors > 0 then return nil, origins.texts(rep.errors) end
   return remote
 end
 

@@ -433,8 +433,8 @@ M.groups = {
 
 --- Types that a server's keys have, too.
 M.types = {
-  port = port, bind_address = bind_address, keepalive = keepalive, callable = callable,
-  lines = lines, mtu = mtu,
+  port = port, proto = proto, bind_address = bind_address, keepalive = keepalive,
+  callable = callable, lines = lines, mtu = mtu,
 }
 
 --- All keys in one list.

@@ -32,7 +32,7 @@ local reading = {}
 reading.__index = reading
 
 function reading:fail(path, text)
-  self.errors[#self.errors + 1] = origins.tell(self.origin, path, text)
+  self.errors[#self.errors + 1] = origins.message(self.origin, path, text)
 end
 
 -- The content that |value| of the key |path| gives, or nil.
@@ -233,7 +233,7 @@ function M.options(conf, reader, origin)
   end
   M.security(out, conf, files)
   credentials(out, conf, files)
-  if #files.errors > 0 then return nil, files.errors end
+  if #files.errors > 0 then return nil, origins.texts(files.errors) end
   return out, used
 end
 

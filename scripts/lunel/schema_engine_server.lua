@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- From a checked server's configuration to what the engine takes: the fields of struct
 -- lnl_server_options, with the content of files in place of their paths.
+local origins = require "lunel.origin"
 local shared = require "lunel.schema_engine"
 
 local M = {}
@@ -85,7 +86,7 @@ function M.options(conf, reader, origin)
   limits(out, conf)
   logins(out, conf, files)
   check_folder(conf, files)
-  if #files.errors > 0 then return nil, files.errors end
+  if #files.errors > 0 then return nil, origins.texts(files.errors) end
   return out
 end
 

@@ -168,11 +168,29 @@ describe("a server's hooks", function()
       end)())[1])
     end)
 
+    it("grants rates in bits a second", function()
+      for _, row in ipairs {
+        { "20mbit", 20e6, 20e6 }, { 1000, 1000, 1000 }, { { down = "1.5 Mbit" }, 1.5e6 },
+        { { up = "64kbit" }, nil, 64e3 }, { { down = "1gbit", up = 5e6 }, 1e9, 5e6 }, { {} },
+      } do
+        on = { authorize = function() return vpn.grant { rate = row[1] } end }
+        assert.same({ rate_down = row[2], rate_up = row[3] }, authorize(open())[1])
+      end
+    end)
+
     it("has no grant that says what it cannot", function()
       for _, row in ipairs {
         { { pol = "x" }, "there is no 'pol'; did you mean 'pool'?" },
         { { [1] = "x" }, "there is no '1'" }, { { kind = "grant" }, "there is no 'kind'" },
-        { { rate = "10m" }, "'rate' is not supported by this version" },
+        { { rate = "10m" }, "rate is bits a second, from 1000 to 1e12, or a text like '20mbit' "
+          .. "(kbit, mbit, gbit), not '10m'" },
+        { { rate = 0 }, "rate is bits a second, from 1000 to 1e12" },
+        { { rate = 0 / 0 }, "rate is bits a second, from 1000 to 1e12" },
+        { { rate = "0.5kbit" }, "rate is bits a second, from 1000 to 1e12" },
+        { { rate = true }, "rate is bits a second" },
+        { { rate = { down = {} } }, "rate.down is bits a second" },
+        { { rate = { up = "fast" } }, "rate.up is bits a second" },
+        { { rate = { "1mbit" } }, "rate has down and up, not '1'" },
         { { filter = {} }, "'filter' is not supported by this version" },
         { { pool = 5 }, "pool is a string, not a number" },
         { { push = "route 10.0.0.0" }, "push is a table, not a string" },

@@ -145,7 +145,7 @@ describe("profiles", function()
     assert.matches("t%.ovpn:4: the block <connection>",
       errors_of(BASE .. "<connection>\nremote b\n")[1])
     assert.matches("t%.ovpn:5: the block <tls%-auth>",
-      errors_of(BASE .. "<connection>\n<tls-auth>\nx\n</connection>\n")[1])
+      errors_of(BASE .. "<connection>\n<tls-auth>\nx\n</connection>\n")[2])
   end)
 
   it("tell all errors at once, in order, with file and line", function()
@@ -188,7 +188,7 @@ describe("profiles", function()
     local conf, notes = parse("client\nremote a\nca x\nup x\n" .. ("persist-key\n"):rep(1000))
     assert.is_table(conf)
     assert.equal(103, #notes)
-    assert.matches("the program does not run", notes[101].text) -- never among those left out
+    assert.matches("the program does not run", notes[1].text) -- never among those left out
     assert.matches("could pose as it", notes[102].text)
     assert.equal("and 900 more notes", notes[103].text)
   end)
@@ -219,8 +219,7 @@ describe("profiles", function()
     assert.is_nil(ok)
     assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[1])
     assert.matches("^t%.ovpn:4: 'remote': port: 99999 is out of range", errors[2])
-    assert.matches("^t%.ovpn:2: 'proto': 'sctp' is not one of", errors[3])
-    assert.matches("^t%.ovpn:6: 'tls%-auth': 7 is out of range", errors[4])
+    assert.matches("^t%.ovpn:6: 'tls%-auth': 7 is out of range", errors[3])
   end)
 
   it("pass over unknown directives only when told so", function()
@@ -302,7 +301,7 @@ rport 9
 
   it("is refused when it says nothing, or what cannot be said per remote", function()
     for text, err in pairs {
-      ["<connection>\nverb 3\n</connection>"] = "t.ovpn:3: 'verb': it cannot stand",
+      ["<connection>\nremote a\nverb 3\n</connection>"] = "t.ovpn:4: 'verb': it cannot stand",
       ["<connection>\nport 3\n</connection>"] = "t.ovpn:2: this <connection> has no remote",
       ["<connection>\nremote a\n<tls-crypt>\nx\n</tls-crypt>\n</connection>"] =
         "t.ovpn:4: 'tls-crypt': one wrapping serves all",
@@ -314,6 +313,101 @@ rport 9
       local found = errors_of("client\n" .. text .. "\n")[1]
       assert.equal(err, found:sub(1, #err), text)
     end
+  end)
+end)
+
+describe("a wrong value", function()
+  -- The lines that errors name, of a profile or of what the schema says to it.
+  local function lines_of(text, files)
+    local conf, errors = parse(text, files)
+    if conf then conf, errors = schema.check(conf) end
+    assert.is_nil(conf, text)
+    local lines = {}
+    for i, e in ipairs(errors) do lines[i] = e:match("^([^:]+:%d+): ") or e end
+    return lines, errors
+  end
+
+  it("is told although every remote names its own", function()
+    local remotes = "client\nremote a 1 udp\nremote b 2 tcp\nca x\ncert x\nkey x\n"
+    for line, said in pairs {
+      ["port 99999"] = "'port': 99999 is out of range: a whole number from 1 to 65535",
+      ["proto sctp"] = "'proto': 'sctp' is not one of",
+      ["rport 0"] = "'rport': 0 is out of range: a whole number from 1 to 65535",
+      ["rport x"] = "'rport': 'x' is not a whole number from 1 to 65535",
+      ["lport 65536"] = "'lport': 65536 is out of range: a whole number from 0 to 65535",
+      ["<connection>\nremote c 3 udp\nport 99999\n</connection>"] = "'port': 99999 is out",
+      ["<connection>\nremote c 3 udp\nproto sctp\n</connection>"] = "'proto': 'sctp' is not",
+      ["<connection>\nremote c 3 udp\nrport 0\n</connection>"] = "'rport': 0 is out",
+      ["<connection>\nremote c 3 udp\nlport -1\n</connection>"] = "'lport': -1 is out",
+    } do
+      for _, text in ipairs { remotes .. line .. "\n", line .. "\n" .. remotes } do
+        local _, errors = lines_of(text)
+        assert.equal(1, #errors, text)
+        assert.equal(said, errors[1]:match("^t%.ovpn:%d+: (.*)$"):sub(1, #said), text)
+      end
+    end
+    for _, line in ipairs {
+      "port 5", "proto tcp4", "rport 65535", "lport 0", "proto tcp-client",
+    } do
+      assert.is_table(schema.check((parse(remotes .. line .. "\n"))), line)
+    end
+    -- Nor do <connection> blocks hide what a remote says that they put aside.
+    assert.same({ "t.ovpn:2" },
+      (lines_of("client\nremote a 99999\n<connection>\nremote b\n</connection>\n"
+        .. "ca x\ncert x\nkey x\n")))
+  end)
+
+  it("is told although a server's sockets name their own", function()
+    local server = "mode server\ntls-server\nlocal 10.0.0.1 1194 udp\n"
+      .. "server 10.8.0.0 255.255.255.0\nca x\ncert x\nkey x\n"
+    for _, line in ipairs { "port 99999", "proto sctp", "lport 0", "rport 99999" } do
+      assert.same({ "t.ovpn:8" }, (lines_of(server .. line .. "\n")), line)
+    end
+    assert.same({ "t.ovpn:8" }, (lines_of(server .. "local 10.0.0.2 99999 udp\n")))
+    for _, line in ipairs { "port 5", "proto tcp-server", "lport 7", "rport 7" } do
+      assert.is_table(schema.check((parse(server .. line .. "\n"))), line)
+    end
+  end)
+
+  it("is told once, however many remotes have it", function()
+    assert.same({ "t.ovpn:2", "t.ovpn:3" },
+      (lines_of("client\nport 0\nproto x\nremote a\nremote b\nca x\ncert x\nkey x\n")))
+  end)
+
+  it("is told in its place among the others, file by file", function()
+    assert.same({ "t.ovpn:2", "t.ovpn:3", "t.ovpn:5", "t.ovpn:6", "x.conf:1", "x.conf:2" },
+      (lines_of("client\nverb 99\nzzz\nconfig x.conf\nproto sctp\nremote a 0 udp\n",
+                { ["x.conf"] = "mute -1\nyyy\n" })))
+    local _, errors = lines_of("client\nremote a\nverb 99\nconnect-retry 5 1\nping x\n")
+    assert.matches("^t%.ovpn:3: ", errors[1])
+    assert.matches("^t%.ovpn:4: ", errors[2])
+    assert.matches("^t%.ovpn:5: ", errors[3])
+    assert.matches("^t%.ovpn: 'ca' is missing", errors[4])
+    local conf, notes = parse(
+      "client\nup x\npersist-key\nremote a\ndown y\npersist-key\nca x\n")
+    assert.is_table(conf)
+    local lines = {}
+    for i, n in ipairs(notes) do lines[i] = n.line or 0 end
+    assert.same({ 2, 3, 5, 6, 0 }, lines)
+  end)
+end)
+
+describe("a server's port", function()
+  local function listen(text)
+    local conf = parse("tls-server\nmode server\nserver 10.8.0.0 255.255.255.0\n" .. text)
+    return conf.listen[1].port
+  end
+
+  it("is what `port` or `lport` said last, and never `rport`", function()
+    assert.equal(1194, listen "")
+    assert.equal(5, listen "port 5\n")
+    assert.equal(6, listen "port 5\nlport 6\n")
+    assert.equal(5, listen "lport 6\nport 5\n")
+    assert.equal(1194, listen "rport 7\n")
+    assert.equal(5, listen "port 5\nrport 7\n")
+    local _, notes = parse("tls-server\nmode server\nserver 10.8.0.0 255.255.255.0\nrport 7\n")
+    assert.equal(4, notes[1].line)
+    assert.matches("ignored: a server's clients come from any port", notes[1].text)
   end)
 end)
 

@@ -249,10 +249,10 @@ describe("the schema", function()
       verb = { file = "p.ovpn", line = 4 }, ["remotes[2]"] = { file = "p.ovpn", line = 9 },
       remotes = { file = "command line" },
     })
-    assert.same({
-      "command line: remotes[1].port: 0 is out of range: a whole number from 1 to 65535",
-      "p.ovpn:9: remotes[2].port: 0 is out of range: a whole number from 1 to 65535",
+    assert.same({ -- by line; what has none comes last, as it was found
       "p.ovpn:4: verb: 99 is out of range: a whole number from 0 to 11",
+      "p.ovpn:9: remotes[2].port: 0 is out of range: a whole number from 1 to 65535",
+      "command line: remotes[1].port: 0 is out of range: a whole number from 1 to 65535",
       "mute: -1 is out of range: a whole number from 0 to 2147483647",
     }, errors)
     assert.same({ "the configuration is not a table" }, select(2, schema.check("x")))

@@ -307,20 +307,28 @@ static int wkc_tag(const uint8_t *server_key, const uint8_t *len, const uint8_t 
 	return rc;
 }
 
+size_t sim_wkc_make_with(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SERVER_KEY_LEN],
+			 const struct lnl_static_key *kc, const void *metadata, size_t len,
+			 const struct lnl_env *env)
+{
+	uint8_t plain[LNL_WKC_MAX];
+	size_t plain_len = LNL_STATIC_KEY_LEN + len, total = 32 + plain_len + 2;
+	uint8_t length[2] = { (uint8_t)(total >> 8), (uint8_t)total };
+
+	sim_require(total <= LNL_WKC_MAX, "too much metadata");
+	memcpy(plain, kc->bytes, LNL_STATIC_KEY_LEN);
+	memcpy(plain + LNL_STATIC_KEY_LEN, metadata, len);
+	if (wkc_tag(server_key, length, plain, plain_len, env, out) < 0)
+		return 0;
+	lnl_ctr_run(server_key, out, out + 32, plain, plain_len);
+	memcpy(out + total - 2, length, 2);
+	return total;
+}
+
 size_t sim_wkc_make(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SERVER_KEY_LEN],
 		    const struct lnl_static_key *kc, const struct lnl_env *env)
 {
-	uint8_t plain[LNL_STATIC_KEY_LEN + 5];
-	size_t total = 32 + sizeof(plain) + 2;
-	uint8_t len[2] = { (uint8_t)(total >> 8), (uint8_t)total };
-
-	memcpy(plain, kc->bytes, LNL_STATIC_KEY_LEN);
-	memcpy(plain + LNL_STATIC_KEY_LEN, "\0user", 5);
-	if (wkc_tag(server_key, len, plain, sizeof(plain), env, out) < 0)
-		return 0;
-	lnl_ctr_run(server_key, out, out + 32, plain, sizeof(plain));
-	memcpy(out + total - 2, len, 2);
-	return total;
+	return sim_wkc_make_with(out, server_key, kc, "\0user", 5, env);
 }
 
 /* Cuts the WKc off the packet; its key, if it verifies, becomes the session's. */

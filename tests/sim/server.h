@@ -86,5 +86,9 @@ void sim_server_exit(struct sim_server *s, uint64_t now);
 /* Wraps Kc for a tls-crypt-v2 client: returns WKc's length, 0 when there is no memory. */
 size_t sim_wkc_make(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SERVER_KEY_LEN],
 		    const struct lnl_static_key *kc, const struct lnl_env *env);
+/* The same with |metadata|, its type in front. */
+size_t sim_wkc_make_with(uint8_t out[LNL_WKC_MAX], const uint8_t server_key[LNL_V2_SERVER_KEY_LEN],
+			 const struct lnl_static_key *kc, const void *metadata, size_t len,
+			 const struct lnl_env *env);
 
 #endif

@@ -335,6 +335,23 @@ static void take_event(struct sim_world *w, struct lnl_client_event *e)
 	}
 }
 
+/* A packet of a key state that a client like OpenVPN has left. */
+static bool is_left(const struct sim_world *w, const uint8_t *data)
+{
+	return w->setup.newest_only && lnl_op_of(data[0]) != LNL_OP_SOFT_RESET_V1 &&
+	       lnl_key_id_of(data[0]) != w->newest_key_id;
+}
+
+static void send_control(struct sim_world *w, const uint8_t *data, size_t len)
+{
+	unsigned op = lnl_op_of(data[0]);
+
+	if (op == LNL_OP_SOFT_RESET_V1 || lnl_op_is_hard_reset(op))
+		w->newest_key_id = (uint8_t)lnl_key_id_of(data[0]);
+	if (!is_left(w, data))
+		sim_net_send(&w->net, SIM_CLIENT, data, len, w->now);
+}
+
 static void run_client(struct sim_world *w)
 {
 	uint8_t out[LNL_SESSION_PACKET_MAX];
@@ -352,7 +369,7 @@ static void run_client(struct sim_world *w)
 	lnl_client_tick(w->client, w->now);
 	do {
 		while ((len = lnl_client_output(w->client, out, sizeof(out), w->now)))
-			sim_net_send(&w->net, SIM_CLIENT, out, len, w->now);
+			send_control(w, out, len);
 		more = lnl_client_next(w->client, &e, w->now);
 		if (more)
 			take_event(w, &e);
@@ -379,6 +396,8 @@ static void take_packet(struct sim_world *w, struct sim_packet *p)
 			sim_traffic_take(&w->traffic[SIM_SERVER], pkt.p, pkt.len);
 		if (pkt.drop != LNL_DROP_NONE && pkt.drop != LNL_DROP_EMPTY)
 			w->data_drops[pkt.drop]++;
+	} else if (p->len > 0 && is_left(w, p->bytes)) {
+		w->unheard++;
 	} else {
 		if (p->len > LNL_SID_LEN)
 			memcpy(w->server_sid, p->bytes + 1, LNL_SID_LEN);

@@ -33,6 +33,12 @@ struct sim_setup {
 	const char *ca;		 /* the client's */
 	bool verify_waits;	 /* LNL_CLIENT_VERIFY is answered by the test */
 	bool pulled_waits;	 /* so is LNL_CLIENT_PULLED */
+	/*
+	 * As OpenVPN's, the client hears and answers its newest key state alone: from its
+	 * SOFT_RESET on, control packets of the one before are dropped (ssl.c, "key IDs out of
+	 * sync").
+	 */
+	bool newest_only;
 };
 
 struct sim_world;
@@ -84,7 +90,9 @@ struct sim_world {
 	bool challenge_echo, challenge_response;
 	unsigned keys_installed, keys_swapped;
 	uint8_t last_key_id;
-	bool mark_secrets; /* keys of the data channel must not be found in released memory */
+	uint8_t newest_key_id; /* of its last reset */
+	unsigned long unheard; /* with newest_only */
+	bool mark_secrets;     /* keys of the data channel must not be found in released memory */
 	unsigned long drops[LNL_DROP_COUNT]; /* of the client's control packets */
 	unsigned long data_drops[LNL_DROP_COUNT];
 	struct sim_traffic traffic[SIM_ENDS]; /* by sender */

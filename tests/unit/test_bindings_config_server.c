@@ -13,6 +13,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bindings/config.h"
@@ -215,6 +216,8 @@ static const struct field grant_fields[] = {
 	FIELD(grant_options, push_reset, push_reset, .code = "true", .number = true),
 	G_LIST(push),
 	G_LIST(push_remove),
+	FIELD(grant_options, rate_down, rate_down, .code = "2e7", .type = DOUBLE),
+	FIELD(grant_options, rate_up, rate_up, .code = "1000", .type = DOUBLE),
 	FIELD(grant_options, expires, expires, .code = "0.5", .type = DOUBLE),
 };
 
@@ -264,7 +267,7 @@ static void check_field(const char *base, const struct field *f)
 		break;
 	case DOUBLE:
 		memcpy(&seconds, base + f->at, sizeof(seconds));
-		assert_true(seconds == 0.5);
+		assert_true(seconds == strtod(f->code, NULL));
 		break;
 	case TEXT:
 		memcpy((void *)&text, base + f->at, sizeof(text));
@@ -528,6 +531,9 @@ static void what_a_grant_refuses(void **state)
 	for (size_t i = 0; i < N(seconds); i++) {
 		snprintf(code, sizeof(code), "{ expires = %s }", seconds[i]);
 		bad(GRANT, code, "option expires: a number of seconds above 0 expected");
+		snprintf(code, sizeof(code), "{ rate_up = %s }",
+			 i == N(seconds) - 1 ? "1e15" : seconds[i]);
+		bad(GRANT, code, "option rate_up: a number of bits a second above 0 expected");
 	}
 	/* The twins of the edges. */
 	lua_close(good(GRANT, "{ expires = 1e-3 }"));

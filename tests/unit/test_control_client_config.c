@@ -575,6 +575,7 @@ static void test_contradictions(void **state)
 		  "ifconfig" },
 		{ "PUSH_REPLY," USUAL ",comp-lzo yes", "comp-lzo" },
 		{ "PUSH_REPLY," USUAL ",compress lz4", "compress" },
+		{ "PUSH_REPLY," USUAL ",protocol-flags tls-ekm aead-epoch", "aead-epoch" },
 	};
 	struct attempt *a = *state;
 

@@ -67,7 +67,8 @@ static const struct {
 	{ "protocol-flags cc-exit", 0, FIELD(protocol_flags), LNL_PROTOCOL_CC_EXIT },
 	{ "protocol-flags tls-ekm", 0, FIELD(protocol_flags), LNL_PROTOCOL_TLS_EKM },
 	{ "protocol-flags dyn-tls-crypt", 0, FIELD(protocol_flags), LNL_PROTOCOL_DYN_TLS_CRYPT },
-	{ "protocol-flags aead-epoch", 0, FIELD(protocol_flags), LNL_PROTOCOL_AEAD_EPOCH },
+	{ "protocol-flags aead-epoch", LNL_E_UNSUPPORTED, FIELD(protocol_flags), SAME },
+	{ "protocol-flags cc-exit aead-epoch", LNL_E_UNSUPPORTED, FIELD(protocol_flags), SAME },
 	{ "protocol-flags tls-ekm of-2031 cc-exit", 0, FIELD(protocol_flags),
 	  LNL_PROTOCOL_TLS_EKM | LNL_PROTOCOL_CC_EXIT },
 	{ "protocol-flags", LNL_E_FORMAT, FIELD(protocol_flags), SAME },
@@ -344,7 +345,11 @@ static void reasons(void **state)
 			    "protocol-flags cc-exit new: a flag is not known; the others apply");
 	assert_int_equal(pushed(t, "ping 10"), 0);
 	assert_string_equal(t->why.text, "");
-	assert_int_equal(pushed(t, "protocol-flags cc-exit aead-epoch"), 0);
+	assert_int_equal(pushed(t, "protocol-flags cc-exit aead-epoch"), LNL_E_UNSUPPORTED);
+	assert_string_equal(t->why.text,
+			    "protocol-flags cc-exit aead-epoch: data packets with epoch keys "
+			    "(aead-epoch) are not supported, and were not asked for (IV_PROTO)");
+	assert_int_equal(pushed(t, "ping 10"), 0);
 	assert_string_equal(t->why.text, "");
 	assert_int_equal(pushed(t, "up /bin/sh"), LNL_E_NOTFOUND);
 	assert_string_equal(t->why.text, "up: it is nothing that a server may push");

@@ -44,7 +44,8 @@ static void adds_peers(void **state)
 	test_env_init(&env);
 	assert_int_equal(lnl_data_new(&d, &env.env, 2), 0);
 	assert_int_equal(lnl_data_caps(d), LNL_DATA_CAP_DATA_V2 | LNL_DATA_CAP_DATA_V1 |
-						   LNL_DATA_CAP_CBC | LNL_DATA_CAP_ROUTES);
+						   LNL_DATA_CAP_CBC | LNL_DATA_CAP_ROUTES |
+						   LNL_DATA_CAP_RATES);
 	assert_int_equal(lnl_data_peer_add(d, &conf, 0), 0);
 	assert_int_equal(lnl_data_peer_add(d, &conf, 0), LNL_E_EXIST);
 	conf.id = LNL_PEER_ID_NONE;

@@ -120,6 +120,31 @@ static void test_leaving_displaces_nobody(void **state)
 	assert_int_equal(house.s->n_served, 1);
 }
 
+/*
+ * Who was told to come again does so before the server has heard that it read that: the new session
+ * has the old one's place and address.
+ */
+static void test_told_to_restart(void **state)
+{
+	struct lnl_ip before;
+	struct guest *old;
+
+	(void)state;
+	house.o.max_clients = 1;
+	house_open();
+	old = comes_as("anna", "192.0.2.2", NULL);
+	assert_true(old->up);
+	before = house_peer("anna")->address4;
+	old->silent = true;
+	lnl_peer_kill(house.e, house.s->id, house_peer("anna")->id, "RESTART");
+	assert_true(comes_as("anna", "192.0.2.3", NULL)->up);
+	assert_true(lnl_ip_equal(&house_peer("anna")->address4, &before));
+	house_run(10 * LNL_SECOND);
+	assert_int_equal(house.closed, 1);
+	assert_int_equal(house.s->n_up, 1);
+	assert_int_equal(house.s->n_served, 1);
+}
+
 /* An answer for who has gone meanwhile is nobody's. */
 static void test_late_answer(void **state)
 {
@@ -233,14 +258,55 @@ static void test_expires(void **state)
 	}
 }
 
+/* ---- how fast ---- */
+
+static void test_rates(void **state)
+{
+	static const struct {
+		double bits;
+		bool denied;
+		uint64_t bytes;
+	} rows[] = {
+		{ 0, false, 0 },     { 20e6, false, 2500000 }, { 8, false, 1 }, { 0.001, false, 1 },
+		{ 1e300, false, 0 }, { INFINITY, false, 0 },   { -1, true, 0 }, { NAN, true, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+		bool down = i % 2;
+		struct lnl_grant_options o = { 0 };
+		struct guest *g;
+
+		if (i > 0)
+			again();
+		*(down ? &o.rate_down : &o.rate_up) = rows[i / 2].bits;
+		house.hold = true;
+		house_open();
+		g = comes_as("anna", "192.0.2.2", NULL);
+		lnl_reply_grant(house.e, house_asked(LNL_EVENT_AUTHORIZE).ticket, &o, NULL);
+		house_turn();
+		if (g->up == rows[i / 2].denied)
+			fail_msg("row %zu: up %d", i / 2, g->up);
+		if (!g->up)
+			continue;
+		assert_int_equal(house.added.rate_down, down ? rows[i / 2].bytes : 0);
+		assert_int_equal(house.added.rate_up, down ? 0 : rows[i / 2].bytes);
+	}
+}
+
 #define GRANT(test) cmocka_unit_test_setup_teardown(test, prepare, close_house)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GRANT(test_full_after_the_question),  GRANT(test_full_of_oneself),
-		GRANT(test_leaving_displaces_nobody), GRANT(test_late_answer),
-		GRANT(test_unjudged_names),	      GRANT(test_expires),
+		GRANT(test_full_after_the_question),
+		GRANT(test_full_of_oneself),
+		GRANT(test_leaving_displaces_nobody),
+		GRANT(test_late_answer),
+		GRANT(test_told_to_restart),
+		GRANT(test_unjudged_names),
+		GRANT(test_expires),
+		GRANT(test_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,8 +70,11 @@ struct house {
 	struct house_packet queue[QUEUE];
 	unsigned first, n;
 	unsigned n_counters;
-	uint32_t counters[QUEUE]; /* peers whose counters were asked for */
-	unsigned peers;		  /* in the data plane */
+	uint32_t counters[QUEUE];    /* peers whose counters were asked for */
+	struct lnl_counters counted; /* what is answered */
+	bool hold_counters;	     /* not yet */
+	unsigned peers;		     /* in the data plane */
+	struct lnl_peer_conf added;  /* the latest of them */
 };
 
 static struct house house;
@@ -129,6 +132,7 @@ int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cm
 		break;
 	case LNL_CMD_PEER_ADD:
 		house.peers++;
+		house.added = cmd->u.peer.conf;
 		break;
 	case LNL_CMD_PEER_DEL:
 		house.peers--;
@@ -459,7 +463,6 @@ static inline void house_timers(void)
 /* Until nobody has anything to say at this time. */
 static inline void house_turn(void)
 {
-	static const struct lnl_counters none;
 	bool more = true;
 
 	house_timers();
@@ -474,12 +477,12 @@ static inline void house_turn(void)
 			more = true;
 			house_deliver(&p);
 		}
-		while (house.n_counters > 0) {
+		while (house.n_counters > 0 && !house.hold_counters) {
 			struct lnl_served *v =
 				lnl_served_find(house.s, house.counters[--house.n_counters]);
 
 			if (v)
-				lnl_served_counters(v, &none);
+				lnl_served_counters(v, &house.counted);
 		}
 	}
 }

@@ -37,7 +37,7 @@ return {
       cipher = "TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384:"
         .. "TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", timeout = 2,
     },
-    notes = { "11 persist-key", "24 tun-ipv6", "21 up", "22 down" },
+    notes = { "11 persist-key", "21 up", "22 down", "24 tun-ipv6" },
   },
   provider = {
     pull = true, dev = "tun0", dev_type = "tun", auth_retry = "nointeract",
