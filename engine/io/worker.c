@@ -15,6 +15,8 @@
 #define NOTES	 (512 * 1024)
 /* Free bytes that packets leave in the ring of notifications: the rest must not be lost. */
 #define NOTES_RESERVE (64 * 1024)
+/* And that packets of strangers leave to those of peers. */
+#define PEERS_RESERVE (NOTES / 4)
 /* The longest notification that is no packet, with the ring's own bytes. */
 #define NOTE_LONGEST (offsetof(struct lnl_ntf, u) + sizeof(struct lnl_counters) + 16)
 
@@ -33,6 +35,7 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 {
 	struct lnl_ntf n;
 	size_t len = offsetof(struct lnl_ntf, u.datagram.bytes) + pkt->len;
+	bool stranger = from != NULL && lnl_worker_at(w, link, from) == NULL;
 
 	n.kind = LNL_NTF_PACKET;
 	n.id = link;
@@ -43,7 +46,7 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 		n.u.datagram.from = *from;
 	n.u.datagram.len = (uint16_t)pkt->len;
 	memcpy(n.u.datagram.bytes, pkt->p, pkt->len);
-	if (lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE))
+	if (lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE + (stranger ? PEERS_RESERVE : 0)))
 		w->noted = true;
 	else
 		atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);

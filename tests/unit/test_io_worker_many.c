@@ -169,6 +169,46 @@ static void a_flood_of_control_packets_stops_no_data(void **state)
 	close_client(&c);
 }
 
+/* Nor what established peers say: strangers leave them room. TCP peers have links of their own. */
+static void strangers_leave_room(void **state)
+{
+	static const uint8_t flood[1000] = { LNL_OP_HARD_RESET_CLIENT_V2 << 3 };
+	static const uint8_t soft[100] = { LNL_OP_SOFT_RESET_V1 << 3, 1 };
+	struct client c, stranger;
+	unsigned heard = 0;
+	struct server s;
+	struct lnl_ntf n;
+
+	(void)state;
+	open_server(&s);
+	connect_client(&s, &c, 10);
+	open_client(&stranger, 11, false);
+	settle(&s);
+	for (uint32_t i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			assert_true(sendto(stranger.fd, flood, sizeof(flood), 0,
+					   (struct sockaddr *)&s.at, sizeof(s.at)) > 0);
+		/* Once this has passed the worker has seen them all. */
+		say(&c, &s, 1, i);
+		expect_tun(&s, 10, 1, i);
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(sendto(c.fd, soft, sizeof(soft), 0, (struct sockaddr *)&s.at,
+				   sizeof(s.at)) > 0);
+	say(&c, &s, 1, 100);
+	expect_tun(&s, 10, 1, 100);
+	assert_true(lnl_worker_lost(s.side.worker) > 1000);
+	command(&s.side, &(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = 10 });
+	do {
+		next(&s.side, &n);
+		heard += n.kind == LNL_NTF_PACKET && n.u.datagram.len == sizeof(soft);
+	} while (n.kind != LNL_NTF_COUNTERS);
+	assert_int_equal(heard, 100);
+	close_side(&s.side);
+	close_client(&c);
+	close_client(&stranger);
+}
+
 /* ---- D4 ---- */
 
 static void expect_float(struct server *s, uint32_t peer, const struct sockaddr_in *to)
@@ -443,6 +483,7 @@ int main(void)
 		cmocka_unit_test(data_v1_is_found_by_address),
 		cmocka_unit_test(control_packets_know_their_way),
 		cmocka_unit_test(a_flood_of_control_packets_stops_no_data),
+		cmocka_unit_test(strangers_leave_room),
 		cmocka_unit_test(d4_only_fresh_packets_move),
 		cmocka_unit_test(d4_not_before_keys_nor_after_its_end),
 		cmocka_unit_test(d4_never_onto_another_peer),
