@@ -338,7 +338,7 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	v->ended = true;
 	v->cause = cause;
 	v->why = why ? strndup(why, WHY_MAX) : NULL;
-	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
+	lnl_log(log_of(v), LNL_LEVEL_INFO, v->told ? "peer.closed" : "peer.refused",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
 		LNL_F("address", lnl_served_address(v, address)),
 		LNL_F("cause", lnl_cause_name(cause)), LNL_F("why", v->why ? v->why : ""));

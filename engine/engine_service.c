@@ -139,6 +139,7 @@ static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);
 	}
 	lnl_leases_save(s, false);
+	lnl_quiet_tell(s->engine, now);
 	lnl_service_settle(s);
 }
 

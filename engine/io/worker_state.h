@@ -148,8 +148,8 @@ struct lnl_worker {
 /* Puts a notification into the ring, its first |len| bytes; false when there is no room. */
 bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len);
 /*
- * A control packet for the control thread, |from| NULL unless of a link of many; one that finds no room is
- * lost.
+ * A control packet for the control thread, |from| NULL unless of a link of many; one that finds no
+ * room is lost. Those of strangers leave room to those of peers.
  */
 void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt,
 			    const struct lnl_addr *from);

@@ -184,7 +184,8 @@ static void write_reset(struct packet *p, const uint8_t sid[LNL_SID_LEN])
 }
 
 /* What follows the answer: the cookie back, with the first bytes of TLS where |tls|. */
-static void write_return(struct packet *p, const struct client *who, const uint8_t *cookie, bool tls)
+static void write_return(struct packet *p, const struct client *who, const uint8_t *cookie,
+			 bool tls)
 {
 	static const uint8_t record[] = { 22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3 };
 	struct lnl_control c = { .op = LNL_OP_ACK_V1, .n_acks = 1 };
@@ -622,6 +623,7 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: flood reset|probe|cookie|half|discard ADDRESS PORT [NAME=VALUE...]\n");
+	fprintf(stderr,
+		"usage: flood reset|probe|cookie|half|discard ADDRESS PORT [NAME=VALUE...]\n");
 	return 2;
 }
