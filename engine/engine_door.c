@@ -224,6 +224,24 @@ static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
 	return same >= HALF_OPEN_A_SOURCE;
 }
 
+/*
+ * Where more than half of the places are taken, half of hand-window has to do, for who is neither
+ * through with TLS nor about to take another's place.
+ */
+static void make_room(struct lnl_service *s, uint64_t now)
+{
+	uint64_t life = s->conf.control.session.hand_window / 2;
+	uint32_t i;
+
+	for (i = 0; i < s->n_slots && s->n_half_open > half_open_max(s) / 2; i++) {
+		struct lnl_served *v = s->served[i];
+
+		if (v && v->half_open && v->in_table && v->waits == LNL_WAIT_NOTHING &&
+		    now - v->came_at >= life)
+			lnl_served_end(v, LNL_CAUSE_TIMEOUT, "too slow while many come");
+	}
+}
+
 /* connect-freq: a limit on who was admitted already. */
 static bool is_too_often(struct lnl_service *s, uint64_t now)
 {
@@ -244,7 +262,10 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	struct lnl_served *v;
 	uint32_t id;
 
-	if (s->stopping || is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
+	if (s->stopping)
+		return NULL;
+	make_room(s, lnl_clock_now());
+	if (is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
 		return NULL;
 	id = free_id(s);
 	v = id != LNL_PEER_ID_NONE ? calloc(1, sizeof(*v)) : NULL;

@@ -101,6 +101,49 @@ static void test_S6_one_source(void **state)
 	assert_true(comes("ben", "192.0.2.2", 40001)->up);
 }
 
+/* S6: of the places that strangers hold, those older than half of hand-window go when many come. */
+static void test_S6_half_the_time(void **state)
+{
+	static const struct {
+		unsigned strangers, left;
+	} rows[] = { { 40, 40 }, { 51, 51 }, { 52, 51 }, { 100, 51 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (i > 0) {
+			house_close();
+			house_init();
+		}
+		house_open();
+		knock_tcp("192.0.2.0", 3, rows[i].strangers);
+		house_run(29 * LNL_SECOND);
+		assert_true(comes("anna", "198.51.100.1", 40001)->up);
+		assert_int_equal(house.s->n_half_open, rows[i].strangers);
+		house_run(2 * LNL_SECOND);
+		assert_int_equal(house.s->n_half_open, rows[i].strangers);
+		assert_true(comes("ben", "198.51.101.1", 40001)->up);
+		assert_int_equal(house.s->n_half_open, rows[i].left);
+	}
+}
+
+/* Who has shown its certificate, and waits for a verdict on its login, has all the time. */
+static void test_S6_not_who_waits(void **state)
+{
+	(void)state;
+	house.o.asks |= LNL_ASK_AUTHENTICATE;
+	house_open();
+	comes("anna", "198.51.100.1", 40001);
+	assert_int_equal(house.n_asked, 1);
+	house_run(9 * LNL_SECOND);
+	knock_tcp("192.0.2.0", 3, 90);
+	house_run(31 * LNL_SECOND);
+	assert_int_equal(house.s->n_half_open, 91);
+	knock_tcp("203.0.113.0", 3, 1);
+	assert_int_equal(house.s->n_half_open, 52);
+	assert_int_equal(house.s->served[0]->half_open, true);
+	assert_int_equal(house.s->served[0]->waits, LNL_WAIT_LOGIN);
+}
+
 /* ---- what is given back ---- */
 
 /* How many of |n| that come one after the other, each from a network of its own, are let in. */
@@ -323,6 +366,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DOOR(test_at_once),
 		DOOR(test_S6_one_source),
+		DOOR(test_S6_half_the_time),
+		DOOR(test_S6_not_who_waits),
 		DOOR(test_honest_ones_do_not_count),
 		DOOR(test_anew),
 		DOOR(test_not_another),
