@@ -110,8 +110,10 @@ struct lnl_worker {
 	/* The worker's. */
 	struct ev_prepare prepare;
 	struct ev_timer timer;
-	uint64_t armed; /* what the timer waits for; LNL_NEVER: it is off */
-	bool noted;	/* the control thread has to be woken */
+	uint64_t armed;	     /* what the timer waits for; LNL_NEVER: it is off */
+	bool noted;	     /* the control thread has to be woken */
+	bool strange;	     /* and for packets of strangers, which may wait a moment */
+	uint64_t strange_at; /* when it was woken for such */
 	bool stopping;
 	struct lnl_data *data;
 	struct lnl_nodes links; /* by id */
