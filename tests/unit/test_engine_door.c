@@ -53,6 +53,52 @@ static void test_at_once(void **state)
 	}
 }
 
+/* |g|'s last packet with its wrapped key behind it, as no packet has it but the first two. */
+static void with_wkc(struct guest *g, bool changed)
+{
+	uint8_t packet[LNL_DATAGRAM_MAX];
+	size_t len = g->last.len;
+
+	memcpy(packet, g->last.bytes, len);
+	if (changed)
+		packet[0] = LNL_OP_CONTROL_WKC_V1 << 3;
+	memcpy(packet + len, g->conf.session.wkc, g->conf.session.wkc_len);
+	house_give(g, packet, len + g->conf.session.wkc_len);
+	house_turn();
+}
+
+static void renews(struct guest *g);
+
+/* W3, CVE-2025-2704: a wrapped key on any later packet changes nothing, whatever its opcode says. */
+static void test_W3_later_packets(void **state)
+{
+	struct guest *g;
+
+	(void)state;
+	house.o.sec.tls_crypt = (struct lnl_bytes){ NULL, 0 };
+	house.o.sec.tls_crypt_v2 = house_bytes(&house.v2_key);
+	house_open();
+	house.hold = true;
+	g = comes("anna", "192.0.2.2", 40001);
+	for (unsigned i = 0; i < 2; i++) {
+		with_wkc(g, false);
+		with_wkc(g, true);
+	}
+	assert_int_equal(house.s->n_served, 1);
+	house.hold = false;
+	house_grant();
+	house_turn();
+	assert_true(g->up);
+	with_wkc(g, false);
+	with_wkc(g, true);
+	assert_int_equal(house.s->n_served, 1);
+	renews(g);
+	with_wkc(g, false);
+	with_wkc(g, true);
+	renews(g);
+	assert_int_equal(house.s->n_served, 1);
+}
+
 /* ---- how many may stand there ---- */
 
 /* |n| connections from |ip|, whose byte |varies| (-1: none) counts up. */
@@ -365,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DOOR(test_at_once),
+		DOOR(test_W3_later_packets),
 		DOOR(test_S6_one_source),
 		DOOR(test_S6_half_the_time),
 		DOOR(test_S6_not_who_waits),
