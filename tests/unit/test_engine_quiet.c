@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* lunel-test: house */
-/* F12: what others can make a server log. */
+/* F12: what others can make a server log; and what a flood leaves to everything else. */
 #include "test_engine_house.h"
 
 static int open_house(void **state)
@@ -115,15 +115,50 @@ static void test_F12_clients(void **state)
 	assert_int_equal(logged("peer.closed", NULL), 14);
 }
 
+/* ---- a flood ---- */
+
+static void count_turns(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	unsigned *turns = w->data;
+
+	(void)loop;
+	(void)revents;
+	++*turns;
+}
+
+/* However much waits in the ring, timers and signals have their turn in between; all of it is taken. */
+static void test_flood_leaves_turns(void **state)
+{
+	unsigned turns = 0, runs = 0;
+	ev_timer t;
+
+	(void)state;
+	ev_timer_init(&t, count_turns, 0, 1e-9);
+	t.data = &turns;
+	ev_timer_start(house.e->loop, &t);
+	house.junk_from = house_addr("192.0.2.66", 6666);
+	house.junk = 100000;
+	house.wake(house.wake_ctx);
+	while (house.junk > 0 && runs < 100000) {
+		unsigned before = house.junk;
+
+		ev_run(house.e->loop, EVRUN_NOWAIT);
+		runs++;
+		assert_true(before - house.junk <= 1024);
+	}
+	ev_timer_stop(house.e->loop, &t);
+	assert_int_equal(house.junk, 0);
+	assert_true(turns >= 90);
+	assert_int_equal(house.s->control_drops[LNL_DROP_SHORT], 100000);
+}
+
 #define QUIET(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		QUIET(test_F12_strangers),
-		QUIET(test_F12_suppressed),
-		QUIET(test_F12_kinds),
-		QUIET(test_F12_clients),
+		QUIET(test_F12_strangers), QUIET(test_F12_suppressed),	   QUIET(test_F12_kinds),
+		QUIET(test_F12_clients),   QUIET(test_flood_leaves_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
