@@ -169,7 +169,7 @@ rss() {
 }
 
 quotient() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", b ? a / b : 0 }'
 }
 
 # middle FILE: the median of its lines.
@@ -400,7 +400,7 @@ through() {
 		fail "iperf3"
 	}
 	wait "$CROWD_PID" || fail "the flood failed"
-	awk -F'[:,]' '/"sum_received"/ { in_sum = 1 } in_sum && /bits_per_second/ { printf "%.0f", $2 / 1e6; exit }' \
+	awk -F'[:,]' '/"sum_received"/ { in_sum = 1 } in_sum && /bits_per_second/ { printf "%.0f\n", $2 / 1e6; exit }' \
 		"$WORK/iperf.json"
 }
 
@@ -420,8 +420,8 @@ beside() {
 		through "$port" "$2" >"$WORK/$1-$port.mbit"
 		rate=$(quotient "$(said sent "$WORK/flood.log")" "$(said took "$WORK/flood.log")")
 	done
-	echo "$(cat "$WORK/$1-1194.mbit")" >>"$WORK/$1.mbits"
-	echo "$(quotient "$(cat "$WORK/$1-1194.mbit")" "$(cat "$WORK/$1-9.mbit")")" >>"$WORK/$1.ratios"
+	cat "$WORK/$1-1194.mbit" >>"$WORK/$1.mbits"
+	quotient "$(cat "$WORK/$1-1194.mbit")" "$(cat "$WORK/$1-9.mbit")" >>"$WORK/$1.ratios"
 	echo $(($(rss) - before)) >>"$WORK/$1.grown"
 	[ -z "${VERBOSE:-}" ] || echo "# $1 $2 round $round: $(cat "$WORK/$1-1194.mbit") Mbit/s, beside" \
 		"$(cat "$WORK/$1-9.mbit"), $rate packets/s, $(wc -l <"$WORK/$1.log") lines of log"
