@@ -30,3 +30,10 @@ endforeach()
 if(TARGET bench_engine)
 	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 endif()
+
+# A short run, so that it does not rot; what it measures is nothing.
+if(LUNEL_TESTS AND TARGET bench_handshake AND TARGET lunel)
+	add_test(NAME bench_handshake COMMAND bench_handshake --rounds 1 --seconds 0.05 --clients 2)
+	set_tests_properties(bench_handshake PROPERTIES LABELS bench TIMEOUT 120
+		ENVIRONMENT "LUNEL=$<TARGET_FILE:lunel>")
+endif()

@@ -152,6 +152,7 @@ void lnl_engine_free(struct lnl_engine *e)
 		free_queued(q);
 	}
 	free_queued(e->taken);
+	lnl_nodes_deinit(&e->tickets);
 	lnl_resolver_free(e->resolver);
 	lnl_process_free(e->process);
 	for (i = 0; i < sizeof(e->signals) / sizeof(*e->signals); i++) {
@@ -225,6 +226,8 @@ bool lnl_engine_next(struct lnl_engine *e, struct lnl_event *ev)
 	e->first_event = q->next;
 	if (!e->first_event)
 		e->last_event = NULL;
+	if (q->event.ticket)
+		lnl_ticket_told(e, q->event.ticket);
 	*ev = q->event;
 	return true;
 }

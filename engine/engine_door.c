@@ -51,7 +51,8 @@ static struct lnl_served **name_bucket(const struct lnl_service *s, const char *
 	return &s->by_name[mix(s->seed, name, strlen(name)) & s->mask];
 }
 
-static struct lnl_served *find(struct lnl_service *s, uint32_t link, const struct lnl_addr *from)
+struct lnl_served *lnl_door_by_address(const struct lnl_service *s, uint32_t link,
+				       const struct lnl_addr *from)
 {
 	struct lnl_served *v = *address_bucket(s, link, from);
 
@@ -83,7 +84,7 @@ static void enter_address(struct lnl_served *v)
 
 void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address)
 {
-	struct lnl_served *there = find(v->service, link, address);
+	struct lnl_served *there = lnl_door_by_address(v->service, link, address);
 	char text[LNL_ADDR_TEXT];
 
 	if (there == v || v->ended)
@@ -120,6 +121,9 @@ void lnl_door_name(struct lnl_served *v)
 	if (v->named || !v->name[0])
 		return;
 	v->next_name = *p;
+	v->at_name = p;
+	if (v->next_name)
+		v->next_name->at_name = &v->next_name;
 	*p = v;
 	v->named = true;
 }
@@ -133,15 +137,14 @@ struct lnl_served *lnl_door_same_name(const struct lnl_served *v)
 	return o;
 }
 
+/* With duplicate-cn all may have one name: nobody else is looked at. */
 static void leave_name(struct lnl_served *v)
 {
-	struct lnl_served **p = name_bucket(v->service, v->name);
-
 	if (!v->named)
 		return;
-	while (*p != v)
-		p = &(*p)->next_name;
-	*p = v->next_name;
+	*v->at_name = v->next_name;
+	if (v->next_name)
+		v->next_name->at_name = v->at_name;
 	v->named = false;
 }
 
@@ -156,7 +159,7 @@ static uint32_t half_open_max(const struct lnl_service *s)
 
 int lnl_door_init(struct lnl_service *s)
 {
-	uint32_t buckets = 64;
+	uint32_t buckets = 64, id;
 
 	s->n_slots = s->conf.o.max_clients + half_open_max(s);
 	while (buckets < s->n_slots * 2)
@@ -165,8 +168,12 @@ int lnl_door_init(struct lnl_service *s)
 	s->served = calloc(s->n_slots, sizeof(struct lnl_served *));
 	s->by_address = calloc(buckets, sizeof(struct lnl_served *));
 	s->by_name = calloc(buckets, sizeof(struct lnl_served *));
-	if (!s->served || !s->by_address || !s->by_name)
+	s->by_source = calloc(buckets, sizeof(struct lnl_served *));
+	s->free_ids = calloc(s->n_slots, sizeof(*s->free_ids));
+	if (!s->served || !s->by_address || !s->by_name || !s->by_source || !s->free_ids)
 		return LNL_E_NOMEM;
+	for (id = 0; id < s->n_slots; id++)
+		s->free_ids[s->n_free++] = id;
 	return s->engine->env.random(NULL, (uint8_t *)&s->seed, sizeof(s->seed));
 }
 
@@ -175,20 +182,26 @@ void lnl_door_deinit(struct lnl_service *s)
 	free(s->served);
 	free(s->by_address);
 	free(s->by_name);
+	free(s->by_source);
+	free(s->free_ids);
 }
 
 /* Ids are given out in turn, so that one that was just freed is not the next. */
-static uint32_t free_id(struct lnl_service *s)
+static uint32_t take_id(struct lnl_service *s)
 {
-	uint32_t i;
+	uint32_t id;
 
-	for (i = 0; i < s->n_slots; i++) {
-		uint32_t id = s->next_id++ % s->n_slots;
+	if (s->n_free == 0)
+		return LNL_PEER_ID_NONE;
+	id = s->free_ids[s->first_free];
+	s->first_free = (s->first_free + 1) % s->n_slots;
+	s->n_free--;
+	return id;
+}
 
-		if (!s->served[id])
-			return id;
-	}
-	return LNL_PEER_ID_NONE;
+static void return_id(struct lnl_service *s, uint32_t id)
+{
+	s->free_ids[(s->first_free + s->n_free++) % s->n_slots] = id;
 }
 
 /* Who counts as one source: an IPv6 host has a whole /64 of addresses. */
@@ -201,27 +214,51 @@ static struct lnl_ip source_of(const struct lnl_addr *from)
 	return ip;
 }
 
+static struct lnl_served **source_bucket(const struct lnl_service *s, const struct lnl_ip *source)
+{
+	return &s->by_source[mix(s->seed, source->bytes, sizeof(source->bytes)) & s->mask];
+}
+
 static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
 {
 	struct lnl_ip ip = source_of(from);
+	const struct lnl_served *v;
 	unsigned same = 0;
-	uint32_t i, seen = 0;
 
 	if (s->n_half_open >= half_open_max(s))
 		return true;
-	if (s->n_half_open < HALF_OPEN_A_SOURCE)
-		return false;
-	for (i = 0; i < s->n_slots && seen < s->n_half_open; i++) {
-		const struct lnl_served *v = s->served[i];
-		struct lnl_ip other;
+	for (v = *source_bucket(s, &ip); v && same < HALF_OPEN_A_SOURCE; v = v->next_source) {
+		struct lnl_ip other = source_of(&v->from);
 
-		if (!v || !v->half_open)
-			continue;
-		seen++;
-		other = source_of(&v->from);
 		same += lnl_ip_equal(&ip, &other);
 	}
 	return same >= HALF_OPEN_A_SOURCE;
+}
+
+static void enter_source(struct lnl_served *v)
+{
+	struct lnl_ip ip = source_of(&v->from);
+	struct lnl_served **p = source_bucket(v->service, &ip);
+
+	v->next_source = *p;
+	*p = v;
+	v->half_open = true;
+	v->service->n_half_open++;
+}
+
+/* Nobody moves before it has logged in: it is where it entered. */
+static void leave_source(struct lnl_served *v)
+{
+	struct lnl_ip ip = source_of(&v->from);
+	struct lnl_served **p = source_bucket(v->service, &ip);
+
+	if (!v->half_open)
+		return;
+	while (*p != v)
+		p = &(*p)->next_source;
+	*p = v->next_source;
+	v->half_open = false;
+	v->service->n_half_open--;
 }
 
 /*
@@ -233,6 +270,10 @@ static void make_room(struct lnl_service *s, uint64_t now)
 	uint64_t life = s->conf.control.session.hand_window / 2;
 	uint32_t i;
 
+	/* Looking at all of them is worth it once a second. */
+	if (s->n_half_open <= half_open_max(s) / 2 || now < s->room_at)
+		return;
+	s->room_at = now + LNL_SECOND;
 	for (i = 0; i < s->n_slots && s->n_half_open > half_open_max(s) / 2; i++) {
 		struct lnl_served *v = s->served[i];
 
@@ -267,17 +308,18 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	make_room(s, lnl_clock_now());
 	if (is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
 		return NULL;
-	id = free_id(s);
-	v = id != LNL_PEER_ID_NONE ? calloc(1, sizeof(*v)) : NULL;
-	if (!v)
+	v = calloc(1, sizeof(*v));
+	id = v ? take_id(s) : LNL_PEER_ID_NONE;
+	if (id == LNL_PEER_ID_NONE) {
+		free(v);
 		return NULL;
+	}
 	v->service = s;
 	v->id = id;
 	v->link = link;
 	v->from = *from;
 	v->came_at = lnl_clock_now();
 	v->tcp = tcp;
-	v->half_open = true;
 	v->deadline = v->pending_at = LNL_NEVER;
 	v->name = v->user = v->cn = "";
 	v->replaces = LNL_PEER_ID_NONE;
@@ -285,7 +327,7 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	v->timer.data = v;
 	s->served[id] = v;
 	s->n_served++;
-	s->n_half_open++;
+	enter_source(v);
 	enter_address(v);
 	return v;
 }
@@ -297,8 +339,7 @@ void lnl_door_honest(struct lnl_served *v)
 
 	if (!v->half_open)
 		return;
-	v->half_open = false;
-	s->n_half_open--;
+	leave_source(v);
 	if (!v->tcp)
 		lnl_admission_honest(s->admission, &ip, v->came_at, lnl_clock_now());
 }
@@ -314,7 +355,7 @@ static void give_back(struct lnl_served *v)
 	v->replaces = LNL_PEER_ID_NONE;
 	if (!before || before == v || before->ended || before->tcp || before->in_table)
 		return;
-	there = find(v->service, before->link, &before->from);
+	there = lnl_door_by_address(v->service, before->link, &before->from);
 	if (!there)
 		enter_address(before);
 	else if (there->replaces == v->id)
@@ -328,9 +369,9 @@ void lnl_door_leave(struct lnl_served *v)
 	leave_address(v);
 	give_back(v);
 	leave_name(v);
-	s->n_half_open -= v->half_open;
+	leave_source(v);
 	s->n_up -= v->up;
-	v->half_open = v->up = false;
+	v->up = false;
 }
 
 void lnl_door_remove(struct lnl_served *v)
@@ -350,6 +391,7 @@ void lnl_door_remove(struct lnl_served *v)
 	lnl_grant_release(v);
 	lnl_door_leave(v);
 	s->served[v->id] = NULL;
+	return_id(s, v->id);
 	s->n_served--;
 	ev_timer_stop(s->engine->loop, &v->timer);
 	lnl_server_free(v->control);
@@ -479,7 +521,7 @@ static bool is_of(const struct lnl_served *v, const struct lnl_ntf *n)
 
 static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
 {
-	struct lnl_served *v = find(s, n->id, &n->u.datagram.from);
+	struct lnl_served *v = lnl_door_by_address(s, n->id, &n->u.datagram.from);
 
 	if (v && is_of(v, n))
 		input(v, n->u.datagram.bytes, len_of(v, n));

@@ -57,12 +57,18 @@ static void arm(struct lnl_served *v)
 	ev_timer_start(loop, &v->timer);
 }
 
-/* A hook takes its time: who can understand it is told, and waits longer. */
+/*
+ * A hook takes its time: who can understand it is told, and waits longer. OpenVPN's clients count from
+ * when their first key was established (push.c), which may be one question ago already; and what we
+ * say must not be shorter than the hand-window that they would have waited anyway.
+ */
 static void tell_pending(struct lnl_served *v, uint64_t now)
 {
+	double seconds = (double)v->service->conf.o.sec.hand_window + v->wait_seconds + 1;
+
 	v->pending_at = LNL_NEVER;
 	if (v->waits == LNL_WAIT_LOGIN || v->waits == LNL_WAIT_GRANT)
-		lnl_server_pending(v->control, (unsigned)v->wait_seconds + 1, NULL, now);
+		lnl_server_pending(v->control, (unsigned)seconds, NULL, now);
 }
 
 void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents)

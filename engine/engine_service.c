@@ -115,14 +115,17 @@ static void wake(void *ctx)
 static void ask_counters(struct lnl_service *s)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS };
+	uint32_t looked = 0;
 	unsigned i;
 
-	/* A few a second: all of 1,000 clients are asked within a minute, of 10 within five seconds. */
+	/*
+	 * A few a second: all of 1,000 clients are asked within a minute, of 10 within five seconds,
+	 * and of none is it looked for twice.
+	 */
 	for (i = 0; i < 2 + s->n_served / 50 && s->n_served; i++) {
 		struct lnl_served *v = NULL;
-		uint32_t looked;
 
-		for (looked = 0; !v && looked < s->n_slots; looked++)
+		for (; !v && looked < s->n_slots; looked++)
 			v = s->served[s->search++ % s->n_slots];
 		if (!v || !v->peer_added || v->counters_asked)
 			continue;

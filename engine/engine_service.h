@@ -39,6 +39,8 @@ struct lnl_served {
 	struct lnl_service *service;
 	uint32_t id; /* the peer's handle, peer-id on the wire, place in `served` */
 	struct lnl_served *next_address, *next_name; /* in their buckets */
+	struct lnl_served **at_name;		     /* what points to it there */
+	struct lnl_served *next_source;		     /* while half-open, likewise */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
 	uint64_t came_at;			     /* when it was admitted */
@@ -47,6 +49,7 @@ struct lnl_served {
 	uint8_t client_sid[LNL_SID_LEN];
 	struct lnl_metadata *metadata; /* NULL: without tls-crypt-v2 */
 	ev_timer timer;
+	struct lnl_ticket *tickets; /* open questions about it */
 	/* TCP: the first packet has to be there; once it has ended: it goes. Else LNL_NEVER. */
 	uint64_t deadline;
 
@@ -118,10 +121,14 @@ struct lnl_service {
 
 	struct lnl_served **served; /* by id */
 	uint32_t n_slots, n_served, n_half_open, n_up;
-	uint32_t next_id, search; /* where to go on looking */
+	uint32_t *free_ids; /* a ring of `n_slots`, those that are free longest first */
+	uint32_t first_free, n_free;
+	uint32_t search; /* where to go on looking */
 	struct lnl_served **by_address, **by_name;
+	struct lnl_served **by_source; /* the half-open ones */
 	uint32_t mask;
 	uint64_t seed;
+	uint64_t room_at; /* when to look again for half-open clients that are slow */
 
 	struct lnl_named_pool pools[LNL_SERVICE_POOLS];
 	unsigned n_pools, leases_version;
@@ -173,6 +180,9 @@ void lnl_door_packet(struct lnl_service *s, const struct lnl_ntf *n);
 void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from);
 /* The peer is at |address| now. */
 void lnl_door_moved(struct lnl_served *v, uint32_t link, const struct lnl_addr *address);
+/* Whose datagrams come from there, or NULL. */
+struct lnl_served *lnl_door_by_address(const struct lnl_service *s, uint32_t link,
+				       const struct lnl_addr *from);
 struct lnl_served *lnl_door_by_link(struct lnl_service *s, uint32_t link);
 struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id);
 /* Another one of that name that is up, or NULL. */

@@ -9,6 +9,7 @@
 #include "engine_security.h"
 #include "io/clock.h"
 #include "io/netconf.h"
+#include "io/nodes.h"
 #include "io/process.h"
 #include "io/reason.h"
 #include "io/resolver.h"
@@ -87,7 +88,10 @@ struct lnl_asked {
 
 /* An open question. */
 struct lnl_ticket {
-	struct lnl_ticket *next;
+	struct lnl_node node;			 /* by the lower half of its id */
+	struct lnl_ticket *next, **at;		 /* about the same */
+	struct lnl_ticket *next_sync, **at_sync; /* with `sync` */
+	struct lnl_queued *queued;		 /* its event, until that is taken */
 	uint64_t id;
 	enum lnl_event_kind kind;
 	struct lnl_asked about;
@@ -127,7 +131,8 @@ struct lnl_engine {
 	uint64_t lost_records;
 	struct lnl_quiet quiet[LNL_QUIET_KINDS];
 	struct lnl_queued *first_event, *last_event, *taken;
-	struct lnl_ticket *tickets;
+	struct lnl_nodes tickets;
+	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
 	struct lnl_op *ops;
 	struct lnl_tunnel *tunnels;
 	struct lnl_service *services;
@@ -161,6 +166,8 @@ struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind 
 /* Closes a ticket of |kind|: whom it is about in |out|, or false when it is dead. */
 bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
 		     struct lnl_asked *out);
+/* The event of a question is taken from the queue. */
+void lnl_ticket_told(struct lnl_engine *e, uint64_t id);
 /* Defaults of the sync questions that nobody answered. */
 void lnl_tickets_settle(struct lnl_engine *e);
 /* Forgets the questions about |t|, without defaults; events in the queue lose their tickets. */
@@ -189,6 +196,7 @@ struct lnl_tunnel {
 	struct lnl_tunnel *next;
 	struct lnl_engine *engine;
 	uint32_t id;
+	struct lnl_ticket *tickets; /* open questions about it */
 	struct lnl_tunnel_conf conf;
 	struct lnl_worker *worker;
 	ev_async wake;

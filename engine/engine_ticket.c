@@ -39,10 +39,76 @@ struct lnl_queued *lnl_event_add_peer(struct lnl_engine *e, enum lnl_event_kind 
 
 /* ---- tickets ---- */
 
+/*
+ * Thousands of clients may wait for a host that thinks: whatever is done with one ticket looks at
+ * no other.
+ */
+static struct lnl_ticket *find(const struct lnl_engine *e, uint64_t id)
+{
+	struct lnl_node *node = lnl_nodes_find(&e->tickets, (uint32_t)id);
+
+	for (; node; node = lnl_nodes_again(node)) {
+		struct lnl_ticket *k = LNL_NODE_OF(node, struct lnl_ticket, node);
+
+		if (k->id == id)
+			return k;
+	}
+	return NULL;
+}
+
+/* Where the tickets are that are about the same; NULL: it is gone. */
+static struct lnl_ticket **list_of(const struct lnl_asked *about)
+{
+	struct lnl_served *v;
+
+	if (about->tunnel)
+		return &about->tunnel->tickets;
+	v = lnl_served_find(about->service, about->peer);
+	return v ? &v->tickets : NULL;
+}
+
+static void enter(struct lnl_engine *e, struct lnl_ticket *k)
+{
+	struct lnl_ticket **list = list_of(&k->about);
+
+	lnl_nodes_put(&e->tickets, &k->node, (uint32_t)k->id);
+	if (list) {
+		k->next = *list;
+		k->at = list;
+		if (k->next)
+			k->next->at = &k->next;
+		*list = k;
+	}
+	if (k->sync) {
+		k->next_sync = e->sync_tickets;
+		k->at_sync = &e->sync_tickets;
+		if (k->next_sync)
+			k->next_sync->at_sync = &k->next_sync;
+		e->sync_tickets = k;
+	}
+}
+
 static void release_ticket(struct lnl_ticket *k)
 {
+	lnl_nodes_take(&k->engine->tickets, &k->node);
+	if (k->at)
+		*k->at = k->next;
+	if (k->next)
+		k->next->at = k->at;
+	if (k->at_sync)
+		*k->at_sync = k->next_sync;
+	if (k->next_sync)
+		k->next_sync->at_sync = k->at_sync;
 	ev_timer_stop(k->engine->loop, &k->timer);
 	free(k);
+}
+
+void lnl_ticket_told(struct lnl_engine *e, uint64_t id)
+{
+	struct lnl_ticket *k = find(e, id);
+
+	if (k)
+		k->queued = NULL;
 }
 
 static void answer_default(const struct lnl_asked *about, enum lnl_event_kind kind)
@@ -93,8 +159,8 @@ static struct lnl_queued *ask(struct lnl_engine *e, enum lnl_event_kind kind,
 	k->timer.data = k;
 	if (deadline > 0)
 		ev_timer_start(e->loop, &k->timer);
-	k->next = e->tickets;
-	e->tickets = k;
+	k->queued = q;
+	enter(e, k);
 	q->event.ticket = k->id;
 	q->event.deadline = deadline;
 	return q;
@@ -116,17 +182,13 @@ struct lnl_queued *lnl_event_ask_peer(struct lnl_engine *e, enum lnl_event_kind 
 bool lnl_ticket_take(struct lnl_engine *e, uint64_t id, enum lnl_event_kind kind,
 		     struct lnl_asked *out)
 {
-	struct lnl_ticket **p, *k;
+	struct lnl_ticket *k = find(e, id);
 
-	for (p = &e->tickets; (k = *p); p = &k->next) {
-		if (k->id != id || k->kind != kind)
-			continue;
-		*p = k->next;
-		*out = k->about;
-		release_ticket(k);
-		return true;
-	}
-	return false;
+	if (!k || k->kind != kind)
+		return false;
+	*out = k->about;
+	release_ticket(k);
+	return true;
 }
 
 /* The same for a question that only tunnels are asked. */
@@ -149,49 +211,43 @@ static struct lnl_served *take_served(struct lnl_engine *e, uint64_t id, enum ln
 
 void lnl_tickets_settle(struct lnl_engine *e)
 {
-	struct lnl_ticket *k = e->tickets;
+	struct lnl_ticket *k;
 	struct lnl_asked about;
 
-	while (k) {
-		if (k->sync) {
-			enum lnl_event_kind kind = k->kind;
+	/* What a default asks anew gets its default, too. */
+	while ((k = e->sync_tickets)) {
+		enum lnl_event_kind kind = k->kind;
 
-			lnl_ticket_take(e, k->id, kind, &about);
-			answer_default(&about, kind);
-			k = e->tickets; /* the default may have changed the list */
-		} else {
-			k = k->next;
-		}
+		lnl_ticket_take(e, k->id, kind, &about);
+		answer_default(&about, kind);
 	}
 }
 
-static void forget(struct lnl_engine *e, const struct lnl_asked *about)
+static void forget(struct lnl_ticket *k)
 {
-	struct lnl_ticket **p = &e->tickets, *k;
-	struct lnl_queued *q;
+	while (k) {
+		struct lnl_ticket *next = k->next;
 
-	while ((k = *p)) {
-		if (k->about.tunnel != about->tunnel || k->about.service != about->service ||
-		    (about->service && k->about.peer != about->peer)) {
-			p = &k->next;
-			continue;
-		}
-		*p = k->next;
-		for (q = e->first_event; q; q = q->next)
-			if (q->event.ticket == k->id)
-				q->event.ticket = 0;
+		if (k->queued)
+			k->queued->event.ticket = 0;
 		release_ticket(k);
+		k = next;
 	}
 }
 
 void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t)
 {
-	forget(e, &(struct lnl_asked){ .tunnel = t });
+	(void)e;
+	forget(t->tickets);
 }
 
 void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t peer)
 {
-	forget(e, &(struct lnl_asked){ .service = s, .peer = peer });
+	struct lnl_served *v = lnl_served_find(s, peer);
+
+	(void)e;
+	if (v)
+		forget(v->tickets);
 }
 
 /* ---- replies ---- */
@@ -300,17 +356,14 @@ int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_gran
 
 int lnl_reply_default(struct lnl_engine *e, uint64_t ticket)
 {
-	struct lnl_ticket *k;
+	struct lnl_ticket *k = find(e, ticket);
+	enum lnl_event_kind kind;
 	struct lnl_asked about;
 
-	for (k = e->tickets; k; k = k->next) {
-		if (k->id == ticket) {
-			enum lnl_event_kind kind = k->kind;
-
-			lnl_ticket_take(e, ticket, kind, &about);
-			answer_default(&about, kind);
-			return 0;
-		}
-	}
-	return LNL_E_NOTFOUND;
+	if (!k)
+		return LNL_E_NOTFOUND;
+	kind = k->kind;
+	lnl_ticket_take(e, ticket, kind, &about);
+	answer_default(&about, kind);
+	return 0;
 }

@@ -18,7 +18,7 @@ void lnl_backlog_deinit(struct lnl_backlog *q)
 {
 	free(q->data);
 	q->data = NULL;
-	q->used = 0;
+	q->start = q->used = 0;
 }
 
 static void append(struct lnl_backlog *q, const uint8_t *src, size_t len)
@@ -41,6 +41,8 @@ bool lnl_backlog_put(struct lnl_backlog *q, const struct iovec *pieces, unsigned
 		total += pieces[i].iov_len;
 	total -= skip < total ? skip : total;
 	if (q->used + total > limit)
+		return false;
+	if (total > 0 && q->data == NULL && lnl_backlog_init(q) < 0)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		size_t cut = skip < pieces[i].iov_len ? skip : pieces[i].iov_len;

@@ -16,18 +16,21 @@
 #define LNL_BACKLOG_PEER    (96 * 1024)	 /* a server's for data of one peer: 64 packets of 1,500 */
 #define LNL_BACKLOG_HIGH    (128 * 1024) /* full for backpressure; no more at half of it */
 
+/* Zeroed: empty, and without memory. */
 struct lnl_backlog {
-	uint8_t *data; /* LNL_BACKLOG_SIZE */
+	uint8_t *data; /* LNL_BACKLOG_SIZE; NULL: nothing was queued */
 	size_t start;
 	size_t used;
 };
 
-/* LNL_E_NOMEM. */
+/* Takes the memory that the first lnl_backlog_put would take. LNL_E_NOMEM. */
 int lnl_backlog_init(struct lnl_backlog *q);
+/* Gives the memory back, and forgets what was queued. */
 void lnl_backlog_deinit(struct lnl_backlog *q);
 /*
  * Appends the bytes of |n| pieces but the first |skip|; all, or nothing and false when they do not
- * fit. Data packets leave LNL_BACKLOG_RESERVE free; control packets (|urgent|) do not have to.
+ * fit, or there is no memory. Data packets leave LNL_BACKLOG_RESERVE free; control packets
+ * (|urgent|) do not have to.
  */
 bool lnl_backlog_put(struct lnl_backlog *q, const struct iovec *pieces, unsigned n, size_t skip,
 		     bool urgent);

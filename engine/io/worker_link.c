@@ -121,12 +121,33 @@ static int take_stream(struct lnl_link *l, struct lnl_stream *in)
 	return rc;
 }
 
-/* What is no whole packet yet waits in the link: thousands of them have one buffer to read into. */
+/*
+ * What is no whole packet yet waits in the link, in as much memory as it takes: thousands of links
+ * have one buffer to read into, and few of them are in the middle of a packet.
+ */
 static void keep_rest(struct lnl_link *l, const struct lnl_stream *in)
 {
-	l->rest_len = in->end - in->start;
+	size_t len = in->end - in->start;
+
+	if (len == 0)
+		return;
+	l->rest = malloc(len);
+	if (l->rest == NULL) {
+		lnl_worker_link_end(l, true, ENOMEM);
+		return;
+	}
+	memcpy(l->rest, in->data + in->start, len);
+	l->rest_len = len;
+}
+
+static void take_rest(struct lnl_link *l, struct lnl_stream *in)
+{
 	if (l->rest_len > 0)
-		memcpy(l->rest, in->data + in->start, l->rest_len);
+		memcpy(in->data, l->rest, l->rest_len);
+	lnl_stream_added(in, l->rest_len);
+	free(l->rest);
+	l->rest = NULL;
+	l->rest_len = 0;
 }
 
 static void receive_stream(struct lnl_link *l)
@@ -135,9 +156,7 @@ static void receive_stream(struct lnl_link *l)
 	bool more = true;
 
 	lnl_stream_init(&in, l->worker->stream, LNL_WORKER_STREAM, LNL_PACKET_MAX);
-	if (l->rest_len > 0)
-		memcpy(in.data, l->rest, l->rest_len);
-	lnl_stream_added(&in, l->rest_len);
+	take_rest(l, &in);
 	for (unsigned turn = 0; turn < LNL_WORKER_TURNS && more; turn++) {
 		size_t room;
 		uint8_t *at = lnl_stream_room(&in, &room);
@@ -199,8 +218,9 @@ static int make(struct lnl_worker *w, struct lnl_link **out, const struct lnl_li
 	if (conf->kind == LNL_LINK_TCP) {
 		if (w->stream == NULL)
 			w->stream = malloc(LNL_WORKER_STREAM);
-		l->rest = malloc(LNL_WORKER_REST);
-		if (w->stream == NULL || l->rest == NULL || lnl_backlog_init(&l->out) < 0) {
+		/* A client's one queue is there from the start: full or not, it allocates nothing. */
+		if (w->stream == NULL ||
+		    (conf->peer != LNL_PEER_ID_NONE && lnl_backlog_init(&l->out) < 0)) {
 			release(l);
 			return LNL_E_NOMEM;
 		}
@@ -237,7 +257,6 @@ int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
 {
 	struct lnl_worker *w = l->worker;
-	struct lnl_link **at;
 
 	lnl_nodes_take(&w->links, &l->node);
 	l->closed = true;
@@ -261,9 +280,12 @@ void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
 	}
 	l->ended = error;
 	l->next = NULL;
-	for (at = &w->ended; *at != NULL; at = &(*at)->next)
-		;
-	*at = l;
+	/* Thousands may end at once: none is looked for. */
+	if (w->ended != NULL)
+		w->last_ended->next = l;
+	else
+		w->ended = l;
+	w->last_ended = l;
 }
 
 void lnl_worker_link_error(struct lnl_link *l, int error)

@@ -63,12 +63,15 @@ int lnl_worker_drain(struct lnl_link *l)
 	return 0;
 }
 
-/* Queues framed packets but the first |skip| bytes; returns how many of them found no room. */
+/*
+ * Queues framed packets but the first |skip| bytes; returns how many of them found no room. The link
+ * is gone afterwards when the rest of a packet did not.
+ */
 static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n, size_t skip,
 			bool urgent)
 {
 	/* A server's TUN waits for no peer: who does not read loses packets, and they do not pile up. */
-	bool bounded = l->worker->routed && !urgent;
+	bool bounded = l->worker->routed && !urgent, broken = false;
 	unsigned lost = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -80,12 +83,18 @@ static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n,
 		}
 		/*
 		 * The rest of a packet of which a part is gone has to follow: it fits, with nothing
-		 * before it.
+		 * before it, unless there is no memory.
 		 */
 		if ((bounded && l->out.used >= LNL_BACKLOG_PEER) ||
-		    !lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent))
+		    !lnl_backlog_put(&l->out, &iov[i], 1, skip, urgent)) {
 			lost++;
+			broken = broken || skip > 0;
+		}
 		skip = 0;
+	}
+	if (broken) {
+		lnl_worker_link_end(l, true, ENOMEM);
+		return lost;
 	}
 	if (l->out.used > 0)
 		ev_io_start(l->worker->loop, &l->writable);
@@ -291,6 +300,9 @@ void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents)
 	}
 	if (l->out.used == 0)
 		ev_io_stop(loop, io);
+	/* A server has thousands of streams, of which few are full at a time. */
+	if (l->out.used == 0 && w->routed)
+		lnl_backlog_deinit(&l->out);
 	if (l->out.used <= LNL_BACKLOG_HIGH / 2)
 		set_congested(l, false);
 	if (w->blocked == l) {

@@ -18,7 +18,6 @@
 
 #define LNL_WORKER_SEEDS  7	       /* of the hash of addresses */
 #define LNL_WORKER_STREAM (256 * 1024) /* read from a TCP socket at once */
-#define LNL_WORKER_REST	  (LNL_STREAM_PREFIX + LNL_PACKET_MAX)
 #define LNL_WORKER_TURNS  4	       /* batches from one socket before others have their turn */
 #define LNL_WORKER_TUN	  (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
 /* No peer can have it: the data plane counts the packet as nobody's. */
@@ -40,7 +39,7 @@ struct lnl_link {
 	bool errored;	/* an error was told at `error_at` */
 	uint64_t error_at;
 	int ended; /* errno to tell in LNL_NTF_LINK_CLOSED */
-	/* TCP: the beginning of a packet whose rest has not come, in LNL_WORKER_REST bytes */
+	/* TCP: the beginning of a packet whose rest has not come; NULL: there is none */
 	uint8_t *rest;
 	size_t rest_len;
 	struct lnl_backlog out; /* TCP */
@@ -117,7 +116,7 @@ struct lnl_worker {
 	bool stopping;
 	struct lnl_data *data;
 	struct lnl_nodes links; /* by id */
-	struct lnl_link *ended;
+	struct lnl_link *ended, *last_ended;
 	struct lnl_nodes carriers;  /* by peer */
 	struct lnl_nodes addresses; /* carriers by link and address, keyed with `seeds` */
 	uint64_t seeds[LNL_WORKER_SEEDS];

@@ -84,8 +84,8 @@ local function bits(name, value)
   end
   local rate = type(n) == "number" and UNITS[unit] and n * UNITS[unit]
   if not rate or not (rate >= 1000 and rate <= 1e12) then
-    error(("vpn.grant: %s is bits a second, from 1000 to 1e12, or a text like '20mbit' (kbit, mbit, "
-      .. "gbit), not %s"):format(name, type(value) == "string" and "'" .. value .. "'"
+    error(("vpn.grant: %s is bits a second, from 1000 to 1e12, or a text like '20mbit' (kbit, "
+      .. "mbit, gbit), not %s"):format(name, type(value) == "string" and "'" .. value .. "'"
         or type(value) == "number" and tostring(value) or "a " .. type(value)), 5)
   end
   return rate
@@ -157,27 +157,36 @@ end
 -- Lets go of a peer: its tasks, and what they left behind.
 local function forget(t, p)
   t.peers[p.id] = nil
+  t.coming[p.id] = nil
   p.ended, p.up = true, false
   core.cancel_owner(p.owner)
   policy_server.tidy(p)
 end
 
--- The engine tells the end of those that were established alone. Others make room here, before the
--- engine gives their numbers to the next: nobody inherits a certificate or `vars`.
+-- The engine tells the end of those that were established alone. Of the others, who are still to
+-- come, those that are gone make room here: with each newcomer while they are few, else with every
+-- sixty-fourth, so that one costs about the same whoever else is coming.
+local FEW, SELDOM = 16, 64
+
 local function sweep(t)
-  local gone = {}
-  for _, p in pairs(t.peers) do
-    if not p.up and peers.is_gone(p) then gone[#gone + 1] = p end
+  t.newcomers = t.newcomers + 1
+  if t.newcomers < t.interval then return end
+  local gone, left = {}, 0
+  for _, p in pairs(t.coming) do
+    if peers.is_gone(p) then gone[#gone + 1] = p else left = left + 1 end
   end
   for _, p in ipairs(gone) do forget(t, p) end
+  t.newcomers, t.interval = 0, left > FEW and SELDOM or 1
 end
 
+-- A number may be another's by now: nobody inherits a certificate or `vars`.
 local function peer_of(t, ev)
   local p = t.peers[ev.peer]
   if p and (p.up or not peers.is_gone(p)) then return p end
+  if p then forget(t, p) end
   sweep(t)
   p = peers.new(t, ev.peer, instance.new_owner())
-  t.peers[ev.peer] = p
+  t.peers[ev.peer], t.coming[ev.peer] = p, p
   return p
 end
 
@@ -259,6 +268,7 @@ end
 function handlers.established(t, ev)
   local p = peer_of(t, ev)
   p.up = true
+  t.coming[p.id] = nil
   peers.remember(p)
   if t.on.established then ask.tell("established", p.owner, 10, nil, t.on.established, p) end
 end

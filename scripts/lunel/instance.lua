@@ -118,7 +118,9 @@ end
 local function new_tunnel(conf, origin, server)
   local t = setmetatable({
     conf = conf, origin = origin, on = conf.on, remotes = conf.remotes, server = server,
-    peers = server and {} or nil, owner = M.new_owner(),
+    -- A server's by number, and of them those that are not up (hooks_server.sweep).
+    peers = server and {} or nil, coming = server and {} or nil, newcomers = 0, interval = 1,
+    owner = M.new_owner(),
     history = {}, state = "idle", name = conf.dev,
   }, tunnel)
   if server then hooks_server.install(t) end
@@ -304,7 +306,8 @@ end
 local function report_clients(handle)
   local list = core.peers(handle)
   core.log("info", "status", "clients", { clients = #list })
-  for _, id in ipairs(list) do
+  for i, id in ipairs(list) do
+    if i % status_file.PIECE == 0 then core.sleep(0) end
     local p, s = core.peer_info(handle, id), core.peer_stats(handle, id)
     if p and s then
       core.log("info", "status", "client", { name = p.name, address = p.address, ipv4 = p.ipv4,

@@ -23,13 +23,22 @@ end
 -- A name that keeps to its column and its line.
 local function column(name) return name and (name:gsub("[%c,]", "_")) or "UNDEF" end
 
---- The file's text for a server: |list| of { info, stats }.
-function M.clients(list, time)
+--- So many clients at a time, and then the task that looks through all of them lets others have
+-- their turn: a stretch has 20 ms, in which there is time for a few hundred.
+M.PIECE = 50
+
+local function nothing() end
+
+--- The file's text for a server: |list| of { info, stats }. |pause|, if it is given, is
+-- called after each piece.
+function M.clients(list, time, pause)
+  pause = pause or nothing
   local now = moment(time)
   local out = { "OpenVPN CLIENT LIST", "Updated," .. now,
     "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since" }
   local routes = {}
-  for _, row in ipairs(list) do
+  for i, row in ipairs(list) do
+    if i % M.PIECE == 0 then pause() end
     local p, s = row[1], row[2]
     out[#out + 1] = ("%s,%s,%.0f,%.0f,%s"):format(column(p.name), p.address or "", s.rx, s.tx,
       moment(p.connected_at))
@@ -39,11 +48,15 @@ function M.clients(list, time)
       end
     end
   end
+  pause()
   out[#out + 1] = "ROUTING TABLE\nVirtual Address,Common Name,Real Address,Last Ref"
   for _, line in ipairs(routes) do out[#out + 1] = line end
   out[#out + 1] = "GLOBAL STATS\nMax bcast/mcast queue length,0\nEND"
+  pause()
   return table.concat(out, "\n") .. "\n"
 end
+
+local function pause() core.sleep(0) end
 
 local function text_of(t)
   if not t.server then
@@ -51,11 +64,12 @@ local function text_of(t)
     return s and M.text(s, core.wallclock())
   end
   local list = {}
-  for _, id in ipairs(core.peers(t.handle)) do
+  for i, id in ipairs(core.peers(t.handle)) do
+    if i % M.PIECE == 0 then pause() end
     local p, s = core.peer_info(t.handle, id), core.peer_stats(t.handle, id)
     if p and s and p.up then list[#list + 1] = { p, s } end
   end
-  return M.clients(list, core.wallclock())
+  return M.clients(list, core.wallclock(), pause)
 end
 
 local function write(path, text)

@@ -449,6 +449,30 @@ describe("a server's hooks", function()
       assert.is_true(#stub.calls(core, "cancel_owner") >= 2)
     end)
 
+    it("costs the same whoever else is coming or there", function()
+      local looked, info = 0, core.peer_info
+      core.peer_info = function(...)
+        looked = looked + 1
+        return info(...)
+      end
+      on.authorize = function() return false end
+      local handle = open()
+      -- A thousand that are up, then two thousand that come and go.
+      for id = 1000, 1999 do
+        core.peers_known[id] = { name = "up" .. id, address = "192.0.2.1:" .. id, up = true }
+        event(handle, "established", { peer = id, ticket = false })
+      end
+      looked = 0
+      for id = 2000, 3999 do
+        core.peers_known[id] = { name = "n" .. id, address = "192.0.2.2:" .. id }
+        if id >= 2300 then core.peers_known[id - 300] = nil end
+        event(handle, "authorize", { peer = id })
+      end
+      assert.is_true(looked / 2000 < 20, looked / 2000 .. " a newcomer")
+      -- Those that are gone have been let go of, but for the last few.
+      assert.is_true(#stub.calls(core, "cancel_owner") >= 1500)
+    end)
+
     it("stays the same while it moves", function()
       local seen
       on.learn = function(p)

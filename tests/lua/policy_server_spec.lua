@@ -500,5 +500,11 @@ describe("the status file of a server", function()
       "Virtual Address,Common Name,Real Address,Last Ref", "GLOBAL STATS",
       "Max bcast/mcast queue length,0", "END", "",
     }, "\n"), status.clients({}, 0))
+    -- Thousands are written piece by piece, and the same comes of it.
+    local many, pauses = {}, 0
+    for i = 1, 1000 do many[i] = list[1 + i % #list] end
+    local function pause() pauses = pauses + 1 end
+    assert.equal(status.clients(many, 0), status.clients(many, 0, pause))
+    assert.is_true(pauses >= 1000 / status.PIECE)
   end)
 end)

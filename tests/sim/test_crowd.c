@@ -18,7 +18,7 @@
 
 #define MANY 10000
 #define SOME 1000
-#define FEW  200 /* instrumented */
+#define FEW  500 /* instrumented */
 
 static unsigned wanted; /* by the command line */
 
@@ -100,6 +100,25 @@ static void expect_guest(const struct crowd_guest *g)
 	expect_address(g, &g->own6);
 }
 
+/* All are in the table, and looking for one looks at few others. */
+static void expect_short(struct lnl_served *const *buckets, bool by_name)
+{
+	unsigned longest = 0, all = 0;
+
+	for (uint32_t i = 0; i <= crowd.s->mask; i++) {
+		const struct lnl_served *v = buckets[i];
+		unsigned n = 0;
+
+		for (; v; v = by_name ? v->next_name : v->next_address)
+			n++;
+		longest = n > longest ? n : longest;
+		all += n;
+	}
+	assert_int_equal(all, crowd.conf.n);
+	if (longest > 10)
+		fail_msg("%u clients are in one bucket", longest);
+}
+
 static void test_hour(void **state)
 {
 	struct crowd_conf conf = crowd_usual(how_many());
@@ -129,12 +148,37 @@ static void test_hour(void **state)
 		expect_guest(&crowd.guests[i]);
 	expect_doubled_only(crowd.guest_drops);
 	expect_server_drops();
+	expect_short(crowd.s->by_address, false);
+	expect_short(crowd.s->by_name, true);
+	crowd_end();
+}
+
+/* After a server's restart: all come in five seconds, and the host thinks for up to eight. */
+static void test_at_once(void **state)
+{
+	unsigned n = how_many();
+	struct crowd_conf conf = crowd_usual(n < SOME ? n : SOME);
+
+	(void)state;
+	conf.arrive_in = 5 * LNL_SECOND;
+	conf.think = 8 * LNL_SECOND;
+	conf.answers = 100 * conf.n;
+	conf.max_clients = 10 * conf.n; /* so many may be half-open */
+	crowd_start(&conf);
+	if (!crowd_all_up(60 * LNL_SECOND))
+		fail_msg("%u of %u are up: %s", crowd.up, conf.n, crowd.why);
+	printf("%u guests at once: at most %u questions were open\n", conf.n, crowd.most_tickets);
+	assert_true(crowd.most_tickets > conf.n / 4);
+	assert_int_equal(crowd.e->tickets.n, 0);
+	assert_int_equal(crowd.s->n_half_open, 0);
+	assert_int_equal(crowd.s->n_served + crowd.s->n_free, crowd.s->n_slots);
 	crowd_end();
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hour) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hour),
+					    cmocka_unit_test(test_at_once) };
 
 	wanted = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,12 +84,48 @@ static void survives_the_end_of_memory(void **state)
 	assert_int_equal(env.live, 0);
 }
 
+/* The longest run of cells that a search may walk along. */
+static uint32_t longest_run(const struct lnl_peer_table *t)
+{
+	uint32_t longest = 0, run = 0;
+
+	for (uint32_t i = 0; i <= 2 * t->mask; i++) {
+		run = t->cells[i & t->mask] != NULL ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* Ids as servers give them out, then with nine in ten gone: a search takes a few steps. */
+static void takes_few_steps(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct lnl_peer_table t;
+	uint64_t seed = 3;
+
+	test_env_init(&env);
+	assert_int_equal(lnl_table_init(&t, &env.env), 0);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		peers[i].conf.id = i;
+		assert_int_equal(lnl_table_add(&t, &env.env, &peers[i]), 0);
+		assert_true(i % 97 != 0 || longest_run(&t) <= 4);
+	}
+	assert_true(longest_run(&t) <= 4);
+	for (uint32_t i = 0; i < PEERS; i++)
+		if (next_random(&seed) % 10 != 0)
+			lnl_table_remove(&t, &peers[i]);
+	assert_true(longest_run(&t) <= 4);
+	lnl_table_deinit(&t, &env.env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_was_added),
 		cmocka_unit_test(agrees_with_an_array),
 		cmocka_unit_test(survives_the_end_of_memory),
+		cmocka_unit_test(takes_few_steps),
 	};
 
 	return cmocka_run_group_tests_name("data/table", tests, NULL, NULL);

@@ -289,7 +289,7 @@ static void test_not_another(void **state)
 
 			lnl_served_end(before, LNL_CAUSE_PING, "gone");
 			house_run(3 * LNL_SECOND);
-			house.s->next_id = id;
+			house_next_id(id);
 			carl = comes("carl", "192.0.2.3", 40001);
 			assert_true(carl->up);
 			assert_int_equal(id_of("carl"), id);

@@ -161,7 +161,7 @@ static void test_late_answer(void **state)
 	assert_int_equal(lnl_reply_grant(house.e, a.ticket, &plain, NULL), LNL_E_NOTFOUND);
 	house_run(3 * LNL_SECOND);
 	assert_int_equal(house.s->n_served, 0);
-	house.s->next_id = a.peer; /* its number is the next one's */
+	house_next_id(a.peer); /* its number is the next one's */
 	comes_as("ben", "192.0.2.3", NULL);
 	assert_int_equal(lnl_reply_grant(house.e, a.ticket, &plain, NULL), LNL_E_NOTFOUND);
 	assert_int_equal(house.s->n_up, 0);

@@ -531,6 +531,17 @@ static inline const struct lnl_served *house_peer(const char *name)
 	return NULL;
 }
 
+/* The id that was freed last would be given out last: now it is the next. */
+static inline void house_next_id(uint32_t id)
+{
+	struct lnl_service *s = house.s;
+	uint32_t last = (s->first_free + s->n_free - 1) % s->n_slots;
+
+	assert_int_equal(s->free_ids[last], id);
+	s->free_ids[last] = s->free_ids[s->first_free];
+	s->free_ids[s->first_free] = id;
+}
+
 /* The oldest question; there has to be one. */
 static inline struct asked house_asked(enum lnl_event_kind kind)
 {

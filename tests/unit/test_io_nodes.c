@@ -77,12 +77,47 @@ static void gives_any_until_there_is_none(void **state)
 	lnl_nodes_deinit(&t);
 }
 
+static unsigned longest_bucket(const struct lnl_nodes *t)
+{
+	unsigned longest = 0;
+
+	for (uint32_t i = 0; i < UINT32_C(1) << t->log2; i++) {
+		unsigned n = 0;
+
+		for (const struct lnl_node *node = t->buckets[i]; node != NULL; node = node->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* Numbers given out one after another, and hashes of addresses: a search takes a few steps. */
+static void takes_few_steps(void **state)
+{
+	struct lnl_nodes t = { 0 };
+	uint64_t hash = 1;
+
+	(void)state;
+	for (uint32_t i = 0; i < THINGS; i++)
+		lnl_nodes_put(&t, &things[i].node, i);
+	assert_true(longest_bucket(&t) <= 3);
+	lnl_nodes_deinit(&t);
+	t = (struct lnl_nodes){ 0 };
+	for (uint32_t i = 0; i < THINGS; i++) {
+		hash = hash * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		lnl_nodes_put(&t, &things[i].node, (uint32_t)(hash >> 32));
+	}
+	assert_true(longest_bucket(&t) <= 10);
+	lnl_nodes_deinit(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_was_put),
 		cmocka_unit_test(several_have_one_key),
 		cmocka_unit_test(gives_any_until_there_is_none),
+		cmocka_unit_test(takes_few_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 /* lunel-test: timeout 120 */
 #include "test_io_worker.h"
 
+#include <malloc.h>
+
 /* Sends |bytes| or ends the stream in some way; the link has to close with |error|. */
 static void expect_end(const void *bytes, size_t len, bool reset, int error)
 {
@@ -485,6 +487,91 @@ static void a_peer_that_floats_is_followed(void **state)
 	close(b);
 }
 
+#define STREAMS 100
+#define CONTROL 1400
+#define FILLING 150 /* of them: more than the socket takes, less than the ring of commands */
+
+/* A control packet by the stream, in two pieces, and the worker's word that it came. */
+static void knock_by(struct side *s, uint32_t id, int fd)
+{
+	uint8_t frame[2 + 40] = { 0, 40, LNL_OP_CONTROL_V1 << 3 };
+	struct lnl_counters c;
+	struct lnl_ntf n;
+
+	assert_int_equal(write(fd, frame, 7), 7);
+	/* The answer comes from a turn that has read it, the second one's at the latest. */
+	counters(s, PEER, &c);
+	counters(s, PEER, &c);
+	assert_int_equal(write(fd, frame + 7, sizeof(frame) - 7), sizeof(frame) - 7);
+	next_of(s, LNL_NTF_PACKET, &n);
+	assert_int_equal(n.id, id);
+	assert_int_equal(n.u.datagram.len, 40);
+}
+
+/* As much as makes the stream's queue grow, all of it read afterwards. */
+static void fill_and_drain(struct side *s, uint32_t id, int fd)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_LINK_SEND, .id = id };
+	static uint8_t buf[65536];
+	size_t left = FILLING * (2 + CONTROL);
+
+	cmd.u.datagram.len = CONTROL;
+	cmd.u.datagram.bytes[0] = LNL_OP_CONTROL_V1 << 3;
+	for (unsigned i = 0; i < FILLING; i++)
+		command(s, &cmd);
+	while (left > 0) {
+		ssize_t n;
+
+		wait_readable(fd);
+		n = recv(fd, buf, sizeof(buf), 0);
+		assert_true(n > 0);
+		left -= (size_t)n;
+	}
+}
+
+static size_t in_use(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* A server's streams that are idle hold no buffers, whatever they carried before: TRUST L2. */
+static void idle_streams_cost_little(void **state)
+{
+	int fds[STREAMS + 1][2];
+	size_t before = 0, now;
+	struct side s;
+
+	(void)state;
+	open_side(&s);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_TUN_ADD,
+					   .u.tun = { .fd = s.tun_given, .routed = true } });
+	for (uint32_t i = 0; i <= STREAMS; i++) {
+		struct lnl_link_conf conf = { .id = i + 1,
+					      .kind = LNL_LINK_TCP,
+					      .peer = LNL_PEER_ID_NONE };
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+					    fds[i]),
+				 0);
+		conf.fd = fds[i][1];
+		command(&s, &(struct lnl_command){ .kind = LNL_CMD_LINK_ADD, .u.link = conf });
+		knock_by(&s, i + 1, fds[i][0]);
+		fill_and_drain(&s, i + 1, fds[i][0]);
+		knock_by(&s, i + 1, fds[i][0]);
+		/* What the first has brought about is there for all. */
+		if (i == 0)
+			before = in_use();
+	}
+	now = in_use();
+	if (now > before + STREAMS * 1024)
+		fail_msg("%zu bytes a stream", (now - before) / STREAMS);
+	for (uint32_t i = 0; i <= STREAMS; i++)
+		close(fds[i][0]);
+	close_side(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_full_stream_that_ends_lets_tun_go),
 		cmocka_unit_test(a_deleted_link_sends_what_it_has),
 		cmocka_unit_test(a_peer_that_floats_is_followed),
+		cmocka_unit_test(idle_streams_cost_little),
 	};
 
 	assert_int_equal(lnl_crypto_init(NULL), 0);

@@ -359,6 +359,8 @@ void crowd_settle(void)
 			more = true;
 			take_event(&ev);
 		}
+		if (crowd.e->tickets.n > crowd.most_tickets)
+			crowd.most_tickets = crowd.e->tickets.n;
 		lnl_tickets_settle(crowd.e);
 		crowd.turns++;
 	} while (more);
@@ -425,7 +427,7 @@ static void fill_options(struct lnl_server_options *o)
 	o->ping_restart = 180;
 	o->max_clients = crowd.conf.max_clients ? crowd.conf.max_clients : crowd.conf.n;
 	o->v2_force_cookie = !crowd.conf.noncookie;
-	o->connect_freq_initial = 2000;
+	o->connect_freq_initial = crowd.conf.answers;
 	o->auth_user_pass = o->username_as_common_name = true;
 	o->asks = LNL_ASK_AUTHENTICATE | LNL_ASK_AUTHORIZE | LNL_ASK_LEARN;
 	o->sec.reneg_sec = crowd.conf.reneg_sec;
@@ -550,6 +552,7 @@ struct crowd_conf crowd_usual(unsigned n)
 		.reneg_sec = 900,
 		.think = 1500 * LNL_MSEC,
 		.float_every = 20,
+		.answers = 2000,
 	};
 }
 

@@ -29,6 +29,7 @@ struct crowd_conf {
 	int64_t reneg_sec;    /* the server's */
 	uint64_t think;	      /* the host's answers take up to this */
 	unsigned float_every; /* one guest in so many moves to another port at half time; 0: none */
+	unsigned answers;     /* to strangers in ten seconds */
 	unsigned max_clients; /* 0: as many as there are guests */
 	bool noncookie;	      /* the server lets in tls-crypt-v2 clients without the cookie */
 	bool v2;	      /* all with tls-crypt-v2; else every fourth, beside tls-crypt */
