@@ -22,11 +22,11 @@ static void tell(struct lnl_engine *e, unsigned i)
 
 	q->suppressed = 0;
 	if (n > 0)
-		lnl_log(&e->log, LNL_LEVEL_WARN, "log.suppressed", LNL_F("kind", kinds[i]),
+		lnl_log(&e->log, q->level, "log.suppressed", LNL_F("kind", kinds[i]),
 			LNL_F("records", n));
 }
 
-bool lnl_quiet_passes(struct lnl_engine *e, const char *event, uint64_t now)
+bool lnl_quiet_passes(struct lnl_engine *e, const char *event, enum lnl_level level, uint64_t now)
 {
 	struct lnl_quiet *q;
 	unsigned i = 0;
@@ -45,6 +45,7 @@ bool lnl_quiet_passes(struct lnl_engine *e, const char *event, uint64_t now)
 		q->passed++;
 		return true;
 	}
+	q->level = level;
 	q->suppressed++;
 	return false;
 }

@@ -116,7 +116,8 @@ struct lnl_op {
 struct lnl_quiet {
 	uint64_t since; /* when the second began */
 	unsigned passed;
-	int64_t suppressed; /* and not told yet */
+	int64_t suppressed;   /* and not told yet */
+	enum lnl_level level; /* that those had */
 };
 
 struct lnl_engine {
@@ -144,8 +145,8 @@ struct lnl_engine {
 /* ---- engine_quiet.c: what others can make us log ---- */
 
 /* Whether a record of |event| is to be kept; counts it when not. */
-bool lnl_quiet_passes(struct lnl_engine *e, const char *event, uint64_t now);
-/* Logs what was suppressed in seconds that are over. */
+bool lnl_quiet_passes(struct lnl_engine *e, const char *event, enum lnl_level level, uint64_t now);
+/* Logs what was suppressed in seconds that are over, at its own level. */
 void lnl_quiet_tell(struct lnl_engine *e, uint64_t now);
 
 /* A new event of |kind| about |t| (may be NULL) at the queue's end; NULL when out of memory. */
