@@ -34,6 +34,8 @@ static void take_record(void *ctx, const struct lnl_record *r)
 	ptrdiff_t moved;
 	unsigned i;
 
+	if (!lnl_quiet_passes(e, r->event, r->level, lnl_clock_now()))
+		return;
 	if (e->n_records == LNL_RECORDS) {
 		e->lost_records++;
 		return;

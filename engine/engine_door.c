@@ -248,7 +248,7 @@ static void enter_source(struct lnl_served *v)
 }
 
 /* Nobody moves before it has logged in: it is where it entered. */
-void lnl_door_opened(struct lnl_served *v)
+static void leave_source(struct lnl_served *v)
 {
 	struct lnl_ip ip = source_of(&v->from);
 	struct lnl_served **p = source_bucket(v->service, &ip);
@@ -260,6 +260,28 @@ void lnl_door_opened(struct lnl_served *v)
 	*p = v->next_source;
 	v->half_open = false;
 	v->service->n_half_open--;
+}
+
+/*
+ * Where more than half of the places are taken, half of hand-window has to do, for who is neither
+ * through with TLS nor about to take another's place.
+ */
+static void make_room(struct lnl_service *s, uint64_t now)
+{
+	uint64_t life = s->conf.control.session.hand_window / 2;
+	uint32_t i;
+
+	/* Looking at all of them is worth it once a second. */
+	if (s->n_half_open <= half_open_max(s) / 2 || now < s->room_at)
+		return;
+	s->room_at = now + LNL_SECOND;
+	for (i = 0; i < s->n_slots && s->n_half_open > half_open_max(s) / 2; i++) {
+		struct lnl_served *v = s->served[i];
+
+		if (v && v->half_open && v->in_table && v->waits == LNL_WAIT_NOTHING &&
+		    now - v->came_at >= life)
+			lnl_served_end(v, LNL_CAUSE_TIMEOUT, "too slow while many come");
+	}
 }
 
 /* connect-freq: a limit on who was admitted already. */
@@ -282,7 +304,10 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	struct lnl_served *v;
 	uint32_t id;
 
-	if (s->stopping || is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
+	if (s->stopping)
+		return NULL;
+	make_room(s, lnl_clock_now());
+	if (is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
 		return NULL;
 	v = calloc(1, sizeof(*v));
 	id = v ? take_id(s) : LNL_PEER_ID_NONE;
@@ -294,6 +319,7 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	v->id = id;
 	v->link = link;
 	v->from = *from;
+	v->came_at = lnl_clock_now();
 	v->tcp = tcp;
 	v->deadline = v->pending_at = LNL_NEVER;
 	v->name = v->user = v->cn = "";
@@ -305,6 +331,18 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	enter_source(v);
 	enter_address(v);
 	return v;
+}
+
+void lnl_door_honest(struct lnl_served *v)
+{
+	struct lnl_service *s = v->service;
+	struct lnl_ip ip = lnl_addr_ip(&v->from);
+
+	if (!v->half_open)
+		return;
+	leave_source(v);
+	if (!v->tcp)
+		lnl_admission_honest(s->admission, &ip, v->came_at, lnl_clock_now());
 }
 
 /*
@@ -332,7 +370,7 @@ void lnl_door_leave(struct lnl_served *v)
 	leave_address(v);
 	give_back(v);
 	leave_name(v);
-	lnl_door_opened(v);
+	leave_source(v);
 	s->n_up -= v->up;
 	v->up = false;
 }

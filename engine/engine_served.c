@@ -204,7 +204,7 @@ static void take_event(struct lnl_served *v, struct lnl_server_event *ev)
 		lnl_login_response(v, ev->text);
 		break;
 	case LNL_SERVER_AUTHORIZE:
-		lnl_door_opened(v);
+		lnl_door_honest(v);
 		lnl_grant_ask(v);
 		break;
 	case LNL_SERVER_PEER_ADD:
@@ -345,7 +345,7 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	v->ended = true;
 	v->cause = cause;
 	v->why = why ? strndup(why, WHY_MAX) : NULL;
-	lnl_log(log_of(v), LNL_LEVEL_INFO, "peer.closed",
+	lnl_log(log_of(v), LNL_LEVEL_INFO, v->told ? "peer.closed" : "peer.refused",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
 		LNL_F("address", lnl_served_address(v, address)), LNL_F("cause", cause_name(cause)),
 		LNL_F("why", v->why ? v->why : ""));

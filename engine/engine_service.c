@@ -8,6 +8,8 @@
 
 #define CHORES	  1.0		    /* seconds */
 #define CRL_EVERY (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
+/* Notifications that are taken before timers, signals and the host have their turn. */
+#define AT_ONCE 1024
 /* For acknowledgements of our goodbye; OpenVPN's clients give none. */
 #define GOODBYE_BY LNL_SECOND
 /* After that, the last counters are waited for. */
@@ -89,12 +91,16 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 static void woken(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct lnl_service *s = w->data;
+	unsigned taken = 0;
 	struct lnl_ntf n;
 
-	(void)loop;
 	(void)revents;
-	while (lnl_worker_next(s->worker, &n))
+	while (taken < AT_ONCE && lnl_worker_next(s->worker, &n)) {
 		take(s, &n);
+		taken++;
+	}
+	if (taken == AT_ONCE)
+		ev_async_send(loop, w);
 	lnl_service_settle(s);
 }
 
@@ -144,6 +150,7 @@ static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);
 	}
 	lnl_leases_save(s, false);
+	lnl_quiet_tell(s->engine, now);
 	lnl_service_settle(s);
 }
 

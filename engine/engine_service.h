@@ -43,6 +43,7 @@ struct lnl_served {
 	struct lnl_served *next_source;		     /* while half-open, likewise */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
+	uint64_t came_at;			     /* when it was admitted */
 	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
@@ -129,6 +130,7 @@ struct lnl_service {
 	struct lnl_served **by_source; /* the half-open ones */
 	uint32_t mask;
 	uint64_t seed;
+	uint64_t room_at; /* when to look again for half-open clients that are slow */
 
 	struct lnl_named_pool pools[LNL_SERVICE_POOLS];
 	unsigned n_pools, leases_version;
@@ -189,8 +191,8 @@ struct lnl_served *lnl_served_find(const struct lnl_service *s, uint32_t id);
 struct lnl_served *lnl_door_same_name(const struct lnl_served *v);
 /* Enters its name, once it is known. */
 void lnl_door_name(struct lnl_served *v);
-/* It has logged in: it counts as half-open no more. */
-void lnl_door_opened(struct lnl_served *v);
+/* It is who it says: half-open no more, and its first packet counts against nobody. */
+void lnl_door_honest(struct lnl_served *v);
 /* Takes it out of the tables, so that others can come in its place. */
 void lnl_door_leave(struct lnl_served *v);
 /* The same, and releases it. */

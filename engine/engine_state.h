@@ -114,6 +114,16 @@ struct lnl_op {
 	struct lnl_exec *exec;
 };
 
+/* Of one kind of record that others bring about. */
+#define LNL_QUIET_KINDS 15
+#define LNL_QUIET_RATE	10 /* a second */
+struct lnl_quiet {
+	uint64_t since; /* when the second began */
+	unsigned passed;
+	int64_t suppressed;   /* and not told yet */
+	enum lnl_level level; /* that those had */
+};
+
 struct lnl_engine {
 	struct ev_loop *loop;
 	struct lnl_env env;
@@ -124,6 +134,7 @@ struct lnl_engine {
 	struct lnl_record *records;
 	unsigned first_record, n_records;
 	uint64_t lost_records;
+	struct lnl_quiet quiet[LNL_QUIET_KINDS];
 	struct lnl_queued *first_event, *last_event, *taken;
 	struct lnl_nodes tickets;
 	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
@@ -136,6 +147,13 @@ struct lnl_engine {
 	ev_signal *signals[65];
 	uint64_t next_id;
 };
+
+/* ---- engine_quiet.c: what others can make us log ---- */
+
+/* Whether a record of |event| is to be kept; counts it when not. */
+bool lnl_quiet_passes(struct lnl_engine *e, const char *event, enum lnl_level level, uint64_t now);
+/* Logs what was suppressed in seconds that are over, at its own level. */
+void lnl_quiet_tell(struct lnl_engine *e, uint64_t now);
 
 /* A new event of |kind| about |t| (may be NULL) at the queue's end; NULL when out of memory. */
 struct lnl_queued *lnl_event_add(struct lnl_engine *e, enum lnl_event_kind kind,

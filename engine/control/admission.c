@@ -342,6 +342,12 @@ void lnl_admission_datagram(struct lnl_admission *a, const struct lnl_ip *ip, ui
 	finish(out, drop);
 }
 
+void lnl_admission_honest(struct lnl_admission *a, const struct lnl_ip *ip, uint64_t at,
+			  uint64_t now)
+{
+	lnl_limiter_give_back(a->limiter, ip, at, now);
+}
+
 void lnl_admission_stream(struct lnl_admission *a, const uint8_t *data, size_t len, uint64_t now,
 			  struct lnl_admitted *out)
 {

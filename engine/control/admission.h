@@ -79,6 +79,14 @@ void lnl_admission_datagram(struct lnl_admission *a, const struct lnl_ip *ip, ui
 			    uint64_t now, struct lnl_admitted *out);
 
 /*
+ * Who was admitted by a datagram from |ip| at |at| is let in: of the limits, its answer is given
+ * back (OpenVPN reflect_filter.c does so for everybody who returns with the cookie). For each
+ * session call it once at most.
+ */
+void lnl_admission_honest(struct lnl_admission *a, const struct lnl_ip *ip, uint64_t at,
+			  uint64_t now);
+
+/*
  * The first packet of a TCP connection: a reset, whose WKc, if any, is unwrapped. Never REPLY, no
  * cookie and no rate limit (connect-freq is the owner's).
  */

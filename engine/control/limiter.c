@@ -11,6 +11,7 @@ struct cell {
 	uint64_t free_at; /* when the source has its whole burst again */
 	uint64_t period;  /* of which `taken` counts */
 	uint64_t taken;
+	uint64_t before; /* `taken` of the period before */
 };
 
 struct lnl_limiter {
@@ -108,24 +109,38 @@ static void move_on(struct lnl_limiter *l, uint64_t now)
 	}
 }
 
+/* The cell's counts are the current period's. */
+static void turn(const struct lnl_limiter *l, struct cell *c, uint64_t now)
+{
+	uint64_t period = now / l->period;
+
+	if (c->period == period)
+		return;
+	c->before = c->period + 1 == period ? c->taken : 0;
+	c->taken = 0;
+	c->period = period;
+}
+
+/* What the source had within about a period: of the one before, the part that is not over yet. */
+static uint64_t lately(const struct lnl_limiter *l, const struct cell *c, uint64_t now)
+{
+	uint64_t left = l->period - now % l->period;
+
+	return c->taken + (c->before * left + l->period - 1) / l->period;
+}
+
 /*
- * A source gets no more than it leaves to the others: so one that floods takes half of all there
+ * A source gets no more than it leaves to the others: so one that floods takes about half of all there
  * is, two take a third each, and who comes new finds something left.
  */
 static enum lnl_limit check_total(struct lnl_limiter *l, struct cell *c, uint64_t now)
 {
-	uint64_t period = now / l->period;
-
 	if (l->total == 0)
 		return LNL_LIMIT_PASS;
 	move_on(l, now);
 	if (l->in_all >= l->total)
 		return LNL_LIMIT_TOTAL;
-	if (c->period != period) {
-		c->period = period;
-		c->taken = 0;
-	}
-	return c->taken < l->total - l->in_all ? LNL_LIMIT_PASS : LNL_LIMIT_SOURCE;
+	return lately(l, c, now) < l->total - l->in_all ? LNL_LIMIT_PASS : LNL_LIMIT_SOURCE;
 }
 
 enum lnl_limit lnl_limiter_take(struct lnl_limiter *l, const struct lnl_ip *ip, uint64_t now)
@@ -133,6 +148,7 @@ enum lnl_limit lnl_limiter_take(struct lnl_limiter *l, const struct lnl_ip *ip, 
 	struct cell *c = cell_of(l, ip);
 	enum lnl_limit limit;
 
+	turn(l, c, now);
 	if (l->interval > 0 && c->free_at > now + l->burst)
 		return LNL_LIMIT_SOURCE;
 	limit = check_total(l, c, now);
@@ -140,10 +156,46 @@ enum lnl_limit lnl_limiter_take(struct lnl_limiter *l, const struct lnl_ip *ip, 
 		return limit;
 	if (l->interval > 0)
 		c->free_at = (c->free_at > now ? c->free_at : now) + l->interval;
+	c->taken++;
 	if (l->total > 0) {
-		c->taken++;
 		l->in_all++;
 		l->slices[l->slice % (SLICES + 1)]++;
 	}
 	return LNL_LIMIT_PASS;
+}
+
+/*
+ * Which slice the answer is in is not known: the oldest that has one is never later than that, so
+ * nothing leaves the count too early.
+ */
+static void uncount(struct lnl_limiter *l, uint64_t now)
+{
+	move_on(l, now);
+	for (unsigned i = 1; i <= SLICES + 1; i++) {
+		uint64_t *slice = &l->slices[(l->slice + i) % (SLICES + 1)];
+
+		if (*slice == 0)
+			continue;
+		--*slice;
+		l->in_all--;
+		return;
+	}
+}
+
+void lnl_limiter_give_back(struct lnl_limiter *l, const struct lnl_ip *ip, uint64_t at,
+			   uint64_t now)
+{
+	struct cell *c = cell_of(l, ip);
+
+	turn(l, c, now);
+	if (now - at >= l->period || (c->taken == 0 && c->before == 0))
+		return;
+	if (c->taken > 0)
+		c->taken--;
+	else
+		c->before--;
+	if (c->free_at > now)
+		c->free_at -= l->interval;
+	if (l->total > 0)
+		uncount(l, now);
 }

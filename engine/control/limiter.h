@@ -30,5 +30,12 @@ enum lnl_limit { LNL_LIMIT_PASS, LNL_LIMIT_SOURCE, LNL_LIMIT_TOTAL };
  * more in a period than it leaves to the others, so that one that floods does not shut them out.
  */
 enum lnl_limit lnl_limiter_take(struct lnl_limiter *l, const struct lnl_ip *ip, uint64_t now);
+/*
+ * Who was answered from |ip| at about |at| turned out to be honest: that answer counts no longer,
+ * neither for its source nor in all. A source gets back no more than it had, once for each answer,
+ * and nothing for one that is out of the period by now.
+ */
+void lnl_limiter_give_back(struct lnl_limiter *l, const struct lnl_ip *ip, uint64_t at,
+			   uint64_t now);
 
 #endif

@@ -15,6 +15,10 @@
 #define NOTES	 (512 * 1024)
 /* Free bytes that packets leave in the ring of notifications: the rest must not be lost. */
 #define NOTES_RESERVE (64 * 1024)
+/* And that packets of strangers leave to those of peers. */
+#define PEERS_RESERVE (NOTES / 4)
+/* So often at most is the control thread woken for packets of strangers alone. */
+#define STRANGERS_EVERY LNL_MSEC
 /* The longest notification that is no packet, with the ring's own bytes. */
 #define NOTE_LONGEST (offsetof(struct lnl_ntf, u) + sizeof(struct lnl_counters) + 16)
 
@@ -33,6 +37,7 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 {
 	struct lnl_ntf n;
 	size_t len = offsetof(struct lnl_ntf, u.datagram.bytes) + pkt->len;
+	bool stranger = from != NULL && lnl_worker_at(w, link, from) == NULL;
 
 	n.kind = LNL_NTF_PACKET;
 	n.id = link;
@@ -43,10 +48,12 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 		n.u.datagram.from = *from;
 	n.u.datagram.len = (uint16_t)pkt->len;
 	memcpy(n.u.datagram.bytes, pkt->p, pkt->len);
-	if (lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE))
-		w->noted = true;
-	else
+	if (!lnl_ring_put(&w->notes, &n, len, NOTES_RESERVE + (stranger ? PEERS_RESERVE : 0)))
 		atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+	else if (stranger)
+		w->strange = true;
+	else
+		w->noted = true;
 }
 
 void lnl_worker_note_error(struct lnl_worker *w, enum lnl_ntf_kind kind, uint32_t id, uint32_t peer,
@@ -144,6 +151,8 @@ static void arm(struct lnl_worker *w)
 
 	if (floats < due)
 		due = floats;
+	if (w->strange && w->strange_at + STRANGERS_EVERY < due)
+		due = w->strange_at + STRANGERS_EVERY;
 	if (due == w->armed)
 		return;
 	ev_timer_stop(w->loop, &w->timer);
@@ -155,6 +164,24 @@ static void arm(struct lnl_worker *w)
 	ev_timer_start(w->loop, &w->timer);
 }
 
+/*
+ * In a flood each turn brings packets of strangers; a thread woken for each of them would take more of
+ * the machine than they do.
+ */
+static void wake_for_strangers(struct lnl_worker *w)
+{
+	uint64_t now;
+
+	if (!w->strange)
+		return;
+	now = lnl_clock_now();
+	if (now - w->strange_at < STRANGERS_EVERY && !w->noted)
+		return;
+	w->strange = false;
+	w->strange_at = now;
+	w->noted = true;
+}
+
 /* Before the loop waits: what this turn brought about is told, and the timer set. */
 static void prepared(struct ev_loop *loop, struct ev_prepare *prepare, int revents)
 {
@@ -163,6 +190,7 @@ static void prepared(struct ev_loop *loop, struct ev_prepare *prepare, int reven
 	(void)loop;
 	(void)revents;
 	tell_all(w);
+	wake_for_strangers(w);
 	arm(w);
 	if (w->noted) {
 		w->noted = false;

@@ -109,8 +109,10 @@ struct lnl_worker {
 	/* The worker's. */
 	struct ev_prepare prepare;
 	struct ev_timer timer;
-	uint64_t armed; /* what the timer waits for; LNL_NEVER: it is off */
-	bool noted;	/* the control thread has to be woken */
+	uint64_t armed;	     /* what the timer waits for; LNL_NEVER: it is off */
+	bool noted;	     /* the control thread has to be woken */
+	bool strange;	     /* and for packets of strangers, which may wait a moment */
+	uint64_t strange_at; /* when it was woken for such */
 	bool stopping;
 	struct lnl_data *data;
 	struct lnl_nodes links; /* by id */
@@ -147,8 +149,8 @@ struct lnl_worker {
 /* Puts a notification into the ring, its first |len| bytes; false when there is no room. */
 bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len);
 /*
- * A control packet for the control thread, |from| NULL unless of a link of many; one that finds no room is
- * lost.
+ * A control packet for the control thread, |from| NULL unless of a link of many; one that finds no
+ * room is lost. Those of strangers leave room to those of peers.
  */
 void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct lnl_packet *pkt,
 			    const struct lnl_addr *from);

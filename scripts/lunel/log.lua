@@ -43,6 +43,7 @@ M.sentences = {
   ["script.traceback"] = "  {line}",
   ["script.print"] = "{text}",
   ["log.text"] = "{text}",
+  ["log.suppressed"] = "{records} more records of {kind} were not logged",
   ["config.note"] = "{text}",
   ["config.error"] = "{text}",
   ["process.signal"] = "{signal} received",

@@ -194,7 +194,8 @@ local own = {
   { "connect_freq", pair("Clients ...", "... in so many seconds.", "{ clients, seconds }"),
     doc = "How many may connect in how many seconds." },
   { "connect_freq_initial", pair("Answers ...", "... in so many seconds.", "{ answers, seconds }"),
-    default = { 100, 10 }, doc = "How many first packets are answered in how many seconds." },
+    default = { 100, 10 }, doc = "How many first packets are answered in how many seconds, "
+      .. "beside those of clients that were let in." },
   { "tls_crypt_v2_cookie", boolean, default = true,
     doc = "Refuse tls-crypt-v2 clients that cannot prove their address first." },
   { "tls_crypt_v2_max_age", seconds { min = 0 }, default = 0,

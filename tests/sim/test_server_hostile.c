@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What clients send that they should not: TRUST C4, A5, W6, W7, W8. */
+/* What clients send that they should not: TRUST C4, A5, W4 to W8. */
 /* lunel-test: both */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "control/client_state.h"
 #include "sim/server_check.h"
@@ -345,6 +346,164 @@ static void test_W6_replay(void **state)
 	}
 }
 
+/* W6: while it closes: nothing reopens it, nothing puts its end off. */
+static void test_W6_closing(void **state)
+{
+	struct sim_real *r = at_stage(UP, 58);
+	uint64_t began = r->w->now;
+	unsigned keys = r->keys_installed;
+
+	(void)state;
+	r->w->net.cut[SIM_SERVER] = true;
+	lnl_server_close(r->server, LNL_CAUSE_USER, "HALT", r->w->now);
+	for (unsigned i = 0; i < 32 * 8; i++) {
+		struct lnl_control c = { .op = (uint8_t)(i % 32), .key_id = (uint8_t)(i / 32) };
+		uint8_t packet[600];
+		size_t len = forge(r, packet, c);
+
+		sim_net_send(&r->w->net, SIM_CLIENT, packet, len, r->w->now);
+		sim_world_run(r->w, 20 * LNL_MSEC);
+	}
+	assert_true(r->closed);
+	assert_true(r->w->now - began <= 6 * LNL_SECOND);
+	assert_int_equal(r->cause, LNL_CAUSE_USER);
+	assert_int_equal(r->keys_installed, keys);
+	real_delete(r);
+}
+
+/* ---- W4 ---- */
+
+static void give_sizes(struct sim_real *r, uint8_t fill)
+{
+	static uint8_t packet[65507];
+
+	memset(packet, fill, sizeof(packet));
+	packet[0] = LNL_OP_CONTROL_V1 << 3;
+	memcpy(packet + 1, r->w->client_sid, LNL_SID_LEN);
+	for (size_t len = 0; len <= sizeof(packet); len += len < 3000 ? 1 : 509) {
+		enum lnl_drop drop = lnl_server_input(r->server, packet, len, r->w->now);
+
+		/* A short one is an old packet again, which is no error. */
+		if (drop == LNL_DROP_NONE && (fill == 0xff || len > LNL_WRAP_PACKET_MAX))
+			fail_msg("%zu bytes of %02x were taken", len, fill);
+	}
+	lnl_server_input(r->server, packet, sizeof(packet), r->w->now);
+	sim_world_run(r->w, 50 * LNL_MSEC);
+}
+
+/* W4: P_CONTROL of all sizes, in each state. */
+static void test_W4(void **state)
+{
+	(void)state;
+	for (unsigned stage = 0; stage < STAGES; stage++) {
+		struct sim_real *r = at_stage((enum stage)stage, 80 + stage);
+
+		give_sizes(r, 0);
+		give_sizes(r, 0xff);
+		go_on(r, (enum stage)stage);
+		real_delete(r);
+	}
+}
+
+/* ---- W5 ---- */
+
+/* When the server sent which control packet, of a handshake whose client is not heard. */
+static struct {
+	unsigned sent[64];
+	uint64_t at[64], shortest, longest;
+	const struct sim_world *w;
+	bool lost; /* what the server sends, its stateless answer apart */
+} flight;
+
+static bool watch(void *ctx, unsigned from, uint8_t *bytes, size_t *len)
+{
+	struct lnl_control c = { .op = lnl_op_of(bytes[0]) };
+	struct lnl_reader in;
+
+	(void)ctx;
+	lnl_reader_init(&in, bytes + 1 + LNL_SID_LEN, *len - 1 - LNL_SID_LEN);
+	if (from == SIM_SERVER && c.op == LNL_OP_CONTROL_V1 &&
+	    lnl_control_read_body(&c, &in) == 0 && c.id < 64) {
+		uint64_t since = flight.w->now - flight.at[c.id];
+
+		if (flight.sent[c.id]++ > 0 && since < flight.shortest)
+			flight.shortest = since;
+		if (flight.sent[c.id] > 1 && since > flight.longest)
+			flight.longest = since;
+		flight.at[c.id] = flight.w->now;
+	}
+	return from != SIM_SERVER || c.op == LNL_OP_HARD_RESET_SERVER_V2 || !flight.lost;
+}
+
+/* A handshake in whose midst the client hears nothing more; what it sends arrives. */
+static struct sim_real *deaf(uint64_t seed)
+{
+	struct sim_real *r = real_new(seed, SIM_WRAP_NONE, false);
+
+	memset(&flight, 0, sizeof(flight));
+	flight.shortest = LNL_NEVER;
+	flight.lost = true;
+	flight.w = r->w;
+	r->w->net.faults.delay = 10 * LNL_MSEC;
+	r->w->net.tap = watch;
+	real_start(r);
+	sim_world_run(r->w, 500 * LNL_MSEC);
+	assert_true(flight.sent[1] > 0);
+	return r;
+}
+
+/* W5: each packet at most ten times in a hand-window, never at once and never after a minute. */
+static void test_W5_retransmits(void **state)
+{
+	struct sim_real *r = deaf(90);
+
+	(void)state;
+	assert_true(sim_real_closes(r, 70 * LNL_SECOND));
+	assert_int_equal(r->cause, LNL_CAUSE_TIMEOUT);
+	for (unsigned id = 0; id < 64; id++)
+		assert_true(flight.sent[id] <= 10);
+	assert_true(flight.sent[1] >= 3);
+	assert_true(flight.shortest >= LNL_SECOND);
+	assert_true(flight.longest <= 60 * LNL_SECOND);
+	real_delete(r);
+}
+
+/* W5: acks of what nobody sent, and lists of them that lie about their length. */
+static void test_W5_bogus_acks(void **state)
+{
+	struct sim_real *r = deaf(91);
+	uint64_t due = lnl_server_next_due(r->server);
+	unsigned before = flight.sent[1];
+	uint8_t packet[600] = { LNL_OP_ACK_V1 << 3 };
+
+	(void)state;
+	for (unsigned k = 0; k <= 32; k++) {
+		struct lnl_control c = { .op = LNL_OP_ACK_V1, .n_acks = 8 };
+
+		memcpy(c.peer_sid, r->w->server_sid, LNL_SID_LEN);
+		for (unsigned i = 0; i < 8; i++)
+			c.acks[i] = (uint32_t)(k < 32 ? UINT64_C(1) << k : UINT32_MAX) + 64 +
+				    (i & 1 ? 0U - i : i);
+		lnl_server_input(r->server, packet, forge(r, packet, c), r->w->now);
+	}
+	for (unsigned n = 0; n < 256; n++) {
+		for (size_t len = 0; len < 40; len++) {
+			packet[0] = (uint8_t)((len & 1 ? LNL_OP_ACK_V1 : LNL_OP_CONTROL_V1) << 3);
+			memset(packet + 9, 0xfe, sizeof(packet) - 9);
+			packet[9] = (uint8_t)n;
+			lnl_server_input(r->server, packet, 10 + len, r->w->now);
+		}
+	}
+	assert_int_equal(lnl_server_next_due(r->server), due);
+	sim_world_run(r->w, 5 * LNL_SECOND);
+	assert_true(flight.sent[1] > before);
+	/* The twin: true ones count, and the handshake ends well. */
+	flight.lost = false;
+	assert_true(sim_real_connect(r, 50 * LNL_SECOND));
+	assert_int_equal(r->sessions, 1);
+	real_delete(r);
+}
+
 /* ---- A5 ---- */
 
 /* A5: TLS's own renegotiation, by a ClientHello inside: refused, nobody shakes hands again. */
@@ -499,14 +658,16 @@ static void test_W8_names(void **state)
 	real_delete(r);
 }
 
-/* W8: mutants. */
+/* W8: mutants, each behind a handshake; the record alone has its 10^5 in test_control_keys. */
 static void test_W8_mutants(void **state)
 {
+	const char *all = getenv("LUNEL_ALL");
+	unsigned n = all && strcmp(all, "1") == 0 ? 20000 : 300;
 	uint64_t seed = 5;
 	struct record rec;
 
 	(void)state;
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct sim_real *r;
 
 		build(&rec, 2, "anna", 0, 0);
@@ -530,6 +691,10 @@ int main(void)
 		cmocka_unit_test(test_W7_owner_is_slow),
 		cmocka_unit_test(test_W6),
 		cmocka_unit_test(test_W6_replay),
+		cmocka_unit_test(test_W6_closing),
+		cmocka_unit_test(test_W4),
+		cmocka_unit_test(test_W5_retransmits),
+		cmocka_unit_test(test_W5_bogus_acks),
 		cmocka_unit_test(test_A5),
 		cmocka_unit_test(test_W8_table),
 		cmocka_unit_test(test_W8_names),

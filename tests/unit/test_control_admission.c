@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Who gets an answer at the door, who gets in, and that nothing is left of the others: TRUST W1,
- * W2, S1, S3 as far as one packet goes. W3 is in test_control_admission_v2.c.
+ * W2, W6, S1, S3 as far as one packet goes. W3 is in test_control_admission_v2.c.
  */
 #include "test_control_door.h"
 
@@ -185,7 +185,7 @@ static void W1_junk(void **state)
 	free(end);
 }
 
-static void without_the_key_no_answer(void **state)
+static void W2_without_the_key_no_answer(void **state)
 {
 	(void)state;
 	for (enum door_mode m = DOOR_AUTH; m < DOOR_MODES; m++) {
@@ -419,6 +419,52 @@ static void heads(void **state)
 	door_close(&d);
 }
 
+/* ---- W6 ---- */
+
+/*
+ * W6, before there is a session: each opcode with each key id from who has no cookie, and from who
+ * has it. A reset is answered, the cookie admitted, both with key id 0 alone.
+ */
+static void W6_without_a_session(void **state)
+{
+	(void)state;
+	for (enum door_mode m = 0; m < DOOR_MODES; m++) {
+		struct door d;
+
+		door_open(&d, m);
+		door_knock(&d);
+		for (unsigned i = 0; i < 2 * 32 * 8; i++) {
+			unsigned op = i % 32, key_id = i / 32 % 8;
+			bool cookie = i >= 32 * 8, v2 = m == DOOR_V2;
+			bool reset = op == (v2 ? LNL_OP_HARD_RESET_CLIENT_V3
+					       : LNL_OP_HARD_RESET_CLIENT_V2);
+			bool back = v2 ? op == LNL_OP_CONTROL_WKC_V1
+				       : op == LNL_OP_CONTROL_V1 || op == LNL_OP_ACK_V1;
+			enum lnl_admission_verdict want = LNL_ADMISSION_DROP;
+			struct lnl_control c = door_return(&d, op == LNL_OP_ACK_V1);
+			uint8_t packet[PACKET_MAX];
+
+			c.op = (uint8_t)op;
+			c.key_id = (uint8_t)key_id;
+			c.id = back && op != LNL_OP_ACK_V1;
+			c.n_acks = cookie || op == LNL_OP_ACK_V1;
+			if (!cookie)
+				c.peer_sid[3] ^= 1;
+			if (reset)
+				c.n_acks = 0;
+			if (key_id == 0 && reset)
+				want = LNL_ADMISSION_REPLY;
+			if (key_id == 0 && back && cookie)
+				want = LNL_ADMISSION_ADMIT;
+			door_give(&d, packet, door_write(&d, &c, packet, sizeof(packet)));
+			if (d.got.verdict != want)
+				fail_msg("%s, opcode %u, key id %u, cookie %u", door_names[m], op,
+					 key_id, cookie);
+		}
+		door_close(&d);
+	}
+}
+
 /* ---- several wrappings on one socket ---- */
 
 static void beside_tls_crypt_v2(void **state)
@@ -620,10 +666,11 @@ int main(void)
 		cmocka_unit_test(S1_amplification),
 		cmocka_unit_test(W1_truncated_and_changed),
 		cmocka_unit_test(W1_junk),
-		cmocka_unit_test(without_the_key_no_answer),
+		cmocka_unit_test(W2_without_the_key_no_answer),
 		cmocka_unit_test(W2_S4_cookie_table),
 		cmocka_unit_test(W2_S4_random_cookies),
 		cmocka_unit_test(heads),
+		cmocka_unit_test(W6_without_a_session),
 		cmocka_unit_test(beside_tls_crypt_v2),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(S3_nothing_is_kept),

@@ -52,6 +52,68 @@ static void W3_every_length(void **state)
 	free(end);
 }
 
+/* A WKc that is all there is, or all but a few bytes; a packet without payload is fine. */
+static void W3_nothing_before_the_wkc(void **state)
+{
+	static const uint8_t ops[] = { LNL_OP_HARD_RESET_CLIENT_V3, LNL_OP_CONTROL_WKC_V1 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ops); i++) {
+		uint8_t good[PACKET_MAX], packet[PACKET_MAX];
+		struct lnl_control c;
+		struct door d;
+		size_t len;
+
+		door_open(&d, DOOR_V2);
+		door_knock(&d);
+		c = door_return(&d, false);
+		c.payload_len = 0;
+		len = i ? door_write(&d, &c, good, sizeof(good))
+			: door_reset(&d, good, sizeof(good));
+		assert_int_equal(lnl_op_of(good[0]), ops[i]);
+		for (size_t before = 0; before < len - d.wkc_len; before++) {
+			memcpy(packet, good, before);
+			memcpy(packet + before, d.wkc, d.wkc_len);
+			door_give(&d, packet, before + d.wkc_len);
+			assert_int_equal(d.got.verdict, LNL_ADMISSION_DROP);
+		}
+		door_give(&d, good, len);
+		assert_int_equal(d.got.verdict, i ? LNL_ADMISSION_ADMIT : LNL_ADMISSION_REPLY);
+		door_close(&d);
+	}
+}
+
+/* Valid ones and such with a wrong tag, one after the other: CVE-2026-12932, CVE-2026-13698. */
+static void W3_many(void **state)
+{
+	const char *all = getenv("LUNEL_ALL");
+	unsigned n = all && strcmp(all, "1") == 0 ? 1000000 : 30000, answered = 0, live;
+	uint8_t packet[PACKET_MAX];
+	size_t len, bytes;
+	struct door d;
+
+	(void)state;
+	door_open(&d, DOOR_V2);
+	len = door_reset(&d, packet, sizeof(packet));
+	door_give(&d, packet, len);
+	live = d.env.live;
+	bytes = d.env.bytes;
+	for (unsigned i = 0; i < 2 * n; i++) {
+		size_t at = len - d.wkc_len + i / 2 % 32;
+
+		packet[at] ^= (uint8_t)(i & 1);
+		lnl_admission_datagram(d.a, &d.ip, d.port, packet, len, d.reply, sizeof(d.reply),
+				       d.now, &d.got);
+		packet[at] ^= (uint8_t)(i & 1);
+		assert_int_equal(d.got.drop, i & 1 ? LNL_DROP_AUTH : LNL_DROP_NONE);
+		answered += d.got.verdict == LNL_ADMISSION_REPLY;
+	}
+	assert_int_equal(answered, n);
+	assert_int_equal(d.env.live, live);
+	assert_int_equal(d.env.bytes, bytes);
+	door_close(&d);
+}
+
 /* What the WKc can tell, and how old it may be. The test's clock stands at TEST_NOW. */
 static void W3_metadata_and_age(void **state)
 {
@@ -269,6 +331,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(W3_every_length),
+		cmocka_unit_test(W3_nothing_before_the_wkc),
+		cmocka_unit_test(W3_many),
 		cmocka_unit_test(W3_metadata_and_age),
 		cmocka_unit_test(W3_wrong_keys),
 		cmocka_unit_test(W3_without_the_cookie),

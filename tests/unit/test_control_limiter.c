@@ -194,6 +194,163 @@ static void fair_in_a_flood(void **state)
 	assert_true(honest_in_a_flood(f, 8) >= SECONDS / 2 - 3);
 }
 
+/* ---- what is given back ---- */
+
+#define CLIENTS 1000
+
+struct client {
+	uint64_t again; /* when it sends its reset, the first time or once more; LNL_NEVER: never */
+	uint64_t wait;
+	uint64_t answered, done; /* 0: not yet */
+};
+
+/* Resets after 0, 2, 6, 14 s and so on, as OpenVPN repeats them; let in 300 ms after the answer. */
+static unsigned live(struct fixture *f, struct client *c, unsigned i, bool given_back)
+{
+	struct lnl_ip ip = ip4(0x0b000001 + (i << 8));
+
+	if (c->answered && !c->done && f->now >= c->answered + 300 * LNL_MSEC) {
+		c->done = f->now;
+		if (given_back)
+			lnl_limiter_give_back(f->l, &ip, c->answered, f->now);
+	}
+	if (f->now < c->again)
+		return 0;
+	c->wait = c->wait ? 2 * c->wait : 2 * LNL_SECOND;
+	c->again = f->now + c->wait;
+	if (lnl_limiter_take(f->l, &ip, f->now) != LNL_LIMIT_PASS)
+		return 0;
+	c->answered = f->now;
+	c->again = LNL_NEVER;
+	return 1;
+}
+
+/* How many of 1,000 that all come within a second are let in after |span|. */
+static unsigned storm(struct fixture *f, uint64_t span, bool given_back, bool flood)
+{
+	static struct client clients[CLIENTS];
+	uint64_t begin = f->now;
+	unsigned in = 0;
+
+	open_with(f, &usual);
+	memset(clients, 0, sizeof(clients));
+	for (unsigned i = 0; i < CLIENTS; i++)
+		clients[i].again = begin + i * LNL_MSEC;
+	for (; f->now < begin + span; f->now += LNL_MSEC) {
+		for (unsigned i = 0; i < CLIENTS; i++)
+			live(f, &clients[i], i, given_back);
+		if (flood)
+			take(f, ip4(0xc0000201));
+	}
+	for (unsigned i = 0; i < CLIENTS; i++)
+		in += clients[i].done != 0;
+	return in;
+}
+
+/* A server that starts anew has all its clients back within seconds; before, ten a second. */
+static void honest_storm(void **state)
+{
+	struct fixture *f = *state;
+	unsigned with = storm(f, 15 * LNL_SECOND, true, false);
+	unsigned without = storm(f, 15 * LNL_SECOND, false, false);
+
+	print_message("15 s after a restart: %u of %u clients, without giving back %u\n", with,
+		      CLIENTS, without);
+	assert_int_equal(with, CLIENTS);
+	assert_true(without < 300);
+}
+
+/* One that floods meanwhile has no more for it, and does not keep the others out. */
+static void storm_in_a_flood(void **state)
+{
+	struct fixture *f = *state;
+	unsigned in = storm(f, 40 * LNL_SECOND, true, true);
+
+	print_message("in a flood: %u of %u clients after 40 s; to who floods at most %u answers "
+		      "in 10 s\n",
+		      in, CLIENTS, most_in(f, usual.period));
+	assert_true(in >= CLIENTS * 99 / 100);
+	assert_true(most_in(f, usual.period) <= usual.total * 2 / 3);
+	assert_true(most_in(f, LNL_SECOND) <= usual.source_rate);
+}
+
+/* How many pass at once, each from a network of its own. */
+static unsigned left(struct fixture *f, uint32_t first)
+{
+	unsigned n = 0;
+
+	while (n < 1000 && take(f, ip4(first + (n << 8))))
+		n++;
+	return n;
+}
+
+/* Who had one answer gives back one; who had none, or long ago, nothing. */
+static void give_back_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct lnl_ip honest = ip4(0x0a000001), nobody = ip4(0x14000001);
+	uint64_t at = f->now;
+
+	assert_true(take(f, honest));
+	assert_int_equal(left(f, 0x1e000000), 99);
+	for (unsigned i = 0; i < 1000; i++)
+		lnl_limiter_give_back(f->l, &nobody, at, f->now);
+	assert_int_equal(left(f, 0x28000000), 0);
+	for (unsigned i = 0; i < 1000; i++)
+		lnl_limiter_give_back(f->l, &honest, at, f->now);
+	assert_int_equal(left(f, 0x32000000), 1);
+
+	/* Its answer is out of the period, those that came later are not. */
+	open_with(f, &usual);
+	at = f->now;
+	assert_true(take(f, honest));
+	f->now += 10 * LNL_SECOND;
+	left(f, 0x1e000000);
+	lnl_limiter_give_back(f->l, &honest, at, f->now);
+	assert_int_equal(left(f, 0x28000000), 0);
+}
+
+/* What is given back late leaves nobody more than |total| in any period. */
+static void give_back_late(void **state)
+{
+	struct fixture *f = *state;
+	unsigned honest = 0, more;
+
+	for (unsigned s = 0; s < 200; s++) {
+		struct lnl_ip ip = ip4(0x0a000001 + (s << 8));
+		uint64_t at = f->now;
+
+		honest = lnl_limiter_take(f->l, &ip, f->now) == LNL_LIMIT_PASS;
+		for (more = 0; more < 30; more++)
+			take(f, ip4(draw(f)));
+		f->now += 9 * LNL_SECOND + draw(f) % (2 * LNL_SECOND);
+		if (honest)
+			lnl_limiter_give_back(f->l, &ip, at, f->now);
+	}
+	assert_true(most_in(f, usual.period) <= usual.total);
+	assert_true(f->passed > 2000);
+}
+
+static void give_back_to_a_source(void **state)
+{
+	struct fixture *f = *state;
+	struct lnl_ip ip = ip4(0x0a000001);
+
+	/* A whole office behind one address: as many as are let in, while strangers have 5. */
+	for (unsigned i = 0; i < 50; i++) {
+		assert_int_equal(lnl_limiter_take(f->l, &ip, f->now), LNL_LIMIT_PASS);
+		lnl_limiter_give_back(f->l, &ip, f->now, f->now);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(lnl_limiter_take(f->l, &ip, f->now), LNL_LIMIT_PASS);
+	assert_int_equal(lnl_limiter_take(f->l, &ip, f->now), LNL_LIMIT_SOURCE);
+	/* Without limits there is nothing to give. */
+	open_with(f, &(struct lnl_limiter_conf){ 0 });
+	assert_true(take(f, ip));
+	lnl_limiter_give_back(f->l, &ip, f->now, f->now);
+	assert_true(take(f, ip));
+}
+
 /* Sources meet in a cell by chance only, and seldom. */
 static void few_neighbours(void **state)
 {
@@ -282,8 +439,19 @@ static void when_it_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(S1_one_source),  T(what_a_source_is), T(S1_all_sources), T(fair_in_a_flood),
-		T(few_neighbours), T(without_limits),	T(refusals),	   T(when_it_fails),
+		T(S1_one_source),
+		T(what_a_source_is),
+		T(S1_all_sources),
+		T(fair_in_a_flood),
+		T(few_neighbours),
+		T(without_limits),
+		T(refusals),
+		T(when_it_fails),
+		T(honest_storm),
+		T(storm_in_a_flood),
+		T(give_back_bounds),
+		T(give_back_late),
+		T(give_back_to_a_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,14 +115,14 @@ static void r4_sources_leave_nothing_behind(void **state)
 	add_routes(&w, true);
 	memcpy(data, small_packet, sizeof(data));
 	unsigned before = w.env.allocations;
-	for (uint32_t i = 0; i < 100000; i++) {
+	for (uint32_t i = 0; i < 1000000; i++) {
 		data[12] = 11;
 		memcpy(data + 13, &i, 3);
 		struct lnl_packet pkt = world_seal(&w, &b, data, sizeof(data));
 		assert_int_equal(world_open(&w, &pkt), LNL_DROP_SOURCE);
 	}
 	assert_int_equal(w.env.allocations, before);
-	assert_int_equal(counters_of(w.server, WIRE_ID).drops[LNL_DROP_SOURCE], 100000);
+	assert_int_equal(counters_of(w.server, WIRE_ID).drops[LNL_DROP_SOURCE], 1000000);
 	struct lnl_packet pkt = seal_from_to(&w, &b, 2, 1);
 	assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
 	world_deinit(&w);
@@ -198,6 +198,38 @@ static void d4_only_fresh_packets_say_where_a_peer_is(void **state)
 	world_deinit(&w);
 }
 
+/* D4: a million forgeries, each of them fresh by its number, and replays: none says a thing. */
+static void d4_forgeries_say_nothing(void **state)
+{
+	(void)state;
+	struct world w;
+	struct test_buffer b, c;
+	struct lnl_packet pkt, copy;
+
+	world_init_gcm(&w);
+	pkt = world_seal(&w, &b, small_packet, sizeof(small_packet));
+	for (uint32_t i = 0; i < 1000000; i++) {
+		copy = test_packet(&c, LNL_PEER_ID_NONE, pkt.p, pkt.len);
+		/* behind opcode and peer-id: packet id, tag, payload */
+		memcpy(copy.p + 4, &i, sizeof(i));
+		if (memcmp(copy.p, pkt.p, pkt.len) == 0)
+			continue;
+		lnl_data_open(w.server, &copy, 1, w.now);
+		if (lnl_packet_is_fresh(&copy) || copy.drop == LNL_DROP_NONE)
+			fail_msg("number %u", i);
+	}
+	/* The twin: the true one is heard, and once. */
+	copy = test_packet(&c, LNL_PEER_ID_NONE, pkt.p, pkt.len);
+	assert_int_equal(world_open(&w, &copy), LNL_DROP_NONE);
+	assert_true(lnl_packet_is_fresh(&copy));
+	for (unsigned i = 0; i < 1000; i++) {
+		copy = test_packet(&c, LNL_PEER_ID_NONE, pkt.p, pkt.len);
+		assert_int_equal(world_open(&w, &copy), LNL_DROP_REPLAY);
+		assert_false(lnl_packet_is_fresh(&copy));
+	}
+	world_deinit(&w);
+}
+
 /* As TUN gives them: what has no route, or is no IP packet, is dropped and counted once. */
 static void routes_packets(void **state)
 {
@@ -263,6 +295,7 @@ int main(void)
 		cmocka_unit_test(r4_sources_leave_nothing_behind),
 		cmocka_unit_test(relays_to_other_peers),
 		cmocka_unit_test(d4_only_fresh_packets_say_where_a_peer_is),
+		cmocka_unit_test(d4_forgeries_say_nothing),
 		cmocka_unit_test(routes_packets),
 	};
 

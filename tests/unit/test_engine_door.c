@@ -53,6 +53,52 @@ static void test_at_once(void **state)
 	}
 }
 
+/* |g|'s last packet with its wrapped key behind it, as no packet has it but the first two. */
+static void with_wkc(struct guest *g, bool changed)
+{
+	uint8_t packet[LNL_DATAGRAM_MAX];
+	size_t len = g->last.len;
+
+	memcpy(packet, g->last.bytes, len);
+	if (changed)
+		packet[0] = LNL_OP_CONTROL_WKC_V1 << 3;
+	memcpy(packet + len, g->conf.session.wkc, g->conf.session.wkc_len);
+	house_give(g, packet, len + g->conf.session.wkc_len);
+	house_turn();
+}
+
+static void renews(struct guest *g);
+
+/* W3, CVE-2025-2704: a wrapped key on any later packet changes nothing, whatever its opcode says. */
+static void test_W3_later_packets(void **state)
+{
+	struct guest *g;
+
+	(void)state;
+	house.o.sec.tls_crypt = (struct lnl_bytes){ NULL, 0 };
+	house.o.sec.tls_crypt_v2 = house_bytes(&house.v2_key);
+	house_open();
+	house.hold = true;
+	g = comes("anna", "192.0.2.2", 40001);
+	for (unsigned i = 0; i < 2; i++) {
+		with_wkc(g, false);
+		with_wkc(g, true);
+	}
+	assert_int_equal(house.s->n_served, 1);
+	house.hold = false;
+	house_grant();
+	house_turn();
+	assert_true(g->up);
+	with_wkc(g, false);
+	with_wkc(g, true);
+	assert_int_equal(house.s->n_served, 1);
+	renews(g);
+	with_wkc(g, false);
+	with_wkc(g, true);
+	renews(g);
+	assert_int_equal(house.s->n_served, 1);
+}
+
 /* ---- how many may stand there ---- */
 
 /* |n| connections from |ip|, whose byte |varies| (-1: none) counts up. */
@@ -99,6 +145,86 @@ static void test_S6_one_source(void **state)
 	knock_tcp("2001:db8:0:1::", 15, 200);
 	assert_true(comes("anna", "2001:db8:0:2::1", 40001)->up);
 	assert_true(comes("ben", "192.0.2.2", 40001)->up);
+}
+
+/* S6: of the places that strangers hold, those older than half of hand-window go when many come. */
+static void test_S6_half_the_time(void **state)
+{
+	static const struct {
+		unsigned strangers, left;
+	} rows[] = { { 40, 40 }, { 51, 51 }, { 52, 51 }, { 100, 51 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (i > 0) {
+			house_close();
+			house_init();
+		}
+		house_open();
+		knock_tcp("192.0.2.0", 3, rows[i].strangers);
+		house_run(29 * LNL_SECOND);
+		assert_true(comes("anna", "198.51.100.1", 40001)->up);
+		assert_int_equal(house.s->n_half_open, rows[i].strangers);
+		house_run(2 * LNL_SECOND);
+		assert_int_equal(house.s->n_half_open, rows[i].strangers);
+		assert_true(comes("ben", "198.51.101.1", 40001)->up);
+		assert_int_equal(house.s->n_half_open, rows[i].left);
+	}
+}
+
+/* Who has shown its certificate, and waits for a verdict on its login, has all the time. */
+static void test_S6_not_who_waits(void **state)
+{
+	(void)state;
+	house.o.asks |= LNL_ASK_AUTHENTICATE;
+	house_open();
+	comes("anna", "198.51.100.1", 40001);
+	assert_int_equal(house.n_asked, 1);
+	house_run(9 * LNL_SECOND);
+	knock_tcp("192.0.2.0", 3, 90);
+	house_run(31 * LNL_SECOND);
+	assert_int_equal(house.s->n_half_open, 91);
+	knock_tcp("203.0.113.0", 3, 1);
+	assert_int_equal(house.s->n_half_open, 52);
+	assert_int_equal(house.s->served[0]->half_open, true);
+	assert_int_equal(house.s->served[0]->waits, LNL_WAIT_LOGIN);
+}
+
+/* ---- what is given back ---- */
+
+/* How many of |n| that come one after the other, each from a network of its own, are let in. */
+static unsigned let_in(unsigned n)
+{
+	unsigned in = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		char ip[32];
+
+		snprintf(ip, sizeof(ip), "192.0.%u.2", i);
+		in += comes("anna", ip, 40001)->up;
+	}
+	return in;
+}
+
+/* Who was let in does not count against who comes next; who was not, does. */
+static void test_honest_ones_do_not_count(void **state)
+{
+	(void)state;
+	house.o.connect_freq_initial = 4;
+	house.o.duplicate_cn = true;
+	house_open();
+	assert_int_equal(let_in(12), 12);
+	assert_int_equal(house.s->control_drops[LNL_DROP_RATE], 0);
+	house_close();
+
+	/* The twin: nobody says yes. */
+	house_init();
+	house.o.connect_freq_initial = 4;
+	house.o.asks |= LNL_ASK_AUTHENTICATE;
+	house_open();
+	assert_int_equal(let_in(12), 0);
+	assert_int_equal(house.s->n_half_open, 4);
+	assert_int_equal(house.s->control_drops[LNL_DROP_RATE], 8);
 }
 
 /* ---- whose place it is ---- */
@@ -322,7 +448,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DOOR(test_at_once),
+		DOOR(test_W3_later_packets),
 		DOOR(test_S6_one_source),
+		DOOR(test_S6_half_the_time),
+		DOOR(test_S6_not_who_waits),
+		DOOR(test_honest_ones_do_not_count),
 		DOOR(test_anew),
 		DOOR(test_not_another),
 		DOOR(test_place_is_given_back),

@@ -80,6 +80,10 @@ struct house {
 	bool hold_counters;	     /* not yet */
 	unsigned peers;		     /* in the data plane */
 	struct lnl_peer_conf added;  /* the latest of them */
+	void (*wake)(void *ctx);     /* of the control thread, with wake_ctx */
+	void *wake_ctx;
+	unsigned junk; /* packets of nobody's that wait in the worker's ring */
+	struct lnl_addr junk_from;
 };
 
 static struct house house;
@@ -92,6 +96,7 @@ int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, ui
 			  void (*wake)(void *ctx), void *ctx);
 void __wrap_lnl_worker_free(struct lnl_worker *w);
 int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cmd);
+bool __wrap_lnl_worker_next(struct lnl_worker *w, struct lnl_ntf *out);
 int __wrap_lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why);
 int __wrap_lnl_service_listen(struct lnl_service *s, struct lnl_reason *why);
 
@@ -107,8 +112,8 @@ int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, ui
 
 	(void)env;
 	(void)max_peers;
-	(void)wake;
-	(void)ctx;
+	house.wake = wake;
+	house.wake_ctx = ctx;
 	*out = (struct lnl_worker *)&nothing;
 	return 0;
 }
@@ -150,6 +155,21 @@ int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cm
 		break;
 	}
 	return 0;
+}
+
+/* Junk, as much as the test wants; what is worth something is given to the door by hand. */
+bool __wrap_lnl_worker_next(struct lnl_worker *w, struct lnl_ntf *out)
+{
+	(void)w;
+	if (house.junk == 0)
+		return false;
+	house.junk--;
+	memset(out, 0, offsetof(struct lnl_ntf, u.datagram.bytes) + 1);
+	out->kind = LNL_NTF_PACKET;
+	out->id = HOUSE_UDP;
+	out->u.datagram.from = house.junk_from;
+	out->u.datagram.len = 1;
+	return true;
 }
 
 int __wrap_lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why)

@@ -169,6 +169,96 @@ static void a_flood_of_control_packets_stops_no_data(void **state)
 	close_client(&c);
 }
 
+/* Nor what established peers say: strangers leave them room. TCP peers have links of their own. */
+static void strangers_leave_room(void **state)
+{
+	static const uint8_t flood[1000] = { LNL_OP_HARD_RESET_CLIENT_V2 << 3 };
+	static const uint8_t soft[100] = { LNL_OP_SOFT_RESET_V1 << 3, 1 };
+	struct client c, stranger;
+	unsigned heard = 0;
+	struct server s;
+	struct lnl_ntf n;
+
+	(void)state;
+	open_server(&s);
+	connect_client(&s, &c, 10);
+	open_client(&stranger, 11, false);
+	settle(&s);
+	for (uint32_t i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			assert_true(sendto(stranger.fd, flood, sizeof(flood), 0,
+					   (struct sockaddr *)&s.at, sizeof(s.at)) > 0);
+		/* Once this has passed the worker has seen them all. */
+		say(&c, &s, 1, i);
+		expect_tun(&s, 10, 1, i);
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(sendto(c.fd, soft, sizeof(soft), 0, (struct sockaddr *)&s.at,
+				   sizeof(s.at)) > 0);
+	say(&c, &s, 1, 100);
+	expect_tun(&s, 10, 1, 100);
+	assert_true(lnl_worker_lost(s.side.worker) > 1000);
+	command(&s.side, &(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = 10 });
+	do {
+		next(&s.side, &n);
+		heard += n.kind == LNL_NTF_PACKET && n.u.datagram.len == sizeof(soft);
+	} while (n.kind != LNL_NTF_COUNTERS);
+	assert_int_equal(heard, 100);
+	close_side(&s.side);
+	close_client(&c);
+	close_client(&stranger);
+}
+
+/* The control thread is woken for strangers once a millisecond, for peers at once. */
+static void strangers_wake_seldom(void **state)
+{
+	static const uint8_t reset[14] = { LNL_OP_HARD_RESET_CLIENT_V2 << 3, 1 };
+	static const uint8_t soft[14] = { LNL_OP_SOFT_RESET_V1 << 3, 1 };
+	uint64_t begin, wakes = 0, took;
+	struct client c, stranger;
+	unsigned heard = 0;
+	struct server s;
+	struct lnl_ntf n;
+
+	(void)state;
+	open_server(&s);
+	connect_client(&s, &c, 10);
+	open_client(&stranger, 11, false);
+	settle(&s);
+	begin = lnl_clock_now();
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_true(sendto(stranger.fd, reset, sizeof(reset), 0, (struct sockaddr *)&s.at,
+				   sizeof(s.at)) > 0);
+		say(&c, &s, 1, i % 200);
+		expect_tun(&s, 10, 1, i % 200);
+	}
+	took = (lnl_clock_now() - begin) / LNL_MSEC;
+	wait_readable(s.side.woken);
+	assert_int_equal(read(s.side.woken, &wakes, sizeof(wakes)), sizeof(wakes));
+	print_message("1000 strangers within %llu ms: %llu wakes\n", (unsigned long long)took,
+		      (unsigned long long)wakes);
+	assert_true(wakes <= took + 2);
+	/* Nobody is forgotten, also when nothing follows. */
+	while (heard < 1000) {
+		next(&s.side, &n);
+		heard += n.kind == LNL_NTF_PACKET;
+	}
+	assert_int_equal(lnl_worker_lost(s.side.worker), 0);
+	/* The twin: of a peer each turn is told. */
+	while (poll(&(struct pollfd){ .fd = s.side.woken, .events = POLLIN }, 1, 10) > 0)
+		assert_true(read(s.side.woken, &wakes, sizeof(wakes)) > 0);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_true(sendto(c.fd, soft, sizeof(soft), 0, (struct sockaddr *)&s.at,
+				   sizeof(s.at)) > 0);
+		wait_readable(s.side.woken);
+		assert_int_equal(read(s.side.woken, &wakes, sizeof(wakes)), sizeof(wakes));
+		assert_int_equal(wakes, 1);
+	}
+	close_side(&s.side);
+	close_client(&c);
+	close_client(&stranger);
+}
+
 /* ---- D4 ---- */
 
 static void expect_float(struct server *s, uint32_t peer, const struct sockaddr_in *to)
@@ -449,6 +539,8 @@ int main(void)
 		cmocka_unit_test(data_v1_is_found_by_address),
 		cmocka_unit_test(control_packets_know_their_way),
 		cmocka_unit_test(a_flood_of_control_packets_stops_no_data),
+		cmocka_unit_test(strangers_leave_room),
+		cmocka_unit_test(strangers_wake_seldom),
 		cmocka_unit_test(d4_only_fresh_packets_move),
 		cmocka_unit_test(d4_not_before_keys_nor_after_its_end),
 		cmocka_unit_test(d4_never_onto_another_peer),

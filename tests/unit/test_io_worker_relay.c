@@ -152,6 +152,94 @@ static void t1_streams_come_in_pieces(void **state)
 	}
 }
 
+/* Bytes that a stranger's stream may begin with: frames that lie, true ones, junk. */
+static size_t mutant(uint8_t *out, size_t cap, uint64_t *seed)
+{
+	static const uint16_t lens[] = { 0, 1, 14, 2048, 65535 };
+	size_t len = 0;
+
+	while (len + 100 < cap) {
+		uint16_t frame = lens[*seed >> 33 & 3];
+
+		*seed = *seed * 6364136223846793005U + 1442695040888963407U;
+		if ((*seed >> 40 & 7) == 0)
+			frame = lens[*seed >> 50 & 4];
+		out[len++] = (uint8_t)(frame >> 8);
+		out[len++] = (uint8_t)frame;
+		for (unsigned i = 0; i < frame && i < 40; i++)
+			out[len++] = (uint8_t)(*seed >> (i % 8 * 7));
+		if ((*seed >> 60 & 3) == 0)
+			break;
+	}
+	return len;
+}
+
+/* Sends what begins badly, and ends: cut off, half closed, or by a reset; or it waits to be ended. */
+static void stranger(struct server *s, uint32_t id, uint64_t *seed)
+{
+	struct linger at_once = { .l_onoff = 1 };
+	uint8_t bytes[4096];
+	size_t len = mutant(bytes, sizeof(bytes), seed);
+	int fd = give_stream(s, id);
+	struct lnl_ntf n;
+
+	send(fd, bytes, len, MSG_NOSIGNAL);
+	switch (*seed >> 45 & 3) {
+	case 0:
+		shutdown(fd, SHUT_WR);
+		break;
+	case 1:
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		close(fd);
+		fd = -1;
+		break;
+	case 2:
+		close(fd);
+		fd = -1;
+		break;
+	default:
+		shutdown(fd, SHUT_RDWR);
+		break;
+	}
+	do {
+		next_of(&s->side, LNL_NTF_LINK_CLOSED, &n);
+	} while (n.id != id);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* T1: whatever a connection sends, and however it ends, only that one ends. */
+static void t1_only_that_one_ends(void **state)
+{
+	const char *all = getenv("LUNEL_ALL");
+	unsigned count = all && strcmp(all, "1") == 0 ? 100000 : 500;
+	uint64_t seed = 7;
+	struct server s;
+	struct client c;
+	struct sealed p;
+	int fd;
+
+	(void)state;
+	open_server(&s);
+	open_client(&c, 11, false);
+	fd = give_stream(&s, 11);
+	give_client(&s, &c, 11);
+	settle(&s);
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t got[256];
+
+		stranger(&s, 1000 + i, &seed);
+		seal(&c, &p, 1, i % 200);
+		send_framed(fd, p.pkt.p, p.pkt.len);
+		wait_readable(s.side.tun);
+		assert_int_equal(read(s.side.tun, got, sizeof(got)), LEN);
+		assert_int_equal(got[20], i % 200);
+	}
+	close_side(&s.side);
+	close_client(&c);
+	close(fd);
+}
+
 /* By UDP nobody speaks for a peer behind TCP: it does not move, and its stream does not end. */
 static void d4_streams_do_not_move(void **state)
 {
@@ -421,6 +509,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_gets_its_peer_later),
 		cmocka_unit_test(t1_streams_come_in_pieces),
+		cmocka_unit_test(t1_only_that_one_ends),
 		cmocka_unit_test(d4_streams_do_not_move),
 		cmocka_unit_test(a_full_stream_holds_up_nobody),
 		cmocka_unit_test(peers_reach_each_other),
