@@ -287,8 +287,7 @@ void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
 	lnl_log(log_of(v), vital ? LNL_LEVEL_WARN : LNL_LEVEL_DEBUG, "worker.failed",
 		LNL_F("peer", v->name), LNL_F("command", kind), LNL_F("why", why));
 	if (vital)
-		lnl_served_close(v, LNL_CAUSE_INTERNAL,
-				 "AUTH_FAILED,TEMP[backoff 30]:try again later");
+		lnl_served_close(v, LNL_CAUSE_INTERNAL, "RESTART");
 }
 
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)

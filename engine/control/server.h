@@ -170,6 +170,10 @@ int lnl_server_judged(struct lnl_server *s, enum lnl_judgement j, const char *te
 int lnl_server_pending(struct lnl_server *s, unsigned seconds, const char *info, uint64_t now);
 /* Answers LNL_SERVER_AUTHORIZE. LNL_E_STATE; LNL_E_INVAL for an option that cannot be pushed. */
 int lnl_server_grant(struct lnl_server *s, const struct lnl_grant *g, uint64_t now);
+/*
+ * |text| beginning with "TEMP[...]" is for now only, as LNL_JUDGED_TEMP; who does not know that is told
+ * what stands behind it.
+ */
 int lnl_server_deny(struct lnl_server *s, const char *text, uint64_t now);
 
 /* Sends a control text. LNL_E_STATE, LNL_E_INVAL. */

@@ -405,7 +405,10 @@ int lnl_server_deny(struct lnl_server *s, const char *text, uint64_t now)
 	if (!s->authorize_waits)
 		return LNL_E_STATE;
 	text = text ? text : "";
-	lnl_server_refuse(s, LNL_CAUSE_AUTH_FAILED, text, *text ? text : "denied", now);
+	if (strncmp(text, "TEMP[", 5) == 0)
+		refuse_for_now(s, text + 4, now);
+	else
+		lnl_server_refuse(s, LNL_CAUSE_AUTH_FAILED, text, *text ? text : "denied", now);
 	return 0;
 }
 

@@ -201,7 +201,7 @@ function M.prepare(o)
     if options then t.options, t.remotes = options, used else failed(used) end
     local files = schema_engine.reading(core.read_file, t.origin)
     t.desk = management.options(t.conf, files)
-    failed(files.errors)
+    failed(origins.texts(files.errors))
     t.checking = o.check
   end
   if #all > 0 then return nil, all end

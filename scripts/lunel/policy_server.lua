@@ -280,6 +280,10 @@ local function authenticate(t, hook)
     if token_state and token_state ~= "none" then return hook(p, cred, token_state) end
     local env, words = environment(t, p, "user-pass-verify"), {}
     local password = cred.password and cred.password:reveal() or ""
+    -- A line break would be one more line of the file, and nobody types the others.
+    if (cred.username or ""):find("%c") or password:find("%c") then
+      return deny(t, p, "wrong_login", "a control character is in the user name or password")
+    end
     if via_env then
       add(env, "password", password)
     else

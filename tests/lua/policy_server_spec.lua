@@ -341,6 +341,19 @@ describe("a server's files and programs", function()
       assert.same({}, execs())
     end)
 
+    it("is not asked about control characters", function()
+      for _, via in ipairs { "via-file", "via-env" } do
+        for _, bad in ipairs { { "anna\nroot", "x" }, { "anna", "x\ny" }, { "anna", "x\r" },
+                               { "\27[2J", "x" }, { "anna", "x\0" } } do
+          core.calls, core.results = {}, { { status = 0, out = "", err = "" } }
+          local r = event(open { auth_user_pass_verify = { "/bin/a" }, auth_user_pass_via = via },
+            "authenticate", { username = bad[1], password = core.secret(bad[2]) })
+          assert.same({ "deny" }, { unpack(r) })
+          assert.same({}, execs())
+        end
+      end
+    end)
+
     it("gets them in the environment", function()
       assert.same({ "ok" }, { unpack(login "via-env") })
       local env = environment(execs()[1])

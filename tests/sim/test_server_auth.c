@@ -355,6 +355,17 @@ static void test_grant(void **state)
 	assert_string_equal(r->w->why, "no room");
 	assert_int_equal(r->counts[LNL_SERVER_PEER_ADD], 0);
 	real_delete(r);
+	/* For now only: the client comes again by itself, when it is told to. */
+	r = real_new(73, SIM_WRAP_CRYPT, false);
+	r->grant_after = LNL_NEVER;
+	real_start(r);
+	sim_world_run(r->w, LNL_SECOND);
+	assert_int_equal(lnl_server_deny(r->server, "TEMP[backoff 30]:full", r->w->now), 0);
+	assert_true(sim_real_closes(r, 10 * LNL_SECOND));
+	assert_int_equal(r->w->cause, LNL_CAUSE_AUTH_TEMP);
+	assert_int_equal(r->w->end.backoff, 30);
+	assert_string_equal(r->w->why, "full");
+	real_delete(r);
 }
 
 /* A repeated PUSH_REQUEST is answered once in 30 s. */
