@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A server's life: open, the worker's notifications, the second's chores, the end. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #define CRL_EVERY (60 * LNL_SECOND) /* how long a revocation takes at most to be known */
 /* Notifications that are taken before timers, signals and the host have their turn. */
 #define AT_ONCE 1024
+/* So many half-open clients at once are a crowd. */
+#define CROWD 32
 /* For acknowledgements of our goodbye; OpenVPN's clients give none. */
 #define GOODBYE_BY LNL_SECOND
 /* After that, the last counters are waited for. */
@@ -137,6 +140,20 @@ static void ask_counters(struct lnl_service *s)
 	}
 }
 
+/*
+ * Of what a crowd of half-open clients took malloc keeps a good part, in pieces; once the crowd has
+ * gone the system gets it back.
+ */
+static void give_back(struct lnl_service *s)
+{
+	if (s->n_half_open > s->crowd)
+		s->crowd = s->n_half_open;
+	if (s->crowd < CROWD || s->n_half_open > s->crowd / 8)
+		return;
+	malloc_trim(0);
+	s->crowd = s->n_half_open;
+}
+
 static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct lnl_service *s = w->data;
@@ -145,6 +162,7 @@ static void chores(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	ask_counters(s);
+	give_back(s);
 	if (now >= s->crl_at) {
 		s->crl_at = now + CRL_EVERY;
 		lnl_secured_refresh_crl(&s->conf.secured, &s->conf.o.sec, s->engine);

@@ -135,6 +135,7 @@ struct lnl_service {
 	struct lnl_named_pool pools[LNL_SERVICE_POOLS];
 	unsigned n_pools, leases_version;
 	uint64_t leases_at;
+	uint32_t crowd; /* the most half-open clients since memory was given back */
 	uint64_t crl_at;
 	struct {
 		uint64_t since;

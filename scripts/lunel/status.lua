@@ -7,7 +7,7 @@ local M = {}
 
 -- So many clients at a time, and then the task that goes through all of them lets others have their
 -- turn: a stretch has 20 ms, in which there is time for a few hundred.
-local AT_ONCE = 50
+M.PIECE = 50
 local FRESH = 200   -- so many are asked for counters that are not a while old
 
 local function moment(time) return os.date("%Y-%m-%d %H:%M:%S", math.floor(time)) end
@@ -47,7 +47,7 @@ local function nothing() end
 local function pieces(list, pause)
   return function(_, i)
     i = i + 1
-    if i % AT_ONCE == 0 then pause() end
+    if i % M.PIECE == 0 then pause() end
     if list[i] ~= nil then return i, list[i] end
   end, list, 0
 end
@@ -127,7 +127,7 @@ function M.collect(t, fresh)
     core.sleep(0.02)
   end
   for i, id in ipairs(ids) do
-    if i % AT_ONCE == 0 then pause() end
+    if i % M.PIECE == 0 then pause() end
     local p, s = core.peer_info(t.handle, id), core.peer_stats(t.handle, id)
     if p and s and p.up then
       local known = t.peers[id]

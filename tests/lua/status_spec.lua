@@ -77,6 +77,15 @@ describe("a server's status", function()
       "10.8.0.3,UNDEF,192.0.2.8:1," .. at(1700000100),
       "GLOBAL STATS", "Max bcast/mcast queue length,0", "END", "",
     }, "\n"), status.clients(list, 1700000100.9, 1))
+    -- Thousands are written piece by piece, and the same comes of it.
+    local many, pauses = {}, 0
+    for i = 1, 1000 do many[i] = list[1 + i % #list] end
+    local function pause() pauses = pauses + 1 end
+    for version = 1, 3 do
+      pauses = 0
+      assert.equal(status.clients(many, 0, version), status.clients(many, 0, version, pause))
+      assert.is_true(pauses >= 1000 / status.PIECE)
+    end
     assert.equal(table.concat({
       "OpenVPN CLIENT LIST", "Updated," .. at(0),
       "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since", "ROUTING TABLE",

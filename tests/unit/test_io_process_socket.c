@@ -177,7 +177,7 @@ static void the_seal_and_the_end_of_sockets(void **state)
 
 static void no_more_than_sixteen_sockets(void **state)
 {
-	char folder[] = "/tmp/lunel-test.XXXXXX", path[108], name[8];
+	char folder[] = "/tmp/lunel-test.XXXXXX", path[108], name[16];
 	struct ev_loop *l = ev_loop_new(EVFLAG_AUTO);
 	struct lnl_process *p;
 	struct lnl_reason why;
