@@ -8,12 +8,39 @@
 
 /*
  * Adds |len| bytes at |p|, which starts at an even place of what is summed, to |sum|: a sum that
- * lnl_csum_fold makes 16 bits of. Sums add up.
+ * lnl_csum_fold makes 16 bits of. Sums add up. It has room for 2^32 bytes.
  */
 uint64_t lnl_csum_add(uint64_t sum, const uint8_t *p, size_t len);
 /* The same by plain C, for where the machine has nothing better, and for tests. */
 uint64_t lnl_csum_add_plain(uint64_t sum, const uint8_t *p, size_t len);
 /* The ones' complement sum of |sum|, not complemented: what a big-endian 16-bit load would see. */
 uint16_t lnl_csum_fold(uint64_t sum);
+
+/*
+ * A sum is of words as the machine loads them, since ones' complement sums do not mind the order of
+ * bytes (RFC 1071, 2(B)); so a number has to be turned to what a load from a packet would give.
+ */
+static inline uint16_t lnl_csum_order(uint16_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(v) : v;
+}
+
+/* |sum| and the 16-bit number |v|, which stands big-endian in the packet. */
+static inline uint64_t lnl_csum_add16(uint64_t sum, uint16_t v)
+{
+	return sum + lnl_csum_order(v);
+}
+
+/* |sum| less the 16-bit number |v| in it. */
+static inline uint64_t lnl_csum_sub16(uint64_t sum, uint16_t v)
+{
+	return sum + (uint16_t)~lnl_csum_order(v);
+}
+
+/* |sum| and the 32-bit number |v|. */
+static inline uint64_t lnl_csum_add32(uint64_t sum, uint32_t v)
+{
+	return lnl_csum_add16(lnl_csum_add16(sum, (uint16_t)(v >> 16)), (uint16_t)v);
+}
 
 #endif
