@@ -13,7 +13,8 @@
 
 #include "data/vnet.h"
 
-#define SUPER_MAX (65535 + 14 + 8) /* bytes of a packet, and room for its link layer */
+/* Bytes of a packet, IPv6 not counting its own header, with its link layer. */
+#define SUPER_MAX (65535 + 40 + 14 + 8)
 
 enum { TCP = 6, UDP = 17 };
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
