@@ -489,8 +489,7 @@ static void forms_of_zero(void **state)
 	put16(last() + 4, 0);
 	put16(last() + 10, 0);
 	s.id = (uint16_t)~naive_sum(0, last(), 20);
-	b.n = 0;
-	b.used = 0;
+	batch_init(&b, BOTH, 0);
 	s.id--;
 	s.seq -= 100;
 	add_next(&s);
@@ -531,14 +530,13 @@ static void lengths(void **state)
 		s.link = 14;
 		batch_init(&b, BOTH, 14);
 		for (unsigned i = 0; i < 2; i++) {
-			static const uint8_t padding[4] = { 0 };
-			add_next(&s);
-			if (i != kind / 4)
-				continue;
-			memcpy(last() + b.pkts[i].len, padding, sizeof(padding));
-			b.pkts[i].len += sizeof(padding);
-			b.used += sizeof(padding);
-			changed();
+			static uint8_t p[200];
+			struct lnl_vnet vnet;
+			uint32_t len = build_packet(&s, p, &vnet), more = i == kind / 4 ? 4 : 0;
+			memset(p + len, 0, 4);
+			assert_true(batch_add(&b, p, len + more));
+			s.seq += s.payload;
+			s.id++;
 		}
 		batch_run(&b);
 		assert_int_equal(b.c.n, 2);
@@ -670,6 +668,7 @@ static void longest_group(void **state)
 static void noise(void **state)
 {
 	uint64_t seed = 5;
+	struct lnl_vnet vnet;
 	uint8_t p[200];
 
 	(void)state;
@@ -685,8 +684,9 @@ static void noise(void **state)
 				p[k] = (uint8_t)next_random(&seed);
 			if (next_random(&seed) % 2)
 				batch_add(&b, p, next_random(&seed) % sizeof(p));
-			else if (add(&s))
-				b.pkts[i].len = next_random(&seed) % (b.pkts[i].len + 1);
+			else
+				batch_add(&b, p,
+					  next_random(&seed) % (build_packet(&s, p, &vnet) + 1));
 		}
 		batch_run(&b);
 	}

@@ -14,8 +14,6 @@
 
 #include "unit/test_data_offload.h"
 
-#define GROUPS_ROOM (4u << 20)
-
 #define must(condition)                                                                            \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
@@ -24,36 +22,47 @@
 		}                                                                                  \
 	} while (0)
 
-/* Packets, and the same as they came. */
+/*
+ * Packets, and the same as they came; each in a block of just its size, so that the sanitizer sees
+ * a step out of it. All zero to begin with.
+ */
 struct batch {
 	struct lnl_coalesce c;
 	struct lnl_packet pkts[LNL_COALESCE_MAX];
-	uint8_t *was[LNL_COALESCE_MAX];
+	uint8_t *now[LNL_COALESCE_MAX], *was[LNL_COALESCE_MAX];
 	unsigned n;
-	size_t used;
-	uint8_t now_bytes[GROUPS_ROOM], was_bytes[GROUPS_ROOM];
 };
 
 static inline void batch_init(struct batch *b, unsigned of, uint32_t link)
 {
 	b->c.of = of;
 	b->c.link = link;
-	b->n = 0;
-	b->used = 0;
+	for (; b->n > 0; b->n--) {
+		free(b->now[b->n - 1]);
+		free(b->was[b->n - 1]);
+	}
+}
+
+static inline uint8_t *exact_copy(const uint8_t *p, uint32_t len)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+
+	must(copy != NULL);
+	if (len > 0)
+		memcpy(copy, p, len);
+	return copy;
 }
 
 /* Adds a packet; false where there is no room for it. */
 static inline bool batch_add(struct batch *b, const uint8_t *p, uint32_t len)
 {
-	if (b->n == LNL_COALESCE_MAX || len > GROUPS_ROOM - b->used)
+	if (b->n == LNL_COALESCE_MAX)
 		return false;
+	b->now[b->n] = exact_copy(p, len);
+	b->was[b->n] = exact_copy(p, len);
 	b->pkts[b->n] = (struct lnl_packet){
-		.p = b->now_bytes + b->used, .len = len, .peer = 1, .relay = LNL_PEER_ID_NONE
+		.p = b->now[b->n], .len = len, .peer = 1, .relay = LNL_PEER_ID_NONE
 	};
-	b->was[b->n] = b->was_bytes + b->used;
-	memcpy(b->pkts[b->n].p, p, len);
-	memcpy(b->was[b->n], p, len);
-	b->used += len;
 	b->n++;
 	return true;
 }
@@ -115,11 +124,43 @@ static inline void check_group_splits(const struct batch *b, unsigned k)
 	must(i == LNL_COALESCE_NONE && n == g->n);
 }
 
+/* Peer, addresses and ports; false of what has none. */
+static inline bool flow_of(const struct batch *b, unsigned i, uint8_t flow[42])
+{
+	struct lnl_headers h;
+	const uint8_t *p = b->was[i];
+
+	if (lnl_headers_find(&h, p, b->pkts[i].len, b->c.link) != LNL_HEADERS_FOUND ||
+	    h.ip != b->c.link)
+		return false;
+	memset(flow, 0, 42);
+	put32(flow, b->pkts[i].peer);
+	flow[4] = (uint8_t)(h.ipv4 * 2 + h.tcp);
+	memcpy(flow + 6, p + h.l4, 4);
+	memcpy(flow + 10, p + h.ip + (h.ipv4 ? 12 : 8), h.ipv4 ? 8 : 32);
+	return true;
+}
+
+/* Packet |i| comes behind the one of its flow that came before it; |place| has all packets'. */
+static inline void check_order(const struct batch *b, const unsigned *place, unsigned i)
+{
+	uint8_t flow[42], other[42];
+
+	if (place[i] == 0 || !flow_of(b, i, flow))
+		return;
+	for (unsigned k = i; k-- > 0;) {
+		if (place[k] == 0 || !flow_of(b, k, other) || memcmp(flow, other, 42) != 0)
+			continue;
+		must(place[k] < place[i]);
+		return;
+	}
+}
+
 /* Coalesces, and checks all but what was put together with what. */
 static inline void batch_run(struct batch *b)
 {
 	static const struct lnl_vnet none;
-	bool seen[LNL_COALESCE_MAX] = { false };
+	unsigned place[LNL_COALESCE_MAX] = { 0 }; /* in what the device gets, from 1 on */
 	unsigned total = 0, alive = 0;
 
 	lnl_coalesce(&b->c, b->pkts, b->n);
@@ -129,15 +170,14 @@ static inline void batch_run(struct batch *b)
 
 		must(k == 0 || b->c.groups[k - 1].first < g->first);
 		for (; i != LNL_COALESCE_NONE; last = i, i = b->c.next[i], n++) {
-			must(i < b->n && !seen[i] && (n == 0 || i > last));
+			must(i < b->n && place[i] == 0 && (n == 0 || i > last));
 			must(b->pkts[i].drop == LNL_DROP_NONE);
 			must(b->pkts[i].relay == LNL_PEER_ID_NONE);
 			must(b->pkts[i].peer == g->peer);
 			must(n == 0 || memcmp(b->pkts[i].p, b->was[i], b->pkts[i].len) == 0);
-			seen[i] = true;
+			place[i] = ++total;
 		}
 		must(n == g->n && last == g->last && n > 0);
-		total += n;
 		if (n > 1) {
 			check_group_splits(b, k);
 			continue;
@@ -149,6 +189,8 @@ static inline void batch_run(struct batch *b)
 	for (unsigned i = 0; i < b->n; i++)
 		alive += b->pkts[i].drop == LNL_DROP_NONE && b->pkts[i].relay == LNL_PEER_ID_NONE;
 	must(total == alive);
+	for (unsigned i = 0; i < b->n; i++)
+		check_order(b, place, i);
 }
 
 #endif
