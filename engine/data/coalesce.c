@@ -123,7 +123,7 @@ static bool sums_are_right(const uint8_t *p, const struct lnl_headers *h)
 	uint32_t len = h->total - h->l4;
 
 	if (h->ipv4) {
-		uint64_t sum = lnl_csum_add(0, p + h->ip, h->l4 - h->ip);
+		uint64_t sum = lnl_csum_add_header(0, p + h->ip, h->l4 - h->ip);
 		if (lnl_csum_fold(sum) != 0xffff ||
 		    lnl_load16(p + h->ip + LNL_IPV4_CHECK) == 0xffff)
 			return false;
@@ -334,7 +334,7 @@ static void write_head(const struct lnl_group *g, struct lnl_packet *pkts, uint3
 	if (h.ipv4) {
 		lnl_store16(ip + LNL_IPV4_LENGTH, (uint16_t)(g->len - link));
 		memset(ip + LNL_IPV4_CHECK, 0, 2);
-		uint64_t sum = lnl_csum_add(0, ip, h.l4 - link);
+		uint64_t sum = lnl_csum_add_header(0, ip, h.l4 - link);
 		lnl_store16(ip + LNL_IPV4_CHECK, (uint16_t)~lnl_csum_fold(sum));
 	} else {
 		lnl_store16(ip + LNL_IPV6_LENGTH, (uint16_t)(g->len - link - LNL_IPV6_LEN));

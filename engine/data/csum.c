@@ -36,11 +36,18 @@ uint64_t lnl_csum_add_plain(uint64_t sum, const uint8_t *p, size_t len)
 	}
 	for (; len >= 8; len -= 8, p += 8)
 		low[0] += halves(load64(p));
-	if (len > 0) {
-		uint8_t rest[8] = { 0 };
-		memcpy(rest, p, len);
-		low[1] += halves(load64(rest));
+	if ((len & 4) != 0) {
+		low[1] += lnl_csum_load32(p);
+		p += 4;
 	}
+	if ((len & 2) != 0) {
+		uint16_t v;
+		memcpy(&v, p, sizeof(v));
+		low[2] += v;
+		p += 2;
+	}
+	if ((len & 1) != 0)
+		low[3] += lnl_csum_order((uint16_t)(*p << 8));
 	for (unsigned i = 0; i < 4; i++)
 		sum += low[i] + high[i];
 	return sum;

@@ -25,6 +25,14 @@ __attribute__((target("avx2"))) static uint64_t add_avx2(uint64_t sum, const uin
 		low_2 += w & UINT32_MAX;
 		high_2 += w >> 32;
 	}
+	if (len >= sizeof(vector)) {
+		vector v;
+		memcpy(&v, p, sizeof(v));
+		low += v & UINT32_MAX;
+		high += v >> 32;
+		p += sizeof(v);
+		len -= sizeof(v);
+	}
 	low += high + low_2 + high_2;
 	return lnl_csum_add_plain(sum + low[0] + low[1] + low[2] + low[3], p, len);
 }

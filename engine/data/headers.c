@@ -137,8 +137,8 @@ uint64_t lnl_headers_pseudo(const struct lnl_headers *h, const uint8_t *p)
 	uint64_t sum;
 
 	if (h->ipv4)
-		sum = lnl_csum_add_plain(0, p + h->ip + LNL_IPV4_SOURCE, 8);
+		sum = lnl_csum_add_header(0, p + h->ip + LNL_IPV4_SOURCE, 8);
 	else
-		sum = lnl_csum_add_plain(0, p + h->ip + LNL_IPV6_SOURCE, 32);
+		sum = lnl_csum_add_header(0, p + h->ip + LNL_IPV6_SOURCE, 32);
 	return lnl_csum_add16(sum, h->tcp ? LNL_PROTOCOL_TCP : LNL_PROTOCOL_UDP);
 }

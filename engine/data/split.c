@@ -75,7 +75,7 @@ static void keep_headers(struct lnl_split *s, const uint8_t *p, uint64_t pseudo)
 		memset(ip + LNL_IPV4_LENGTH, 0, 2);
 		memset(ip + LNL_IPV4_ID, 0, 2);
 		memset(ip + LNL_IPV4_CHECK, 0, 2);
-		s->ip_sum = lnl_csum_add(0, ip, s->l4 - s->ip);
+		s->ip_sum = lnl_csum_add_header(0, ip, s->l4 - s->ip);
 	}
 	if (s->tcp) {
 		s->seq = lnl_load32(l4 + LNL_TCP_SEQ);
