@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A packet is compared with the first of its flow's open group as it came from the wire; that one is
- * made the head of its group only when all packets have been seen. What is asked first costs least:
- * checksums come last, and of a packet that no other joins none is looked at.
+ * A packet is compared with the first of its flow's open group as it came from the wire; that one
+ * is made the head of its group only when all packets have been seen. What is asked first costs
+ * least: checksums come last, and of a packet that no other joins none is looked at.
  */
 #include "data/coalesce.h"
 
@@ -103,7 +103,7 @@ static uint64_t flow_key(const uint8_t *p, const struct lnl_headers *h, uint32_t
 	return key ^ word(ip + LNL_IPV6_SOURCE + 16) * 5 ^ word(ip + LNL_IPV6_SOURCE + 24) * 7;
 }
 
-/* Whether two packets, |b|'s headers being |h|, are of one flow, whatever else their headers say. */
+/* Whether two packets are of one flow, whatever else their headers |ha| and |h| say. */
 static bool same_flow(const uint8_t *a, const struct lnl_headers *ha, const uint8_t *b,
 		      const struct lnl_headers *h)
 {
@@ -162,7 +162,7 @@ static bool can_head(const uint8_t *p, const struct lnl_headers *h)
 	return !h->tcp || (p[h->l4 + LNL_TCP_FLAGS] & last) == 0;
 }
 
-/* Whether |p|'s IPv4 id is the one that comes next; the second packet of a group says how they go on. */
+/* Whether |p|'s IPv4 id comes next; the second packet of a group says how they go on. */
 static bool id_follows(struct lnl_coalesce_open *o, unsigned n, const uint8_t *p)
 {
 	const uint8_t *ip = p + o->h.ip;

@@ -52,18 +52,18 @@ struct lnl_coalesce {
 };
 
 /*
- * Sorts |n| packets, at most LNL_COALESCE_MAX, into |c|'s groups; |c|->of and |c|->link are given, the
- * rest is written. Groups stand in the order in which each group's first came: so packets of a flow
- * stay in order. Packets with a drop reason, and those that go on to another peer (`relay`), are in
- * none. Inner checksums are checked of those that are put together; one whose is wrong stays alone,
- * for the kernel to judge. The first packet of a group is changed to head it: lengths, checksums
- * (its TCP or UDP one then covers the pseudo header alone), PSH.
+ * Sorts |n| packets, at most LNL_COALESCE_MAX, into |c|'s groups; |c|->of and |c|->link are given,
+ * the rest is written. Groups stand in the order in which each group's first came: so packets of a
+ * flow stay in order. Packets with a drop reason, and those that go on to another peer (`relay`),
+ * are in none. Inner checksums are checked of those that are put together; one whose is wrong stays
+ * alone, for the kernel to judge. The first packet of a group is changed to head it: lengths,
+ * checksums (its TCP or UDP one then covers the pseudo header alone), PSH.
  *
  * Put together are packets of the same peer and flow whose headers are equal but for what counts
  * on: TCP without SYN, FIN, RST, URG, CWR, with payload, the next in sequence; UDP with a checksum;
  * no IP fragments; IPv4 ids that count on, or all equal with DF. All but the last are of one size,
- * a shorter one or one with PSH is the last. A group has at most 65,535 bytes from the IP header on.
- * Ethernet frames (|c|->link 14) have equal headers and no VLAN tag.
+ * a shorter one or one with PSH is the last. A group has at most 65,535 bytes from the IP header
+ * on. Ethernet frames (|c|->link 14) have equal headers and no VLAN tag.
  */
 void lnl_coalesce(struct lnl_coalesce *c, struct lnl_packet *pkts, unsigned n);
 

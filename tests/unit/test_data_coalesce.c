@@ -272,7 +272,7 @@ static bool counts_on(const struct shape *s, unsigned at, unsigned bit)
 
 /*
  * Each bit of the headers in which two packets differ, their checksums right: link layer, version,
- * ToS, DF, TTL, protocol, addresses, options, extensions, ports, flags, ack, window, urgent pointer.
+ * ToS, DF, TTL, protocol, addresses, options, extensions, ports, flags, ack, window, urgent.
  */
 static void each_bit(void **state)
 {
@@ -642,7 +642,7 @@ static void peers_drops_relays(void **state)
 		assert_int_equal(b.c.groups[0].n, 2);
 		assert_int_equal(b.c.groups[0].last, 2);
 	}
-	/* A fragment closes its own peer's groups alone; what is neither TCP nor UDP closes none. */
+	/* A fragment closes its own peer's groups; what is neither TCP nor UDP closes none. */
 	for (unsigned how = 0; how < 3; how++) {
 		struct shape s = tcp4, other = udp4;
 		batch_init(&b, BOTH, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Packets for the tests of segmentation offload, and checksums by the slowest and plainest way, which
- * shares nothing with the engine's.
+ * Packets for the tests of segmentation offload, and checksums by the slowest and plainest way,
+ * which shares nothing with the engine's.
  */
 #ifndef LNL_TEST_DATA_OFFLOAD_H
 #define LNL_TEST_DATA_OFFLOAD_H
