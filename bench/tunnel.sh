@@ -322,14 +322,16 @@ join_ends() {
 			fail "the client of $line did not connect"
 	fi
 	wait_until 10 in_ns client ping -n -q -c 1 -W 1 "10.8.$n.1" || fail "nothing passes through $line"
+	start_iperf
 }
 
 # ---- measuring ----
 
+# Each tunnel has a server of its own: one that has just measured may be busy for a moment yet.
 start_iperf() {
-	start server iperf iperf3 -s --forceflush
-	IPERF=$STARTED
-	wait_for "$WORK/iperf.log" listening 5 "$IPERF" || fail "no iperf3"
+	start server "iperf-$n" iperf3 -s --forceflush -B "10.8.$n.1"
+	echo "$STARTED" >"$WORK/iperf-$n.pid"
+	wait_for "$WORK/iperf-$n.log" listening 5 "$STARTED" || fail "no iperf3 for $line"
 }
 
 # ticks N: CPU time of both ends, all threads; the process's name may hold blanks.
@@ -372,17 +374,19 @@ measure() {
 	status=0
 	traffic "$WORK/runs/$run_no" "$2" || status=$?
 	[ "$1" = - ] || after=$(ticks "$1")
-	if [ $status -ne 0 ] || ! ends_alive "$1"; then
+	# Not every release of iperf3 that writes JSON ends with a status when it fails.
+	why=$(sed -n 's/^[[:space:]]*"error":[[:space:]]*//p' "$WORK/runs/$run_no" | head -n 1)
+	if [ $status -ne 0 ] || [ -n "$why" ] || ! ends_alive "$1"; then
 		failures=$((failures + 1))
 		say "no figure of $pair over $transport, $load $direction, round $round:" \
-			"$(sed -n 's/.*"error":[[:space:]]*//p' "$WORK/runs/$run_no" | head -n 1)"
-		if ends_alive "$1"; then
-			# It may still be busy with what failed.
-			stop "$IPERF" TERM 3
-			start_iperf
-		else
+			"${why:-exit status $status}"
+		if ! ends_alive "$1"; then
 			say "an end of it has gone: $(tail -n 1 "$WORK/server-$1.log") /" \
 				"$(tail -n 1 "$WORK/client-$1.log")"
+		elif [ "$1" != - ]; then
+			# It may still be busy with what failed.
+			stop "$(cat "$WORK/iperf-$1.pid")" TERM 3
+			start_iperf
 		fi
 		return
 	fi
@@ -440,7 +444,6 @@ say "$tunnels tunnels"
 each_tunnel start_server_end
 each_tunnel start_client_end
 each_tunnel join_ends
-start_iperf
 
 round=0
 while [ $round -lt "$rounds" ]; do
