@@ -11,7 +11,8 @@ local BASE, LIMIT, OURS = "openvpn-openvpn", "limit-limit", "lunel-lunel"
 local GOALS = { times = 10, of_limit = 0.95, mixed = 1 }
 
 local load_names = {
-  tcp1 = "one TCP stream", tcp8 = "8 TCP streams", udp64 = "UDP, 64 bytes", ping = "round trip",
+  tcp1 = "one TCP stream", tcp8 = "8 TCP streams", udp64 = "datagrams of 64 bytes",
+  ping = "round trip",
 }
 local direction_names = { up = "client to server", down = "server to client" }
 
@@ -79,9 +80,8 @@ end
 local function read_ping(text)
   local times = {}
   for ms in text:gmatch("time=([%d.]+) ms") do times[#times + 1] = tonumber(ms) * 1000 end
-  table.sort(times)
   if #times == 0 then return nil, "no answer" end
-  return { value = quantile(times, 0.5), p99 = quantile(times, 0.99) }
+  return { value = median(times), times = times }
 end
 
 local function read_iperf(text, ticks, options)
@@ -159,6 +159,16 @@ local function gather(rounds, field, n)
   return list
 end
 
+-- What all rounds' pings took: a round alone has too few for its slowest hundredth.
+local function pooled(rounds, n)
+  local all = {}
+  for _, times in ipairs(gather(rounds, "times", n)) do
+    for _, t in ipairs(times) do all[#all + 1] = t end
+  end
+  table.sort(all)
+  return all
+end
+
 -- The median of the rounds' ratios to |other|, of those that have both.
 local function ratio(rounds, other, n)
   local list = {}
@@ -183,13 +193,15 @@ local function summary(config, pair, n)
     cpu_us_per_packet = median(gather(rounds, "cpu_us_per_packet", n)),
     loss = median(gather(rounds, "loss", n)),
     mss = median(gather(rounds, "mss", n)),
-    p99 = median(gather(rounds, "p99", n)),
   }
   if turn.load == "ping" then
-    local direct = config.by_pair.direct
+    local all, direct = pooled(rounds, n), config.by_pair.direct
     row.unit = "us"
     row.direction = "both"
-    row.direct = direct and median(gather(direct, "value", n))
+    row.median = quantile(all, 0.5)
+    row.p99 = quantile(all, 0.99)
+    row.pings = #all
+    row.direct = direct and quantile(pooled(direct, n), 0.5)
   else
     row.unit = turn.load == "udp64" and "kpackets/s" or "Gb/s"
   end
@@ -222,7 +234,7 @@ local function figure(v, format)
 end
 
 local function title_of(row)
-  local parts = { load_names[row.load], row.transport:upper(), row.cipher,
+  local parts = { load_names[row.load], "over " .. row.transport:upper(), row.cipher,
     "tun-mtu " .. row.tun_mtu }
   if row.direction ~= "both" then parts[#parts + 1] = direction_names[row.direction] end
   return table.concat(parts, ", ")
@@ -300,14 +312,18 @@ end
 
 -- ---- the chart ----
 
-local WIDTH, MARGIN, PANEL, PLOT = 960, 24, 300, 200
-local colours = { "#3b76af", "#8fb8de", "#d9782d", "#f0b983" }
+local WIDTH, MARGIN, PANEL, PLOT = 960, 24, 316, 200
+local colours = {
+  udp = { up = "#3b76af", down = "#8fb8de", both = "#3b76af" },
+  tcp = { up = "#d9782d", down = "#f0b983", both = "#d9782d" },
+}
 local style = [[
 <style>
 .paper { fill: #ffffff } .text { fill: #222222 } .faint { fill: #666666 } .line { stroke: #bbbbbb }
 text { font-family: sans-serif; font-size: 12px }
 @media (prefers-color-scheme: dark) {
-  .paper { fill: #17191c } .text { fill: #e8e8e8 } .faint { fill: #a0a0a0 } .line { stroke: #55585c }
+  .paper { fill: #17191c } .text { fill: #e8e8e8 } .faint { fill: #a0a0a0 }
+  .line { stroke: #55585c }
 }
 </style>]]
 
@@ -355,16 +371,18 @@ local function panels_of(configs)
   return panels
 end
 
+local function fill_of(row)
+  return 'fill="' .. colours[row.transport][row.direction] .. '"'
+end
+
 local function draw_legend(out, panel, y)
-  local x = WIDTH - MARGIN
-  for i = #panel.series, 1, -1 do
-    local row = panel.series[i].rows[1]
+  for i, config in ipairs(panel.series) do
+    local row = config.rows[1]
+    local x = MARGIN + (i - 1) * 180
     local words = row.transport:upper()
     if row.direction ~= "both" then words = words .. ", " .. direction_names[row.direction] end
-    text(out, x, y, "text", "end", words)
-    x = x - #words * 6.6 - 18
-    rect(out, x, y - 10, 12, 12, 'fill="' .. colours[(i - 1) % #colours + 1] .. '"')
-    x = x - 14
+    rect(out, x, y - 10, 12, 12, fill_of(row))
+    text(out, x + 18, y, "faint", "start", words)
   end
 end
 
@@ -376,7 +394,7 @@ local function draw_group(out, panel, pair, x, width, base, scale)
     if row then
       local h = row.median * scale
       local at = left + (i - 1) * bar
-      rect(out, at + 1, base - h, bar - 2, h, 'fill="' .. colours[(i - 1) % #colours + 1] .. '"')
+      rect(out, at + 1, base - h, bar - 2, h, fill_of(row))
       text(out, at + bar / 2, base - h - 4, "text", "middle", short(row.median))
     end
   end
@@ -389,11 +407,11 @@ local function draw_panel(out, panel, top)
   for _, config in ipairs(panel.series) do
     for _, other in ipairs(config.rows) do most = math.max(most, other.median) end
   end
-  local base = top + 56 + PLOT
+  local base = top + 72 + PLOT
   text(out, MARGIN, top + 18, "text", "start", string.format("%s, %s, tun-mtu %d: %s",
     load_names[row.load], row.cipher, row.tun_mtu,
     row.load == "ping" and "microseconds, median" or row.unit))
-  draw_legend(out, panel, top + 18)
+  draw_legend(out, panel, top + 38)
   local width = (WIDTH - 2 * MARGIN) / #panel.pairs
   for i, pair in ipairs(panel.pairs) do
     draw_group(out, panel, pair, MARGIN + (i - 1) * width, width, base, PLOT / most)
@@ -433,8 +451,8 @@ local function goals(configs)
     local good
     if sign == ">=" then good = value >= bound else good = value <= bound end
     if not good then
-      missed[#missed + 1] = string.format("%s: %s is %.2f %s, not %s %.2f", title_of(row), row.pair,
-        value, what, sign, bound)
+      missed[#missed + 1] = string.format("%s: %s is %.2f %s, not %s %.2f", title_of(row),
+        row.pair, value, what, sign, bound)
     end
   end
   for _, config in ipairs(configs) do
