@@ -433,7 +433,7 @@ local function chart(configs, host)
   out[#out + 1] = string.format('<text x="%d" y="28" class="text" style="font-size: 16px">'
     .. "What a tunnel carries, client-server, %s</text>", MARGIN, escape(host.date))
   text(out, MARGIN, 48, "faint", "start", string.format(
-    "%d x %s, Linux %s, %s; medians of %d rounds of %d s", host.processors, host.processor,
+    "%d x %s, Linux %s, %s; rounds: %d, of %d s each", host.processors, host.processor,
     host.kernel, host.openvpn, host.rounds, host.seconds))
   for i, panel in ipairs(panels) do draw_panel(out, panel, 64 + (i - 1) * PANEL) end
   out[#out + 1] = "</svg>\n"
