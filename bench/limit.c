@@ -54,6 +54,7 @@ struct settings {
 	enum lnl_cipher cipher;
 	bool tcp, udp;
 	bool listen;
+	bool single;
 };
 
 struct limit {
@@ -61,6 +62,7 @@ struct limit {
 	int net;
 	bool tcp;
 	bool uso;
+	bool single; /* nothing is put together */
 	struct raw *seal;
 	struct raw *open;
 	uint32_t id;
@@ -247,6 +249,11 @@ static void from_tun(struct limit *l)
 
 /* ---- in ---- */
 
+static bool join(struct limit *l, const uint8_t *packet, size_t len)
+{
+	return !l->single && limit_join_add(&l->join, packet, len, l->uso);
+}
+
 /* One datagram; what is in front of |p| is of no use to anybody any more. */
 static void take(struct limit *l, uint8_t *p, size_t len)
 {
@@ -263,10 +270,10 @@ static void take(struct limit *l, uint8_t *p, size_t len)
 		l->told = true;
 		return;
 	}
-	if (limit_join_add(&l->join, one.text, one.len, l->uso))
+	if (join(l, one.text, one.len))
 		return;
 	write_group(l);
-	if (limit_join_add(&l->join, one.text, one.len, l->uso))
+	if (join(l, one.text, one.len))
 		return;
 	memset(one.text - LIMIT_VNET, 0, LIMIT_VNET);
 	write_tun(l, one.text - LIMIT_VNET, LIMIT_VNET + one.len);
@@ -461,6 +468,7 @@ static void help(void)
 	     "  --local ADDR:PORT   ours\n"
 	     "  --remote ADDR:PORT  the other end's\n"
 	     "  --listen            with --tcp: wait at --local for one connection\n"
+	     "  --single            write each packet by itself, for the kernel to check its checksum\n"
 	     "  --cipher NAME       AES-256-GCM (the default) or another that is AEAD\n"
 	     "  --help              this text");
 }
@@ -513,6 +521,7 @@ static struct settings parse(int argc, char **argv)
 		{ "local", required_argument, NULL, 'l' },
 		{ "remote", required_argument, NULL, 'r' },
 		{ "listen", no_argument, NULL, 'w' },
+		{ "single", no_argument, NULL, 's' },
 		{ "cipher", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -539,6 +548,9 @@ static struct settings parse(int argc, char **argv)
 		case 'w':
 			s.listen = true;
 			break;
+		case 's':
+			s.single = true;
+			break;
 		case 'c':
 			if (lnl_cipher_find(optarg, &s.cipher) != 0 ||
 			    !lnl_cipher_is_aead(s.cipher))
@@ -563,6 +575,7 @@ int main(int argc, char **argv)
 	struct settings s = parse(argc, argv);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	l.single = s.single;
 	set_keys(&l, &s);
 	open_tun(&l, s.tun);
 	open_net(&l, &s);
