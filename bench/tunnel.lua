@@ -451,7 +451,7 @@ local function goals(configs)
     local good
     if sign == ">=" then good = value >= bound else good = value <= bound end
     if not good then
-      missed[#missed + 1] = string.format("%s: %s is %.3f %s, not %s %.2f", title_of(row),
+      missed[#missed + 1] = string.format("%s: %s is %.2f %s, not %s %.2f", title_of(row),
         row.pair, value, what, sign, bound)
     end
   end
@@ -488,9 +488,6 @@ local function main(args)
   print_tables(configs)
   local missed, judged = goals(configs)
   if options.json then
-    -- An empty list stays a list.
-    setmetatable(missed, cjson.empty_array_mt)
-    setmetatable(rows, cjson.empty_array_mt)
     write_file(options.json, cjson.encode { machine = host, rows = rows, missed = missed,
       failures = failures + tonumber(options.failures) } .. "\n")
   end

@@ -29,7 +29,7 @@ usage() {
 		                        default 1420, and 1500 in short: one stream up, like with like
 		  --congestion NAME     control of all TCP, the tunnel's own and what is in it (the machine's)
 		  --latency             round trips at low load, too (beside ping 100 times a second)
-		  --all                 both ciphers, all loads, and --latency: 45 minutes
+		  --all                 both ciphers, all loads, and --latency: 40 minutes
 		  --thin                a second of each pair in one direction, to see that they carry
 		  --json FILE           the figures for machines
 		  --svg FILE            a chart
@@ -380,7 +380,10 @@ measure() {
 		failures=$((failures + 1))
 		say "no figure of $pair over $transport, $load $direction, round $round:" \
 			"${why:-exit status $status}"
-		if [ "$1" != - ] && ends_alive "$1"; then
+		if ! ends_alive "$1"; then
+			say "an end of it has gone: $(tail -n 1 "$WORK/server-$1.log") /" \
+				"$(tail -n 1 "$WORK/client-$1.log")"
+		elif [ "$1" != - ]; then
 			# It may still be busy with what failed.
 			stop "$(cat "$WORK/iperf-$1.pid")" TERM 3
 			start_iperf
@@ -389,14 +392,6 @@ measure() {
 	fi
 	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$run_no" "$round" "$transport" "$cipher" "$mtu" \
 		"$load" "$direction" "$pair" $((after - before)) >>"$WORK/runs.tsv"
-}
-
-# gone: an end of the tunnel has.
-gone() {
-	: >"$WORK/gone-$n"
-	failures=$((failures + 1))
-	say "an end of $pair over $transport has gone: $(tail -n 1 "$WORK/server-$n.log") /" \
-		"$(tail -n 1 "$WORK/client-$n.log")"
 }
 
 # turns: every pair of one configuration, beginning with another one in each round.
@@ -418,10 +413,8 @@ turns() {
 		if [ -z "$mtus" ] && [ "$mtu" = 1500 ] && [ "$load $direction" != "tcp1 up" ]; then
 			continue
 		fi
-		# It stays without a figure, which is a failure, but is spoken of once.
-		[ ! -e "$WORK/gone-$n" ] || continue
-		! ends_alive "$n" || measure "$n" "10.8.$n.1"
-		ends_alive "$n" || gone
+		ends_alive "$n" || continue
+		measure "$n" "10.8.$n.1"
 	done 3<"$WORK/order"
 }
 
@@ -463,7 +456,7 @@ done
 show_logs() { :; }
 congestion=$(in_ns client cat /proc/sys/net/ipv4/tcp_congestion_control)
 set -- --rounds "$rounds" --seconds "$seconds" --tick "$(getconf CLK_TCK)" --failures $failures \
-	--congestion "$congestion" --openvpn "$(openvpn --version | sed -n '1s/^\([^ ]* [^ ]*\).*/\1/p; 1q')" \
+	--congestion "$congestion" --openvpn "$(openvpn --version | sed -n '1s/ x86.*//p; 1q')" \
 	--iperf "$(iperf3 --version | head -n 1)" --pairs "$pairs"
 [ -z "$json" ] || set -- "$@" --json "$json"
 [ -z "$svg" ] || set -- "$@" --svg "$svg"

@@ -308,7 +308,7 @@ static int core_build(lua_State *L)
 	struct lnl_build b;
 
 	lnl_build_info(&b);
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 9);
 	lua_pushstring(L, b.version);
 	lua_setfield(L, -2, "version");
 	lua_pushstring(L, b.wolfssl);
@@ -319,6 +319,12 @@ static int core_build(lua_State *L)
 	lua_setfield(L, -2, "cares");
 	lua_pushboolean(L, b.assembly);
 	lua_setfield(L, -2, "assembly");
+	lua_pushboolean(L, b.udp_segment);
+	lua_setfield(L, -2, "udp_segment");
+	lua_pushboolean(L, b.udp_gro);
+	lua_setfield(L, -2, "udp_gro");
+	lua_pushboolean(L, b.tun_vnet);
+	lua_setfield(L, -2, "tun_vnet");
 	lua_getglobal(L, "jit");
 	if (lua_istable(L, -1))
 		lua_getfield(L, -1, "version");

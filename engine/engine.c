@@ -296,9 +296,15 @@ double lnl_engine_wallclock(const struct lnl_engine *e)
 
 void lnl_build_info(struct lnl_build *out)
 {
+	struct lnl_offload_probe probe;
+
 	out->version = LUNEL_VERSION;
 	out->wolfssl = lnl_crypto_version();
 	out->assembly = lnl_crypto_has_assembly();
 	out->libev = ev_version_major() == 4 ? "4." LNL_TEXT(EV_VERSION_MINOR) : "unknown";
 	out->cares = ares_version(NULL);
+	lnl_offload_probe(&probe);
+	out->udp_segment = probe.udp_segment;
+	out->udp_gro = probe.udp_gro;
+	out->tun_vnet = probe.tun_vnet;
 }

@@ -598,6 +598,7 @@ void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from)
 	cmd.u.link.id = v->link;
 	cmd.u.link.fd = fd;
 	cmd.u.link.kind = LNL_LINK_TCP;
+	cmd.u.link.offload = (enum lnl_offload)s->conf.o.offload;
 	cmd.u.link.peer = LNL_PEER_ID_NONE;
 	lnl_service_command(s, &cmd);
 	lnl_served_run(v);

@@ -28,6 +28,7 @@ static int open_tun(struct lnl_tunnel *t, struct lnl_reason *why)
 		.name = t->conf.o.dev,
 		.tap = t->conf.o.tap,
 		.txqueuelen = t->conf.o.txqueuelen,
+		.offload = (enum lnl_offload)t->conf.o.offload,
 		.node = lnl_process_open_tun(t->engine->process),
 	};
 	struct lnl_command cmd = { .kind = LNL_CMD_TUN_ADD };
@@ -44,9 +45,10 @@ static int open_tun(struct lnl_tunnel *t, struct lnl_reason *why)
 	snprintf(t->ifname, sizeof(t->ifname), "%s", tun.name);
 	cmd.u.tun.fd = tun.fd;
 	cmd.u.tun.tap = tun.tap;
+	cmd.u.tun.offload = tun.offload;
 	lnl_worker_command(t->worker, &cmd);
 	t->tun_open = true;
-	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tun.opened", LNL_F("dev", t->ifname));
+	lnl_engine_tell_tun(t->engine, t->ifname, conf.offload, tun.offload);
 	return 0;
 }
 

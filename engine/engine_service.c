@@ -85,6 +85,9 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 		if (v)
 			lnl_served_failed(v, n->id, n->error);
 		break;
+	case LNL_NTF_LOWERED:
+		lnl_engine_lowered(s->engine, n);
+		break;
 	case LNL_NTF_LINK_ERROR:
 	case LNL_NTF_STOPPED:
 		break;

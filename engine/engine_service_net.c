@@ -94,6 +94,7 @@ static int open_tun(struct lnl_service *s, struct lnl_reason *why)
 	struct lnl_tun_conf conf = {
 		.name = s->conf.o.dev,
 		.txqueuelen = s->conf.o.txqueuelen,
+		.offload = (enum lnl_offload)s->conf.o.offload,
 		.node = lnl_process_open_tun(s->engine->process),
 	};
 	struct lnl_command cmd = { .kind = LNL_CMD_TUN_ADD };
@@ -110,9 +111,10 @@ static int open_tun(struct lnl_service *s, struct lnl_reason *why)
 	snprintf(s->ifname, sizeof(s->ifname), "%s", tun.name);
 	cmd.u.tun.fd = tun.fd;
 	cmd.u.tun.routed = true;
+	cmd.u.tun.offload = tun.offload;
 	lnl_service_command(s, &cmd);
 	s->tun_open = true;
-	lnl_log(&s->engine->log, LNL_LEVEL_INFO, "tun.opened", LNL_F("dev", s->ifname));
+	lnl_engine_tell_tun(s->engine, s->ifname, conf.offload, tun.offload);
 	return 0;
 }
 
@@ -204,6 +206,7 @@ static int listen_udp(struct lnl_service *s, const struct lnl_listen_conf *conf,
 	cmd.u.link.kind = LNL_LINK_UDP;
 	cmd.u.link.peer = LNL_PEER_ID_NONE;
 	cmd.u.link.many = true;
+	cmd.u.link.offload = (enum lnl_offload)s->conf.o.offload;
 	lnl_service_command(s, &cmd);
 	return 0;
 }

@@ -65,6 +65,7 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	t->socket = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	cmd.u.link.id = t->link;
 	cmd.u.link.fd = fd;
+	cmd.u.link.offload = (enum lnl_offload)t->conf.o.offload;
 	cmd.u.link.kind = tcp ? LNL_LINK_TCP : LNL_LINK_UDP;
 	cmd.u.link.peer = LNL_OUR_PEER;
 	if (t->conf.o.floating && !tcp)
@@ -437,6 +438,9 @@ void lnl_session_wake(struct lnl_tunnel *t)
 		case LNL_NTF_LINK_ERROR:
 			if (ours)
 				link_ended(t, &n);
+			break;
+		case LNL_NTF_LOWERED:
+			lnl_engine_lowered(t->engine, &n);
 			break;
 		case LNL_NTF_TUN_ERROR:
 			if (t->client)

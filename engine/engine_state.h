@@ -150,6 +150,11 @@ struct lnl_engine {
 
 /* ---- engine_quiet.c: what others can make us log ---- */
 
+/* The device |dev| is open; |offload|: enum lnl_tun_offload. */
+void lnl_engine_tell_tun(struct lnl_engine *e, const char *dev, enum lnl_offload asked,
+			 unsigned offload);
+/* LNL_NTF_LOWERED: said a few times a second at most. */
+void lnl_engine_lowered(struct lnl_engine *e, const struct lnl_ntf *n);
 /* Whether a record of |event| is to be kept; counts it when not. */
 bool lnl_quiet_passes(struct lnl_engine *e, const char *event, enum lnl_level level, uint64_t now);
 /* Logs what was suppressed in seconds that are over, at its own level. */

@@ -10,12 +10,15 @@
 
 uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id)
 {
-	uint8_t *text = pkt->p;
+	const uint8_t *text = pkt->p;
 	uint32_t len = pkt->len;
 	uint32_t id;
 
 	if (!lnl_keyslot_take_id(k, len, &id))
 		return LNL_DROP_KEY_LIMIT;
+	if (pkt->to != NULL)
+		pkt->p = pkt->to + lnl_keyslot_header_len(wire_id) + LNL_PID_LEN + LNL_TAG_LEN;
+	uint8_t *sealed = pkt->p;
 	pkt->p -= LNL_PID_LEN + LNL_TAG_LEN;
 	pkt->len += LNL_PID_LEN + LNL_TAG_LEN;
 	uint8_t *pid = pkt->p;
@@ -26,7 +29,7 @@ uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, ui
 	const uint8_t *ad = pkt->p;
 	if (wire_id == LNL_PEER_ID_NONE)
 		ad = pid;
-	if (lnl_aead_seal(k->send.aead, k->send.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text,
+	if (lnl_aead_seal(k->send.aead, k->send.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), sealed,
 			  text, len, pid + LNL_PID_LEN) != 0)
 		return LNL_DROP_NO_KEY;
 	return LNL_DROP_NONE;

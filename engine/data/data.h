@@ -182,7 +182,7 @@ void lnl_data_set_relay(struct lnl_data *d, bool on);
 int lnl_data_counters(const struct lnl_data *d, uint32_t peer, struct lnl_counters *out);
 
 /*
- * A packet in a buffer. Sealing needs LNL_HEADROOM before |p| and LNL_TAILROOM behind |len|;
+ * A packet in a buffer. Sealing in place needs LNL_HEADROOM before |p| and LNL_TAILROOM behind |len|;
  * opening needs neither. Both move |p| and |len|; of a dropped packet neither means anything.
  */
 struct lnl_packet {
@@ -192,10 +192,16 @@ struct lnl_packet {
 	uint16_t drop; /* out: enum lnl_drop; NONE: go on with it */
 	/* out of open: with client-to-client, the peer it goes on to; else LNL_PEER_ID_NONE: TUN */
 	uint32_t relay;
+	/*
+	 * For seal: where the datagram is written, LNL_HEADROOM + len + LNL_TAILROOM bytes; with AEAD
+	 * it begins there. NULL: in place. Of the payload at |p| the two bytes before it may then be
+	 * written, and an MSS in it be lowered; nothing behind it is.
+	 */
+	uint8_t *to;
 };
 
 /*
- * Seals |n| plaintext packets of TUN for their peers, in place: MSS clamp, framing, id, encryption,
+ * Seals |n| plaintext packets of TUN for their peers, in place or elsewhere: MSS clamp, framing, id, encryption,
  * header. A packet with a drop reason is not to be sent (counted already). Returns how many are to
  * be sent.
  */

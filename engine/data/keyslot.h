@@ -94,7 +94,8 @@ static inline uint32_t lnl_keyslot_header_len(uint32_t wire_id)
 
 /*
  * Seal: the payload of |pkt| becomes a datagram. Open: a datagram with |header| bytes of header (1
- * or 4) becomes a payload, which CBC may leave empty. In place; enum lnl_drop. The IVs for CBC come
+ * or 4) becomes a payload, which CBC may leave empty. In place, but for sealing AEAD where pkt->to
+ * says; enum lnl_drop. The IVs for CBC come
  * from |ivs|.
  */
 uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id);

@@ -2,6 +2,8 @@
 /* A packet's way through the plane: what is done in which order, and what is counted. */
 #include "data/plane.h"
 
+#include <string.h>
+
 #include "data/bytes.h"
 #include "data/framing.h"
 #include "data/inner.h"
@@ -37,6 +39,20 @@ static void watch_limit(struct lnl_data *d, struct lnl_peer *p, struct lnl_keysl
 
 /* ---- sealing ---- */
 
+/*
+ * AEAD seals from one place to another. What needs room behind the payload as well, padding or a
+ * byte of framing, is copied there and sealed in place.
+ */
+static void move_first(const struct lnl_peer *p, const struct lnl_keyslot *k,
+		       struct lnl_packet *pkt)
+{
+	if (pkt->to == NULL || (k->mac_len == 0 && p->conf.framing != LNL_FRAMING_STUB))
+		return;
+	memcpy(pkt->to + LNL_HEADROOM, pkt->p, pkt->len);
+	pkt->p = pkt->to + LNL_HEADROOM;
+	pkt->to = NULL;
+}
+
 /* From payload to datagram. */
 static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt, uint64_t now)
 {
@@ -45,6 +61,7 @@ static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *
 
 	if (!works(k, now))
 		return LNL_DROP_NO_KEY;
+	move_first(p, k, pkt);
 	lnl_framing_add(p->conf.framing, pkt);
 	if (k->mac_len == 0)
 		drop = lnl_keyslot_seal_aead(k, pkt, p->conf.wire_id);
@@ -113,6 +130,7 @@ int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 	if (p == NULL)
 		return LNL_E_NOTFOUND;
 	pkt->peer = peer;
+	pkt->to = NULL;
 	pkt->len = lnl_special_write(what, pkt->p);
 	pkt->drop = seal(d, p, pkt, now);
 	if (pkt->drop == LNL_DROP_KEY_LIMIT)

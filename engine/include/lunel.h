@@ -128,6 +128,7 @@ struct lnl_tunnel_options {
 	int mssfix;  /* 1492; 0: off */
 	bool mssfix_mtu, mssfix_fixed;
 	int txqueuelen; /* 0: the system's */
+	int offload;	/* 0 full, 1 batch, 2 single: io/offload.h */
 	bool ifconfig_noexec, route_noexec;
 	const char *const *
 		/* the profile's own: "route 10.0.0.0 255.0.0.0", "redirect-gateway def1", ... */
@@ -232,7 +233,7 @@ struct lnl_server_options {
 	const char *dev;
 	int tun_mtu, mssfix;
 	bool mssfix_mtu, mssfix_fixed;
-	int txqueuelen;
+	int txqueuelen, offload;
 	bool ifconfig_noexec, route_noexec;
 	const char *network4, *network6; /* `server`, `server-ipv6`: the first address is ours */
 	enum lnl_server_topology topology;
@@ -789,6 +790,7 @@ int lnl_pki_v2_client_key(struct lnl_bytes server_key, uint64_t when, struct lnl
 struct lnl_build {
 	const char *version, *wolfssl, *libev, *cares;
 	bool assembly;
+	bool udp_segment, udp_gro, tun_vnet; /* what this kernel can */
 };
 void lnl_build_info(struct lnl_build *out);
 /* Comma-separated names, static storage: data ciphers and digests this build knows. */

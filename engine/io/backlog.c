@@ -21,6 +21,20 @@ void lnl_backlog_deinit(struct lnl_backlog *q)
 	q->start = q->used = 0;
 }
 
+void lnl_backlog_lend(struct lnl_backlog *q, uint8_t *memory)
+{
+	q->data = memory;
+	q->start = q->used = 0;
+}
+
+uint8_t *lnl_backlog_take(struct lnl_backlog *q)
+{
+	uint8_t *memory = q->data;
+
+	q->data = NULL;
+	return memory;
+}
+
 static void append(struct lnl_backlog *q, const uint8_t *src, size_t len)
 {
 	size_t at = (q->start + q->used) % LNL_BACKLOG_SIZE;

@@ -27,6 +27,10 @@ struct lnl_backlog {
 int lnl_backlog_init(struct lnl_backlog *q);
 /* Gives the memory back, and forgets what was queued. */
 void lnl_backlog_deinit(struct lnl_backlog *q);
+/* Lends an empty queue |memory| of LNL_BACKLOG_SIZE bytes, its own from then on. */
+void lnl_backlog_lend(struct lnl_backlog *q, uint8_t *memory);
+/* Takes the memory of an empty queue away, for another one; NULL: it had none. */
+uint8_t *lnl_backlog_take(struct lnl_backlog *q);
 /*
  * Appends the bytes of |n| pieces but the first |skip|; all, or nothing and false when they do not
  * fit, or there is no memory. Data packets leave LNL_BACKLOG_RESERVE free; control packets

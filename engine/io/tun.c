@@ -48,11 +48,12 @@ static int choose_name(char out[IFNAMSIZ], const char *name, struct lnl_reason *
 	return 0;
 }
 
-static int attach(int fd, struct ifreq *ifr, const char *name, bool tap, struct lnl_reason *why)
+static int attach(int fd, struct ifreq *ifr, const char *name, bool tap, int more,
+		  struct lnl_reason *why)
 {
 	const char *kind = tap ? "tap" : "tun";
 
-	ifr->ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
+	ifr->ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | more);
 	if (ioctl(fd, TUNSETIFF, ifr) == 0)
 		return 0;
 	if (errno == EBUSY)
@@ -71,6 +72,13 @@ static int attach(int fd, struct ifreq *ifr, const char *name, bool tap, struct 
 				      " is of another kind",
 				      kind, name);
 	return lnl_reason_errno(why, errno, "cannot open %s device %s", kind, name);
+}
+
+static bool has_vnet(int fd)
+{
+	unsigned features = 0;
+
+	return ioctl(fd, TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0;
 }
 
 static int set_queue(const char *name, int len, struct lnl_reason *why)
@@ -93,13 +101,16 @@ static int set_up(struct lnl_tun *t, const struct lnl_tun_conf *conf, struct lnl
 {
 	struct ifreq ifr = { 0 };
 	int rc = choose_name(ifr.ifr_name, conf->name, why);
+	int more = conf->offload == LNL_OFFLOAD_FULL && has_vnet(t->fd) ? IFF_VNET_HDR : 0;
 
 	if (rc == 0)
-		rc = attach(t->fd, &ifr, conf->name, conf->tap, why);
+		rc = attach(t->fd, &ifr, conf->name, conf->tap, more, why);
 	if (rc < 0)
 		return rc;
 	memcpy(t->name, ifr.ifr_name, IFNAMSIZ);
 	t->tap = conf->tap;
+	if (more != 0)
+		t->offload = lnl_offload_tun(t->fd);
 	t->index = if_nametoindex(t->name);
 	if (t->index == 0)
 		return lnl_reason_errno(why, errno, "device %s vanished", t->name);

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 
+#include "io/offload.h"
 #include "lunel.h"
 
 struct lnl_tun_conf {
@@ -13,14 +14,20 @@ struct lnl_tun_conf {
 	const char *name;
 	bool tap;
 	int txqueuelen; /* packets; 0: the system's */
-	int node;	/* /dev/net/tun opened by somebody else, ours from now on; -1: open it */
+	enum lnl_offload offload;
+	int node; /* /dev/net/tun opened by somebody else, ours from now on; -1: open it */
 };
 
 struct lnl_tun {
-	int fd; /* non-blocking, close-on-exec; no packet information in front of packets */
+	/*
+	 * Non-blocking, close-on-exec; in front of packets stands no packet information, but a struct
+	 * lnl_vnet where `offload` says so.
+	 */
+	int fd;
 	char name[IFNAMSIZ];
 	unsigned index;
 	bool tap;
+	unsigned offload; /* enum lnl_tun_offload */
 };
 
 /*

@@ -319,9 +319,11 @@ static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_
 	if (rc == 0)
 		rc = lnl_ring_init(&w->notes, NOTES, false);
 	if (rc == 0)
-		rc = lnl_batch_init(&w->rx);
+		rc = lnl_incoming_init(&w->in);
 	if (rc == 0)
-		rc = lnl_batch_init(&w->tx);
+		rc = lnl_outgoing_init(&w->tx);
+	if (rc == 0 && (w->super = malloc(LNL_WORKER_SUPER)) == NULL)
+		rc = LNL_E_NOMEM;
 	if (rc == 0)
 		rc = lnl_data_new(&w->data, env, max_peers);
 	if (rc == 0)
@@ -427,9 +429,13 @@ void lnl_worker_free(struct lnl_worker *w)
 		ev_loop_destroy(w->loop);
 	lnl_data_free(w->data);
 	free(w->stream);
-	lnl_batch_deinit(&w->rx);
-	lnl_batch_deinit(&w->tx);
-	lnl_batch_deinit(&w->relay);
+	free(w->spare_queue);
+	while (w->spare_n > 0)
+		free(w->spare_rests[--w->spare_n]);
+	free(w->super);
+	lnl_incoming_deinit(&w->in);
+	lnl_outgoing_deinit(&w->tx);
+	lnl_outgoing_deinit(&w->relay);
 	lnl_ring_deinit(&w->commands);
 	lnl_ring_deinit(&w->notes);
 	free(w);

@@ -15,6 +15,7 @@
 
 #include "data/data.h"
 #include "io/address.h"
+#include "io/offload.h"
 
 /* A control packet in a message; data packets never travel by ring. Longer ones are dropped. */
 #define LNL_DATAGRAM_MAX 2048
@@ -43,6 +44,16 @@ struct lnl_link_conf {
 	 * another peer's. What names a peer behind TCP is nobody's. `remote` is not used; not TCP's.
 	 */
 	bool many;
+	enum lnl_offload offload; /* how much of the kernel's is used */
+};
+
+/* A TUN device handed over, owned from then on. */
+struct lnl_worker_tun {
+	int fd;
+	bool tap;
+	/* its packets go where routes lead (a server's), else to the peer that was added last */
+	bool routed;
+	unsigned offload; /* enum lnl_tun_offload */
 };
 
 enum lnl_command_kind {
@@ -56,8 +67,7 @@ enum lnl_command_kind {
 	/* id, datagram: one control packet; dropped where there is no link, no room or no `to` */
 	LNL_CMD_LINK_SEND,
 	/*
-	 * tun: the device, owned from now on; one that was there is closed. `routed`: its packets
-	 * go where routes lead (a server's), else to the peer that was added last
+	 * tun: the device; one that was there is closed
 	 */
 	LNL_CMD_TUN_ADD,
 	LNL_CMD_TUN_DEL, /* closed */
@@ -89,11 +99,7 @@ struct lnl_command {
 	uint32_t peer;
 	union {
 		struct lnl_link_conf link;
-		struct {
-			int fd;
-			bool tap;
-			bool routed;
-		} tun;
+		struct lnl_worker_tun tun;
 		struct lnl_peer_conf conf; /* of PEER_SET */
 		struct {
 			struct lnl_peer_conf conf;
@@ -132,6 +138,11 @@ enum lnl_ntf_kind {
 	 * at most one a second and link.
 	 */
 	LNL_NTF_LINK_ERROR,
+	/*
+	 * id, peer (LNL_PEER_ID_NONE: all of the link's), error: datagrams go out one by one from now
+	 * on, since a message of many failed; id 0: packets go to TUN one by one
+	 */
+	LNL_NTF_LOWERED,
 	LNL_NTF_TUN_ERROR, /* error: the device failed for good (deleted) and was closed */
 	/*
 	 * notice of the data plane. LNL_NOTICE_DECRYPT: over TCP with the link's end behind it,

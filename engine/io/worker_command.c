@@ -85,8 +85,8 @@ static int del_peer(struct lnl_worker *w, uint32_t peer)
 static int send_control(struct lnl_worker *w, const struct lnl_command *cmd)
 {
 	struct lnl_link *l = lnl_worker_link(w, cmd->id);
-	uint8_t room[LNL_BATCH_ROOM + LNL_DATAGRAM_MAX];
-	struct lnl_packet pkt = { .p = room + LNL_BATCH_ROOM, .len = cmd->u.datagram.len };
+	uint8_t room[LNL_OUT_PREFIX + LNL_DATAGRAM_MAX];
+	struct lnl_packet pkt = { .p = room + LNL_OUT_PREFIX, .len = cmd->u.datagram.len };
 
 	/* The link may have ended while the command was on its way: the news of that is, too. */
 	if (l == NULL)
@@ -144,7 +144,7 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 	case LNL_CMD_LINK_SEND:
 		return send_control(w, cmd);
 	case LNL_CMD_TUN_ADD:
-		lnl_worker_tun_add(w, cmd->u.tun.fd, cmd->u.tun.tap, cmd->u.tun.routed);
+		lnl_worker_tun_add(w, &cmd->u.tun);
 		return 0;
 	case LNL_CMD_TUN_DEL:
 		lnl_worker_tun_del(w);

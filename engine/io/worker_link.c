@@ -11,11 +11,13 @@
 /* ---- what arrived ---- */
 
 /* A peer that floats is where its last authentic packet came from: a payload or a ping. */
-static void follow(struct lnl_link *l, const struct lnl_batch *b)
+static void follow(struct lnl_link *l)
 {
-	for (unsigned i = 0; i < b->n; i++)
-		if (lnl_packet_is_fresh(&b->pkts[i]))
-			l->conf.remote = b->from[i];
+	const struct lnl_incoming *in = &l->worker->in;
+
+	for (unsigned i = 0; i < in->n; i++)
+		if (lnl_packet_is_fresh(&in->pkts[i]))
+			l->conf.remote = *in->from[i];
 }
 
 /*
@@ -29,59 +31,67 @@ static uint32_t peer_of(const struct lnl_link *l)
 	return l->conf.peer;
 }
 
-/* Sorts a batch: control packets to the control thread, the rest through the data plane to TUN. */
-static void take(struct lnl_link *l, struct lnl_batch *b)
+/* Control packets go to the control thread; true where there are others. */
+static bool sort(struct lnl_link *l)
 {
-	struct lnl_worker *w = l->worker;
-	struct lnl_carrier *owners[LNL_BATCH];
-	uint64_t now;
-	bool any;
+	struct lnl_incoming *in = &l->worker->in;
+	uint32_t peer = peer_of(l);
 
-	for (unsigned i = 0; i < b->n; i++) {
-		struct lnl_packet *pkt = &b->pkts[i];
+	for (unsigned i = 0; i < in->n; i++) {
+		struct lnl_packet *pkt = &in->pkts[i];
 
-		pkt->peer = peer_of(l);
-		pkt->drop = LNL_DROP_NONE;
+		pkt->peer = peer;
 		if (pkt->len == 0 || pkt->len > LNL_DATAGRAM_MAX ||
 		    !lnl_op_is_control(lnl_op_of(pkt->p[0])))
 			continue;
-		lnl_worker_note_packet(w, l->conf.id, pkt, l->conf.many ? &b->from[i] : NULL);
+		lnl_worker_note_packet(l->worker, l->conf.id, pkt,
+				       l->conf.many ? in->from[i] : NULL);
 		pkt->drop = LNL_DROP_OPCODE;
 	}
-	lnl_batch_compact(b);
 	/* What is neither control nor data goes along: the data plane counts it. */
-	if (b->n == 0)
-		return;
-	if (l->conf.many)
-		lnl_worker_owners(l, b, owners);
-	now = lnl_clock_now();
-	any = lnl_data_open(w->data, b->pkts, b->n, now) > 0;
-	if (l->conf.many)
-		lnl_worker_follow(l, b, owners, now);
-	else if (l->conf.remote.len != 0)
-		follow(l, b);
-	if (!any)
-		return;
-	lnl_worker_tun_write(w, b->pkts, b->n);
-	if (w->relay.memory != NULL)
-		lnl_worker_relay(w, b->pkts, b->n, now);
+	lnl_incoming_compact(in);
+	return in->n > 0;
 }
 
-/* Errors that no later datagram can do better with. */
-static bool useless(int err)
+/* What was cut last goes its ways: to the control thread, or through the data plane to TUN. */
+static void take(struct lnl_link *l)
+{
+	struct lnl_worker *w = l->worker;
+	struct lnl_carrier *owners[LNL_IN_PACKETS];
+	uint64_t now;
+	bool any;
+
+	if (!sort(l))
+		return;
+	if (l->conf.many)
+		lnl_worker_owners(l, owners);
+	now = lnl_clock_now();
+	any = lnl_data_open(w->data, w->in.pkts, w->in.n, now) > 0;
+	if (l->conf.many)
+		lnl_worker_follow(l, owners, now);
+	else if (l->conf.remote.len != 0)
+		follow(l);
+	if (!any)
+		return;
+	lnl_worker_tun_write(w);
+	if (w->relay.memory != NULL)
+		lnl_worker_relay(w, now);
+}
+
+bool lnl_worker_link_is_useless(int err)
 {
 	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
 }
 
 static void receive_datagrams(struct lnl_link *l)
 {
-	struct lnl_batch *b = &l->worker->rx;
+	struct lnl_incoming *in = &l->worker->in;
 	bool named = l->conf.many || l->conf.remote.len != 0;
 
 	for (unsigned turn = 0; turn < LNL_WORKER_TURNS; turn++) {
-		int n = lnl_batch_receive(b, l->conf.fd, named);
+		int n = lnl_incoming_receive(in, l->conf.fd, named, l->gro);
 
-		if (n < 0 && useless(-n)) {
+		if (n < 0 && lnl_worker_link_is_useless(-n)) {
 			lnl_worker_link_end(l, true, -n);
 			return;
 		}
@@ -92,31 +102,32 @@ static void receive_datagrams(struct lnl_link *l)
 			lnl_worker_link_error(l, -n);
 			continue;
 		}
-		take(l, b);
-		if (l->closed || n < LNL_BATCH)
+		while (!l->closed && lnl_incoming_cut(in))
+			take(l);
+		if (l->closed || !lnl_incoming_was_full(in, l->gro))
 			return;
 	}
 }
 
 /* Cuts what has arrived into packets. LNL_E_FORMAT: the peer has lost its framing. */
-static int take_stream(struct lnl_link *l, struct lnl_stream *in)
+static int take_stream(struct lnl_link *l, struct lnl_stream *stream)
 {
-	struct lnl_batch *b = &l->worker->rx;
+	struct lnl_incoming *in = &l->worker->in;
 	int rc;
 
 	do {
-		b->n = 0;
+		lnl_incoming_begin(in);
 		rc = 0;
-		while (b->n < LNL_BATCH) {
+		while (in->n < LNL_IN_PACKETS) {
 			uint8_t *p;
 			size_t len;
 
-			rc = lnl_stream_next(in, &p, &len);
+			rc = lnl_stream_next(stream, &p, &len);
 			if (rc <= 0)
 				break;
-			b->pkts[b->n++] = (struct lnl_packet){ .p = p, .len = (uint32_t)len };
+			lnl_incoming_add(in, p, (uint32_t)len, NULL);
 		}
-		take(l, b);
+		take(l);
 	} while (rc > 0 && !l->closed);
 	return rc;
 }
@@ -127,11 +138,15 @@ static int take_stream(struct lnl_link *l, struct lnl_stream *in)
  */
 static void keep_rest(struct lnl_link *l, const struct lnl_stream *in)
 {
+	struct lnl_worker *w = l->worker;
 	size_t len = in->end - in->start;
 
 	if (len == 0)
 		return;
-	l->rest = malloc(len);
+	if (len <= LNL_WORKER_REST && w->spare_n > 0)
+		l->rest = w->spare_rests[--w->spare_n];
+	else
+		l->rest = malloc(len <= LNL_WORKER_REST ? LNL_WORKER_REST : len);
 	if (l->rest == NULL) {
 		lnl_worker_link_end(l, true, ENOMEM);
 		return;
@@ -145,7 +160,11 @@ static void take_rest(struct lnl_link *l, struct lnl_stream *in)
 	if (l->rest_len > 0)
 		memcpy(in->data, l->rest, l->rest_len);
 	lnl_stream_added(in, l->rest_len);
-	free(l->rest);
+	if (l->rest != NULL && l->rest_len <= LNL_WORKER_REST &&
+	    l->worker->spare_n < LNL_WORKER_RESTS)
+		l->worker->spare_rests[l->worker->spare_n++] = l->rest;
+	else
+		free(l->rest);
 	l->rest = NULL;
 	l->rest_len = 0;
 }
@@ -229,6 +248,16 @@ static int make(struct lnl_worker *w, struct lnl_link **out, const struct lnl_li
 	return 0;
 }
 
+static void set_offload(struct lnl_worker *w, struct lnl_link *l)
+{
+	if (l->conf.kind == LNL_LINK_UDP && l->conf.offload == LNL_OFFLOAD_FULL) {
+		l->gro = lnl_offload_gro(l->conf.fd);
+		l->segments = lnl_offload_segment(l->conf.fd);
+	}
+	if (l->conf.offload == LNL_OFFLOAD_SINGLE)
+		w->in.single = w->tx.single = w->relay.single = true;
+}
+
 int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 {
 	struct lnl_link *l = NULL;
@@ -250,6 +279,7 @@ int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf)
 	ev_io_init(&l->writable, lnl_worker_writable, conf->fd, EV_WRITE);
 	l->readable.data = l->writable.data = l;
 	ev_io_start(w->loop, &l->readable);
+	set_offload(w, l);
 	lnl_worker_carriers_link(w, l);
 	return 0;
 }
@@ -266,12 +296,9 @@ void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
 	ev_io_stop(w->loop, &l->writable);
 	close(l->conf.fd);
 	lnl_worker_carriers_unlink(w, l);
-	if (l->congested)
-		w->congested--;
-	l->congested = false;
 	if (w->blocked == l) {
 		w->blocked = NULL;
-		lnl_worker_flush(w);
+		lnl_worker_tun_go_on(w);
 	}
 	lnl_worker_tun_watch(w);
 	if (!tell) {

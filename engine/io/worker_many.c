@@ -30,11 +30,13 @@ static struct lnl_carrier *owner_of(struct lnl_link *l, const struct lnl_packet 
 	return c != NULL && c->link != NULL && c->link->conf.many ? c : NULL;
 }
 
-void lnl_worker_owners(struct lnl_link *l, struct lnl_batch *b, struct lnl_carrier **owners)
+void lnl_worker_owners(struct lnl_link *l, struct lnl_carrier **owners)
 {
-	for (unsigned i = 0; i < b->n; i++) {
-		owners[i] = owner_of(l, &b->pkts[i], &b->from[i]);
-		b->pkts[i].peer = owners[i] != NULL ? owners[i]->peer : LNL_WORKER_STRANGER;
+	struct lnl_incoming *in = &l->worker->in;
+
+	for (unsigned i = 0; i < in->n; i++) {
+		owners[i] = owner_of(l, &in->pkts[i], in->from[i]);
+		in->pkts[i].peer = owners[i] != NULL ? owners[i]->peer : LNL_WORKER_STRANGER;
 	}
 }
 
@@ -95,16 +97,17 @@ static void move(struct lnl_link *l, struct lnl_carrier *c, const struct lnl_add
 	}
 }
 
-void lnl_worker_follow(struct lnl_link *l, const struct lnl_batch *b, struct lnl_carrier **owners,
-		       uint64_t now)
+void lnl_worker_follow(struct lnl_link *l, struct lnl_carrier **owners, uint64_t now)
 {
-	for (unsigned i = 0; i < b->n; i++) {
+	const struct lnl_incoming *in = &l->worker->in;
+
+	for (unsigned i = 0; i < in->n; i++) {
 		struct lnl_carrier *c = owners[i];
 
-		if (c == NULL || !lnl_packet_is_fresh(&b->pkts[i]) ||
-		    (c->link == l && c->placed && lnl_addr_equal(&c->address, &b->from[i])))
+		if (c == NULL || !lnl_packet_is_fresh(&in->pkts[i]) ||
+		    (c->link == l && c->placed && lnl_addr_equal(&c->address, in->from[i])))
 			continue;
-		move(l, c, &b->from[i], now);
+		move(l, c, in->from[i], now);
 	}
 }
 
@@ -146,23 +149,28 @@ uint64_t lnl_worker_floats_due(const struct lnl_worker *w)
 
 int lnl_worker_set_relay(struct lnl_worker *w, bool on)
 {
-	if (on && w->relay.memory == NULL && lnl_batch_init(&w->relay) < 0)
+	bool single = w->relay.single;
+
+	if (on && w->relay.memory == NULL && lnl_outgoing_init(&w->relay) < 0)
 		return LNL_E_NOMEM;
+	w->relay.single = single;
 	lnl_data_set_relay(w->data, on);
 	return 0;
 }
 
-void lnl_worker_relay(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n, uint64_t now)
+void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
 {
-	struct lnl_batch *b = &w->relay;
+	struct lnl_outgoing *o = &w->relay;
 
-	b->n = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (pkts[i].drop == LNL_DROP_NONE && pkts[i].relay != LNL_PEER_ID_NONE)
-			lnl_batch_add(b, pkts[i].p, pkts[i].len)->peer = pkts[i].relay;
-	if (b->n == 0)
-		return;
-	lnl_data_seal(w->data, b->pkts, b->n, now);
-	lnl_batch_compact(b);
-	lnl_worker_send_or_drop(w, b);
+	for (unsigned i = 0; i < w->in.n; i++) {
+		struct lnl_packet *pkt = &w->in.pkts[i];
+
+		if (pkt->drop != LNL_DROP_NONE || pkt->relay == LNL_PEER_ID_NONE)
+			continue;
+		if (!lnl_outgoing_has_room(o, pkt->len))
+			lnl_worker_send_or_drop(w, o);
+		lnl_outgoing_seal(o, w->data, pkt->p, pkt->len, pkt->relay,
+				  lnl_worker_prefix(w, pkt->relay), now);
+	}
+	lnl_worker_send_or_drop(w, o);
 }

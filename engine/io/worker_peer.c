@@ -110,6 +110,7 @@ void lnl_worker_carrier_link(struct lnl_worker *w, struct lnl_carrier *c, uint32
 	c->link_id = link_id;
 	if (address != NULL)
 		c->address = *address;
+	c->unsegmented = false; /* another way */
 	enter_link(w, c, lnl_worker_link(w, link_id));
 	place(w, c);
 }

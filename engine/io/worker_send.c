@@ -3,27 +3,15 @@
  * The way out: batches to datagram sockets, frames to streams, and what happens when they are full.
  */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "io/clock.h"
 #include "io/worker_state.h"
 
-/* The same worker has many TCP links on a server; each is watched by itself. */
-static void set_congested(struct lnl_link *l, bool congested)
-{
-	if (l->congested == congested)
-		return;
-	l->congested = congested;
-	if (congested)
-		l->worker->congested++;
-	else
-		l->worker->congested--;
-	lnl_worker_tun_watch(l->worker);
-}
-
 /* ---- TCP ---- */
 
-/* The length goes before the packet, where a batch has room for it. */
+/* The length goes before the packet, where room was left for it. */
 static void put_prefix(struct lnl_packet *pkt)
 {
 	pkt->p -= LNL_STREAM_PREFIX;
@@ -63,6 +51,22 @@ int lnl_worker_drain(struct lnl_link *l)
 	return 0;
 }
 
+static void lend_queue(struct lnl_link *l)
+{
+	if (l->out.data != NULL || l->worker->spare_queue == NULL)
+		return;
+	lnl_backlog_lend(&l->out, l->worker->spare_queue);
+	l->worker->spare_queue = NULL;
+}
+
+static void give_queue_back(struct lnl_link *l)
+{
+	if (l->worker->spare_queue == NULL)
+		l->worker->spare_queue = lnl_backlog_take(&l->out);
+	else
+		lnl_backlog_deinit(&l->out);
+}
+
 /*
  * Queues framed packets but the first |skip| bytes; returns how many of them found no room. The link
  * is gone afterwards when the rest of a packet did not.
@@ -81,6 +85,7 @@ static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n,
 			skip -= len;
 			continue;
 		}
+		lend_queue(l);
 		/*
 		 * The rest of a packet of which a part is gone has to follow: it fits, with nothing
 		 * before it, unless there is no memory.
@@ -98,8 +103,6 @@ static unsigned enqueue(struct lnl_link *l, const struct iovec *iov, unsigned n,
 	}
 	if (l->out.used > 0)
 		ev_io_start(l->worker->loop, &l->writable);
-	if (l->out.used >= LNL_BACKLOG_HIGH && !l->worker->routed)
-		set_congested(l, true);
 	return lost;
 }
 
@@ -120,24 +123,62 @@ static unsigned send_frames(struct lnl_link *l, struct iovec *iov, unsigned n, b
 	return enqueue(l, iov, n, (size_t)sent, urgent);
 }
 
-static void send_stream(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count)
+/*
+ * The same for packets that can wait where they are: returns how many are dealt with, sent or lost
+ * (|*lost|); the rest waits for the socket, a packet of which a part is gone for nothing else.
+ */
+static unsigned send_some(struct lnl_link *l, struct iovec *iov, unsigned n, unsigned *lost)
 {
-	struct lnl_carrier *c = lnl_worker_counting(l->worker, b->pkts[at].peer);
+	unsigned done = 0;
+	ssize_t sent;
+
+	*lost = 0;
+	if (l->out.used > 0)
+		return 0;
+	sent = write_stream(l->conf.fd, iov, n);
+	if (sent < 0) {
+		lnl_worker_link_end(l, true, (int)-sent);
+		return *lost = n;
+	}
+	while (done < n && (size_t)sent >= iov[done].iov_len)
+		sent -= (ssize_t)iov[done++].iov_len;
+	if (sent > 0) {
+		*lost = enqueue(l, &iov[done], 1, (size_t)sent, false);
+		done++;
+	}
+	return done;
+}
+
+/* Frames |count| packets from |at| on; how many are dealt with. */
+static unsigned send_stream(struct lnl_carrier *c, struct lnl_outgoing *o, unsigned at,
+			    unsigned count)
+{
+	struct iovec iov[LNL_OUT_PACKETS];
+	unsigned n = 0, done = count, lost;
 
 	for (unsigned i = at; i < at + count; i++) {
-		put_prefix(&b->pkts[i]);
-		b->iovs[i] = (struct iovec){ b->pkts[i].p, b->pkts[i].len };
+		/* Sealed for a link of another kind, which the peer has left. */
+		if (o->prefix[i] < LNL_OUT_PREFIX) {
+			c->drops_send += count;
+			return count;
+		}
+		put_prefix(&o->pkts[i]);
+		iov[n++] = (struct iovec){ o->pkts[i].p, o->pkts[i].len };
 	}
-	c->drops_queue += send_frames(l, &b->iovs[at], count, false);
+	if (c->link->worker->routed)
+		lost = send_frames(c->link, iov, n, false);
+	else
+		done = send_some(c->link, iov, n, &lost);
+	c->drops_queue += lost;
+	/* They are framed anew when their turn comes. */
+	for (unsigned i = at + done; i < at + count; i++) {
+		o->pkts[i].p += LNL_OUT_PREFIX;
+		o->pkts[i].len -= LNL_OUT_PREFIX;
+	}
+	return done;
 }
 
 /* ---- UDP ---- */
-
-/* Whether the socket is of no use any more. */
-static bool useless(int err)
-{
-	return err == EBADF || err == ENOTSOCK || err == ENOTCONN || err == EDESTADDRREQ;
-}
 
 /* |to| is for a link of many. NULL: the socket is connected. */
 static const struct lnl_addr *destination(const struct lnl_link *l, const struct lnl_addr *to)
@@ -147,101 +188,196 @@ static const struct lnl_addr *destination(const struct lnl_link *l, const struct
 	return l->conf.remote.len != 0 ? &l->conf.remote : NULL;
 }
 
-static int send_datagrams(struct lnl_link *l, struct lnl_batch *b, unsigned at, unsigned count,
-			  const struct lnl_addr *to)
+/* Packets from |at| on that have the same peer. */
+static unsigned run_of(const struct lnl_outgoing *o, unsigned at)
 {
-	int n = lnl_batch_send(b, l->conf.fd, at, count, to);
+	unsigned end = at + 1;
+
+	while (end < o->n && o->pkts[end].peer == o->pkts[at].peer)
+		end++;
+	return end - at;
+}
+
+static bool can_send(const struct lnl_carrier *c)
+{
+	return c->link != NULL && (!c->link->conf.many || c->address.len != 0);
+}
+
+/* Puts as many packets into one call as go by |l|, whoever's they are. */
+static void gather(struct lnl_link *l, struct lnl_outgoing *o, unsigned at)
+{
+	lnl_outgoing_begin(o);
+	while (at < o->n) {
+		struct lnl_carrier *c = lnl_worker_counting(l->worker, o->pkts[at].peer);
+		unsigned n, most = l->segments && !c->unsegmented ? LNL_UDP_SEGMENTS : 1;
+
+		if (c->link != l || !can_send(c))
+			return;
+		n = lnl_outgoing_add(o, at, run_of(o, at), most, destination(l, &c->address));
+		if (n == 0)
+			return;
+		at += n;
+	}
+}
+
+static int send_gathered(struct lnl_link *l, struct lnl_outgoing *o)
+{
+	int n = lnl_outgoing_send(o, l->conf.fd);
 
 	/* The error of an earlier packet that came back by ICMP: ours has not been tried. */
 	if (n == -ECONNREFUSED || n == -EHOSTUNREACH || n == -ENETUNREACH) {
 		lnl_worker_link_error(l, -n);
-		n = lnl_batch_send(b, l->conf.fd, at, count, to);
+		n = lnl_outgoing_send(o, l->conf.fd);
 	}
 	return n;
 }
 
 /*
- * Sends a run; returns how many packets are dealt with, sent or dropped: 0 when the socket is full.
+ * A message of segments was refused: with EIO by the device, else since a segment is longer than
+ * the way there takes (then they go one by one, and IP cuts them). True when it was that.
  */
-static unsigned send_run(struct lnl_carrier *c, struct lnl_batch *b, unsigned at, unsigned count)
+static bool lower(struct lnl_carrier *c, int err)
 {
 	struct lnl_link *l = c->link;
-	int n = send_datagrams(l, b, at, count, destination(l, &c->address));
+	uint32_t peer = c->peer;
 
-	if (n > 0)
-		return (unsigned)n;
-	if (n == -EAGAIN)
-		return 0;
-	c->drops_send++;
-	if (useless(-n))
+	if (err != EIO && err != EINVAL && err != EMSGSIZE && err != EOPNOTSUPP)
+		return false;
+	if (err == EMSGSIZE || err == EINVAL) {
+		c->unsegmented = true;
+	} else {
+		l->segments = false;
+		peer = LNL_PEER_ID_NONE;
+	}
+	lnl_worker_note_error(l->worker, LNL_NTF_LOWERED, l->conf.id, peer, err);
+	return true;
+}
+
+/* How many packets from |at| on are dealt with, sent or dropped; 0: |*full|, or try again. */
+static unsigned send_datagrams(struct lnl_carrier *c, struct lnl_outgoing *o, unsigned at,
+			       bool *full)
+{
+	struct lnl_link *l = c->link;
+	unsigned done = 0;
+	int n;
+
+	gather(l, o, at);
+	n = send_gathered(l, o);
+	for (int i = 0; i < n; i++)
+		done += lnl_outgoing_packets(o, (unsigned)i);
+	*full = n == -EAGAIN;
+	if (n > 0 || *full || (lnl_outgoing_packets(o, 0) > 1 && lower(c, -n)))
+		return done;
+	c->drops_send += lnl_outgoing_packets(o, 0);
+	if (lnl_worker_link_is_useless(-n))
 		lnl_worker_link_end(l, true, -n);
 	else if (n != -ENOBUFS)
 		lnl_worker_link_error(l, -n);
-	return 1;
+	return lnl_outgoing_packets(o, 0);
 }
 
 /* ---- both ---- */
 
-/* Packets of |b| from |at| on that have the same peer. */
-static unsigned run_of(const struct lnl_batch *b, unsigned at)
-{
-	unsigned end = at + 1;
-
-	while (end < b->n && b->pkts[end].peer == b->pkts[at].peer)
-		end++;
-	return end - at;
-}
-
 /*
- * Sends the run at |*at| and moves it on. False when its socket is full: |*c| is whose, and |*at|
- * stays.
+ * Sends what stands at |*at| and moves it on. False when its socket is full: |*c| is whose, and
+ * |*at| stays.
  */
-static bool send_next(struct lnl_worker *w, struct lnl_batch *b, unsigned *at,
+static bool send_next(struct lnl_worker *w, struct lnl_outgoing *o, unsigned *at,
 		      struct lnl_carrier **c)
 {
-	unsigned first = *at, count = run_of(b, first), done;
+	unsigned count = run_of(o, *at), done;
+	bool full;
 
-	*c = lnl_worker_counting(w, b->pkts[first].peer);
-	if ((*c)->link == NULL || ((*c)->link->conf.many && (*c)->address.len == 0)) {
+	*c = lnl_worker_counting(w, o->pkts[*at].peer);
+	if (!can_send(*c)) {
 		(*c)->drops_send += count;
 		*at += count;
 		return true;
 	}
 	if ((*c)->link->conf.kind == LNL_LINK_TCP) {
-		*at += count;
-		send_stream((*c)->link, b, first, count);
-		return true;
+		done = send_stream(*c, o, *at, count);
+		full = done < count;
+	} else {
+		done = send_datagrams(*c, o, *at, &full);
 	}
-	done = send_run(*c, b, first, count);
 	*at += done;
-	return done > 0;
+	return !full;
+}
+
+/*
+ * Packets of one peer follow on each other, so that they can go together; each peer's stay in
+ * order.
+ */
+static void put_in_order(struct lnl_worker *w, struct lnl_outgoing *o)
+{
+	struct lnl_packet pkts[LNL_OUT_PACKETS];
+	uint8_t prefix[LNL_OUT_PACKETS];
+	uint16_t group[LNL_OUT_PACKETS], start[LNL_OUT_PACKETS + 1] = { 0 }, groups = 0;
+
+	if (o->n == 0 || run_of(o, 0) == o->n)
+		return;
+	w->turn++;
+	for (unsigned i = 0; i < o->n; i++) {
+		struct lnl_carrier *c = lnl_worker_counting(w, o->pkts[i].peer);
+
+		if (c->turn != w->turn) {
+			c->turn = w->turn;
+			c->place_in_turn = groups++;
+		}
+		group[i] = c->place_in_turn;
+		start[group[i] + 1]++;
+	}
+	for (unsigned g = 0; g < groups; g++)
+		start[g + 1] = (uint16_t)(start[g + 1] + start[g]);
+	for (unsigned i = 0; i < o->n; i++) {
+		unsigned to = start[group[i]]++;
+
+		pkts[to] = o->pkts[i];
+		prefix[to] = o->prefix[i];
+	}
+	memcpy(o->pkts, pkts, o->n * sizeof(*pkts));
+	memcpy(o->prefix, prefix, o->n * sizeof(*prefix));
 }
 
 void lnl_worker_flush(struct lnl_worker *w)
 {
-	struct lnl_batch *b = &w->tx;
+	struct lnl_outgoing *o = &w->tx;
 	struct lnl_carrier *c;
 
-	while (w->tx_at < b->n && w->blocked == NULL) {
-		if (send_next(w, b, &w->tx_at, &c))
+	if (w->tx_at == 0)
+		put_in_order(w, o);
+	while (w->tx_at < o->n && w->blocked == NULL) {
+		if (send_next(w, o, &w->tx_at, &c) || c->link == NULL)
 			continue;
 		w->blocked = c->link;
 		ev_io_start(w->loop, &c->link->writable);
 	}
-	lnl_worker_tun_watch(w);
+	if (w->tx_at < o->n)
+		return;
+	w->tx_at = 0;
+	lnl_outgoing_clear(o);
 }
 
-void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_batch *b)
+void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_outgoing *o)
 {
 	struct lnl_carrier *c;
 	unsigned at = 0;
 
-	while (at < b->n) {
-		if (send_next(w, b, &at, &c))
+	put_in_order(w, o);
+	while (at < o->n) {
+		if (send_next(w, o, &at, &c))
 			continue;
-		c->drops_queue += run_of(b, at);
-		at += run_of(b, at);
+		c->drops_queue += run_of(o, at);
+		at += run_of(o, at);
 	}
+	lnl_outgoing_clear(o);
+}
+
+uint32_t lnl_worker_prefix(struct lnl_worker *w, uint32_t peer)
+{
+	const struct lnl_link *l = lnl_worker_counting(w, peer)->link;
+
+	return l != NULL && l->conf.kind == LNL_LINK_UDP ? 0 : LNL_OUT_PREFIX;
 }
 
 bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to)
@@ -265,7 +401,7 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct ln
 			return true;
 		if (errno == EAGAIN || errno == ENOBUFS)
 			return false;
-		if (useless(errno)) {
+		if (lnl_worker_link_is_useless(errno)) {
 			lnl_worker_link_end(l, true, errno);
 			return false;
 		}
@@ -276,7 +412,7 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct ln
 
 int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special what)
 {
-	struct lnl_packet pkt = { .p = w->special + LNL_BATCH_ROOM + LNL_HEADROOM, .peer = peer };
+	struct lnl_packet pkt = { .p = w->special + LNL_OUT_PREFIX + LNL_HEADROOM, .peer = peer };
 	struct lnl_carrier *c = lnl_worker_counting(w, peer);
 	int rc = lnl_data_special(w->data, peer, what, &pkt, lnl_clock_now());
 
@@ -302,11 +438,9 @@ void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents)
 		ev_io_stop(loop, io);
 	/* A server has thousands of streams, of which few are full at a time. */
 	if (l->out.used == 0 && w->routed)
-		lnl_backlog_deinit(&l->out);
-	if (l->out.used <= LNL_BACKLOG_HIGH / 2)
-		set_congested(l, false);
-	if (w->blocked == l) {
+		give_queue_back(l);
+	if (w->blocked == l && l->out.used == 0) {
 		w->blocked = NULL;
-		lnl_worker_flush(w);
+		lnl_worker_tun_go_on(w);
 	}
 }

@@ -9,20 +9,27 @@
 #include <ev.h>
 #include <pthread.h>
 
+#include "data/coalesce.h"
+#include "data/split.h"
 #include "io/backlog.h"
-#include "io/batch.h"
+#include "io/incoming.h"
 #include "io/nodes.h"
+#include "io/outgoing.h"
 #include "io/ring.h"
 #include "io/worker.h"
 #include "wire/stream.h"
 
 #define LNL_WORKER_SEEDS  7	       /* of the hash of addresses */
 #define LNL_WORKER_STREAM (256 * 1024) /* read from a TCP socket at once */
-#define LNL_WORKER_TURNS  4	       /* batches from one socket before others have their turn */
-#define LNL_WORKER_TUN	  (256 * 1024) /* bytes of TUN in one batch: fits a link's queue */
+#define LNL_WORKER_REST	  2048 /* of an unfinished packet; a longer one has memory of its own */
+#define LNL_WORKER_RESTS  16   /* kept */
+#define LNL_WORKER_TURNS  4    /* batches from one socket before others have their turn */
 /* No peer can have it: the data plane counts the packet as nobody's. */
 #define LNL_WORKER_STRANGER (LNL_PEER_ID_NONE + 1)
-#define LNL_WORKER_SPECIAL  (LNL_BATCH_ROOM + LNL_HEADROOM + 64 + LNL_TAILROOM)
+#define LNL_WORKER_SPECIAL  (LNL_OUT_PREFIX + LNL_HEADROOM + 64 + LNL_TAILROOM)
+/* A packet of TUN with what stands in front of it: framing, vnet's header, Ethernet's. */
+#define LNL_WORKER_SUPER_BEFORE 64
+#define LNL_WORKER_SUPER	(LNL_WORKER_SUPER_BEFORE + 65536 + 64)
 
 struct lnl_worker;
 
@@ -34,9 +41,10 @@ struct lnl_link {
 	struct lnl_link_conf conf;
 	struct ev_io readable;
 	struct ev_io writable;
-	bool closed;	/* it ended: its socket is no more */
-	bool congested; /* counted in the worker's `congested` */
-	bool errored;	/* an error was told at `error_at` */
+	bool closed;   /* it ended: its socket is no more */
+	bool gro;      /* UDP: it gives datagrams of one sender together */
+	bool segments; /* UDP: it takes many of one length for one receiver */
+	bool errored;  /* an error was told at `error_at` */
 	uint64_t error_at;
 	int ended; /* errno to tell in LNL_NTF_LINK_CLOSED */
 	/* TCP: the beginning of a packet whose rest has not come; NULL: there is none */
@@ -65,6 +73,7 @@ struct lnl_carrier {
 	uint32_t link_id;
 	struct lnl_link *link;	 /* NULL: none */
 	struct lnl_addr address; /* behind a link of many */
+	bool unsegmented;	 /* the way there takes no segments of this length (path MTU) */
 	struct lnl_carrier *next_on_link;
 	struct lnl_carrier **on_link; /* what points to it in that list */
 
@@ -73,6 +82,10 @@ struct lnl_carrier {
 	struct lnl_carrier *float_prev;
 	bool float_told; /* at `float_at`, or to be told again then */
 	uint64_t float_at;
+
+	/* where its packets go when a turn's are put in order: worker_send.c */
+	uint32_t turn;
+	uint16_t place_in_turn;
 
 	uint64_t drops_tun, drops_tun_bytes;
 	uint64_t drops_send, drops_queue;
@@ -132,15 +145,29 @@ struct lnl_worker {
 	int tun_fd; /* -1: none */
 	bool tap;
 	bool routed;   /* a server's: packets go where routes lead */
+	bool vnet;     /* a struct lnl_vnet in front of every packet */
 	int tun_error; /* to be told; 0: nothing */
 	struct ev_io tun_readable;
-	unsigned congested;	  /* links that hold TUN back */
-	struct lnl_link *blocked; /* UDP link that the rest of `tx` waits for */
+	uint8_t *super;	     /* the packet that TUN gave last, LNL_WORKER_SUPER */
+	bool splitting;	     /* it is not all sealed */
+	uint32_t super_peer; /* whose it is */
+	struct lnl_split split;
+	struct lnl_coalesce coalesce;
+
+	struct lnl_link *blocked; /* what the rest of `tx` waits for */
 	unsigned tx_at;		  /* packets of `tx` before it are gone */
+	uint32_t turn;		  /* counts the batches that were put in order */
+	/*
+	 * Memory that streams gave back, so that traffic allocates nothing: a queue's, and blocks of
+	 * LNL_WORKER_REST for the beginnings of packets.
+	 */
+	uint8_t *spare_queue;
+	uint8_t *spare_rests[LNL_WORKER_RESTS];
+	unsigned spare_n;
 	uint8_t *stream; /* where TCP sockets are read, LNL_WORKER_STREAM; NULL: there was none */
-	struct lnl_batch rx;
-	struct lnl_batch tx;
-	struct lnl_batch relay; /* without memory until it is asked for */
+	struct lnl_incoming in;
+	struct lnl_outgoing tx;
+	struct lnl_outgoing relay; /* without memory until it is asked for */
 	uint8_t special[LNL_WORKER_SPECIAL];
 };
 
@@ -196,11 +223,10 @@ void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *
 
 /* ---- worker_many.c ---- */
 
-/* Sets the peers of a batch that a link of many received; |owners| (NULL: nobody's), LNL_BATCH. */
-void lnl_worker_owners(struct lnl_link *l, struct lnl_batch *b, struct lnl_carrier **owners);
+/* Sets the peers of what a link of many received; |owners| (NULL: nobody's), LNL_IN_PACKETS. */
+void lnl_worker_owners(struct lnl_link *l, struct lnl_carrier **owners);
 /* Once they are opened: who has moved? */
-void lnl_worker_follow(struct lnl_link *l, const struct lnl_batch *b, struct lnl_carrier **owners,
-		       uint64_t now);
+void lnl_worker_follow(struct lnl_link *l, struct lnl_carrier **owners, uint64_t now);
 /* Nothing is told of |c| any more. */
 void lnl_worker_float_forget(struct lnl_worker *w, struct lnl_carrier *c);
 /* Tells of moves as far as there is room and time has come. */
@@ -209,9 +235,8 @@ void lnl_worker_floats_tell(struct lnl_worker *w);
 uint64_t lnl_worker_floats_due(const struct lnl_worker *w);
 /* LNL_E_NOMEM. */
 int lnl_worker_set_relay(struct lnl_worker *w, bool on);
-/* Sends those of |pkts|, at most LNL_BATCH, that go on to another peer. */
-void lnl_worker_relay(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n,
-		      uint64_t now);
+/* Sends those of what was received that go on to another peer. */
+void lnl_worker_relay(struct lnl_worker *w, uint64_t now);
 
 /* ---- worker_link.c ---- */
 
@@ -222,18 +247,22 @@ int lnl_worker_link_add(struct lnl_worker *w, const struct lnl_link_conf *conf);
 void lnl_worker_link_end(struct lnl_link *l, bool tell, int error);
 /* Tells of an error that the link survives, at most one a second. */
 void lnl_worker_link_error(struct lnl_link *l, int error);
+/* Whether an error says that the socket is of no use any more. */
+bool lnl_worker_link_is_useless(int err);
 /* Tells of links that ended, as far as there is room. */
 void lnl_worker_links_tell(struct lnl_worker *w);
 void lnl_worker_links_free(struct lnl_worker *w);
 
 /* ---- worker_send.c ---- */
 
-/* Sends the batch `tx` from `tx_at` on, as far as links take it. */
+/* Sends `tx` from `tx_at` on, as far as links take it; it is empty then, or `blocked` is set. */
 void lnl_worker_flush(struct lnl_worker *w);
-/* Sends a batch; what finds no room is dropped and counted. */
-void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_batch *b);
+/* Sends all of |o|; what finds no room is dropped and counted. */
+void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_outgoing *o);
+/* Bytes that |peer|'s link wants in front of a packet. */
+uint32_t lnl_worker_prefix(struct lnl_worker *w, uint32_t peer);
 /*
- * Sends one packet with LNL_BATCH_ROOM before it: control, ping. |to| is where, by a link of many.
+ * Sends one packet with LNL_OUT_PREFIX before it: control, ping. |to| is where, by a link of many.
  * False when it was dropped.
  */
 bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to);
@@ -246,11 +275,13 @@ void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents);
 
 /* ---- worker_tun.c ---- */
 
-void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap, bool routed);
+void lnl_worker_tun_add(struct lnl_worker *w, const struct lnl_worker_tun *tun);
 void lnl_worker_tun_del(struct lnl_worker *w);
 /* Reads TUN, or stops reading, as links have room. */
 void lnl_worker_tun_watch(struct lnl_worker *w);
-/* Writes opened packets without a drop reason that go on to nobody. */
-void lnl_worker_tun_write(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n);
+/* A link has room again, or is gone: what waited for it goes on. */
+void lnl_worker_tun_go_on(struct lnl_worker *w);
+/* Writes what was received, opened and goes on to nobody. */
+void lnl_worker_tun_write(struct lnl_worker *w);
 
 #endif

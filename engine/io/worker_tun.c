@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The TUN side of a worker: plaintext in, plaintext out. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "io/clock.h"
 #include "io/worker_state.h"
+
+#define ETHERNET_LEN 14
 
 static void fail(struct lnl_worker *w, int error)
 {
@@ -12,38 +15,135 @@ static void fail(struct lnl_worker *w, int error)
 	w->tun_error = error;
 }
 
-/* Reads one batch, seals it and sends it. More in the device makes the loop come back. */
+/* ---- from TUN ---- */
+
+/* Whose the packet of |len| bytes at |p| is; false when it is nobody's, which is counted. */
+static bool find_peer(struct lnl_worker *w, uint8_t *p, uint32_t len)
+{
+	struct lnl_packet pkt = { .p = p, .len = len };
+
+	if (!w->routed) {
+		w->super_peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
+		return true;
+	}
+	if (lnl_data_route(w->data, &pkt, 1) == 0)
+		return false;
+	w->super_peer = pkt.peer;
+	return true;
+}
+
+/* Begins with what TUN gave, |len| bytes that end with a packet. */
+static void begin(struct lnl_worker *w, size_t len)
+{
+	const size_t before = w->vnet ? sizeof(struct lnl_vnet) : 0;
+	struct lnl_vnet vnet = { 0 };
+	uint8_t *p = w->super + LNL_WORKER_SUPER_BEFORE;
+
+	if (len < before) {
+		w->nobody.drops_tun++;
+		return;
+	}
+	memcpy(&vnet, p - before, before);
+	len -= before;
+	if (!find_peer(w, p, (uint32_t)len))
+		return;
+	/* A kernel that contradicts itself. */
+	if (lnl_split_init(&w->split, p, (uint32_t)len, &vnet, w->tap ? ETHERNET_LEN : 0) < 0) {
+		w->nobody.drops_tun++;
+		return;
+	}
+	w->splitting = true;
+}
+
+/* Takes the next packet from the device; false when there is none. */
+static bool read_packet(struct lnl_worker *w)
+{
+	const size_t before = w->vnet ? sizeof(struct lnl_vnet) : 0;
+	ssize_t len;
+
+	if (w->tun_fd < 0)
+		return false;
+	do {
+		len = read(w->tun_fd, w->super + LNL_WORKER_SUPER_BEFORE - before,
+			   LNL_WORKER_SUPER - LNL_WORKER_SUPER_BEFORE);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0 && errno != EAGAIN)
+		fail(w, errno);
+	if (len <= 0)
+		return false;
+	begin(w, (size_t)len);
+	return true;
+}
+
+/* Seals what has been read, as far as there is room; true once all of it is. */
+static bool seal_rest(struct lnl_worker *w, uint64_t now)
+{
+	struct lnl_outgoing *o = &w->tx;
+	uint32_t prefix = w->splitting ? lnl_worker_prefix(w, w->super_peer) : 0;
+	uint32_t len;
+	uint8_t *p;
+
+	while (w->splitting) {
+		if (!lnl_outgoing_has_room(o, w->split.headers + w->split.segment))
+			return false;
+		w->splitting = lnl_split_next(&w->split, &p, &len);
+		if (w->splitting)
+			lnl_outgoing_seal(o, w->data, p, len, w->super_peer, prefix, now);
+	}
+	return true;
+}
+
+/* Reads and seals until the device is empty (false) or what is sealed should go. */
+static bool fill(struct lnl_worker *w)
+{
+	uint64_t now = lnl_clock_now();
+
+	do {
+		if (!seal_rest(w, now) || !lnl_outgoing_has_room(&w->tx, 0))
+			return true;
+	} while (read_packet(w));
+	return false;
+}
+
+/* More in the device than a few batches makes the loop come back. */
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 {
 	struct lnl_worker *w = io->data;
-	struct lnl_batch *b = &w->tx;
-	int n = lnl_batch_read(b, w->tun_fd, LNL_WORKER_TUN);
+	bool more = true;
 
 	(void)loop;
 	(void)revents;
-	w->tx_at = 0;
-	if (n < 0)
-		fail(w, -n);
-	if (n <= 0)
-		return;
-	if (w->routed)
-		lnl_data_route(w->data, b->pkts, b->n);
-	else
-		for (unsigned i = 0; i < b->n; i++)
-			b->pkts[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
-	lnl_data_seal(w->data, b->pkts, b->n, lnl_clock_now());
-	lnl_batch_compact(b);
-	lnl_worker_flush(w);
+	for (unsigned turn = 0; turn < LNL_WORKER_TURNS && more && w->blocked == NULL; turn++) {
+		more = fill(w);
+		lnl_worker_flush(w);
+	}
+	lnl_worker_tun_watch(w);
 }
 
-void lnl_worker_tun_add(struct lnl_worker *w, int fd, bool tap, bool routed)
+void lnl_worker_tun_go_on(struct lnl_worker *w)
+{
+	lnl_worker_flush(w);
+	while (w->splitting && w->blocked == NULL) {
+		seal_rest(w, lnl_clock_now());
+		lnl_worker_flush(w);
+	}
+	lnl_worker_tun_watch(w);
+}
+
+/* ---- the device ---- */
+
+void lnl_worker_tun_add(struct lnl_worker *w, const struct lnl_worker_tun *tun)
 {
 	lnl_worker_tun_del(w);
-	w->tun_fd = fd;
-	w->tap = tap;
-	w->routed = routed;
+	w->tun_fd = tun->fd;
+	w->tap = tun->tap;
+	w->routed = tun->routed;
+	w->vnet = (tun->offload & LNL_TUN_VNET) != 0;
+	w->coalesce.link = tun->tap ? ETHERNET_LEN : 0;
+	w->coalesce.of = (tun->offload & LNL_TUN_TSO ? LNL_COALESCE_TCP : 0) |
+			 (tun->offload & LNL_TUN_USO ? LNL_COALESCE_UDP : 0);
 	w->tun_error = 0;
-	ev_io_init(&w->tun_readable, readable, fd, EV_READ);
+	ev_io_init(&w->tun_readable, readable, tun->fd, EV_READ);
 	w->tun_readable.data = w;
 	lnl_worker_tun_watch(w);
 }
@@ -61,35 +161,81 @@ void lnl_worker_tun_watch(struct lnl_worker *w)
 {
 	if (w->tun_fd < 0)
 		return;
-	if (w->congested == 0 && w->blocked == NULL)
+	if (w->blocked == NULL)
 		ev_io_start(w->loop, &w->tun_readable);
 	else
 		ev_io_stop(w->loop, &w->tun_readable);
 }
 
-void lnl_worker_tun_write(struct lnl_worker *w, const struct lnl_packet *pkts, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct lnl_carrier *c;
-		ssize_t written = -1;
+/* ---- to TUN ---- */
 
-		if (pkts[i].drop != LNL_DROP_NONE || pkts[i].relay != LNL_PEER_ID_NONE)
-			continue;
-		errno = EBADF;
-		do {
-			if (w->tun_fd >= 0)
-				written = write(w->tun_fd, pkts[i].p, pkts[i].len);
-		} while (written < 0 && errno == EINTR);
-		if (written >= 0)
-			continue;
-		c = lnl_worker_counting(w, pkts[i].peer);
-		c->drops_tun++;
-		c->drops_tun_bytes += pkts[i].len;
-		/*
-		 * Deleted. A device that is down (EIO), or a packet that it does not take, is no
-		 * reason.
-		 */
-		if (errno == EBADFD && w->tun_fd >= 0)
-			fail(w, EBADFD);
+/* What the device said of a write that failed; |n| packets of |bytes| bytes of |peer| are lost. */
+static void lose(struct lnl_worker *w, uint32_t peer, unsigned n, uint32_t bytes)
+{
+	struct lnl_carrier *c = lnl_worker_counting(w, peer);
+
+	c->drops_tun += n;
+	c->drops_tun_bytes += bytes;
+	/* Deleted. A device that is down (EIO), or a packet that it does not take, is no reason. */
+	if (errno == EBADFD && w->tun_fd >= 0)
+		fail(w, EBADFD);
+}
+
+static bool write_pieces(struct lnl_worker *w, const struct iovec *iov, unsigned n)
+{
+	ssize_t written = -1;
+
+	errno = EBADF;
+	do {
+		if (w->tun_fd >= 0)
+			written = writev(w->tun_fd, iov, (int)n);
+	} while (written < 0 && errno == EINTR);
+	return written >= 0;
+}
+
+/* Many in one write: the first whole, of the others the payload. */
+static void write_group(struct lnl_worker *w, const struct lnl_group *g)
+{
+	struct iovec iov[LNL_COALESCE_MAX + 1];
+	uint32_t bytes = g->len + g->headers * (g->n - 1u);
+	unsigned n = 0;
+
+	iov[n++] = (struct iovec){ (void *)(uintptr_t)&g->vnet, sizeof(g->vnet) };
+	for (uint16_t i = g->first; i != LNL_COALESCE_NONE; i = w->coalesce.next[i]) {
+		const struct lnl_packet *pkt = &w->in.pkts[i];
+		uint32_t skip = i == g->first ? 0 : g->headers;
+
+		iov[n++] = (struct iovec){ pkt->p + skip, pkt->len - skip };
 	}
+	if (write_pieces(w, iov, n))
+		return;
+	/* It said that it takes them. */
+	if (errno == EINVAL && g->n > 1 && w->coalesce.of != 0) {
+		w->coalesce.of = 0;
+		lnl_worker_note_error(w, LNL_NTF_LOWERED, 0, LNL_PEER_ID_NONE, EINVAL);
+		errno = EINVAL;
+	}
+	lose(w, g->peer, g->n, bytes);
+}
+
+static void write_plain(struct lnl_worker *w, const struct lnl_packet *pkt)
+{
+	struct iovec iov = { pkt->p, pkt->len };
+
+	if (pkt->drop != LNL_DROP_NONE || pkt->relay != LNL_PEER_ID_NONE)
+		return;
+	if (!write_pieces(w, &iov, 1))
+		lose(w, pkt->peer, 1, pkt->len);
+}
+
+void lnl_worker_tun_write(struct lnl_worker *w)
+{
+	if (!w->vnet) {
+		for (unsigned i = 0; i < w->in.n; i++)
+			write_plain(w, &w->in.pkts[i]);
+		return;
+	}
+	lnl_coalesce(&w->coalesce, w->in.pkts, w->in.n);
+	for (unsigned i = 0; i < w->coalesce.n; i++)
+		write_group(w, &w->coalesce.groups[i]);
 }

@@ -92,6 +92,15 @@ function M.parse(args, exists)
   return what
 end
 
+-- What the kernel does with many packets at once.
+local function offload(build)
+  local names = {}
+  if build.tun_vnet then names[#names + 1] = "segments at TUN" end
+  if build.udp_segment then names[#names + 1] = "UDP_SEGMENT" end
+  if build.udp_gro then names[#names + 1] = "UDP_GRO" end
+  return #names > 0 and table.concat(names, ", ") or "none, or not ours to ask"
+end
+
 --- The lines of `lunel version`; |build| is core.build(), |ciphers| core.ciphers().
 function M.version(build, ciphers, features)
   local lines = {
@@ -101,11 +110,12 @@ function M.version(build, ciphers, features)
       build.luajit, build.libev, build.cares),
   }
   if features then
-    lines[#lines + 1] = "role: client"
+    lines[#lines + 1] = "roles: client, server"
     lines[#lines + 1] = "transports: udp, udp4, udp6, tcp, tcp4, tcp6"
     lines[#lines + 1] = "control channel: none, tls-auth, tls-crypt, tls-crypt-v2, dyn-tls-crypt"
     lines[#lines + 1] = "data ciphers: " .. ciphers
     lines[#lines + 1] = "assembly: " .. (build.assembly and "yes" or "no")
+    lines[#lines + 1] = "kernel offload: " .. offload(build)
   end
   return lines
 end

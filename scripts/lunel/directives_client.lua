@@ -154,6 +154,7 @@ rows["float"] = flag("float", "fc")
 rows["sndbuf"] = number("sndbuf", "fp")
 rows["rcvbuf"] = number("rcvbuf", "fp")
 rows["mtu-disc"] = text("mtu_disc", "fc")
+rows["offload"] = text "offload"
 rows["socket-flags"] = row(0, 15, "fp", function(b, args)
   for _, word in ipairs(args) do b:append("socket_flags", word) end
 end)

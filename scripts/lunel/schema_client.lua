@@ -295,6 +295,8 @@ M.groups = {
       doc = "Size that TCP inside keeps its packets to; by default { 1492, \"mtu\" }, or "
         .. "tun_mtu when that is not 1500." },
     { "txqueuelen", integer { min = 0, max = 1000000 }, doc = "Length of the device's queue." },
+    { "offload", enum { "full", "batch", "single" }, default = "full",
+      doc = "How packets are moved: in segments where the kernel can, many a call, one a call." },
     { "topology", enum { "subnet", "net30", "p2p" }, doc = "Meaning of ifconfig's second word." },
     { "ifconfig", line(2, 2, address.ifconfig), doc = "Our address and netmask (or peer)." },
     { "ifconfig_ipv6", line(2, 2, address.ifconfig_ipv6),

@@ -149,6 +149,7 @@ local REMOTE = {
   "tun_mtu",
 }
 local MTU_DISC = { no = 0, maybe = 1, yes = 2 }
+M.OFFLOAD = { full = 0, batch = 1, single = 2 }
 
 --- The network options of |conf| as lines, in the order in which they build on each other.
 function M.network(conf)
@@ -215,6 +216,7 @@ function M.options(conf, reader, origin)
   end
   out.connect_retry, out.connect_retry_max_wait = conf.connect_retry.first, conf.connect_retry.max
   out.mtu_disc = MTU_DISC[conf.mtu_disc]
+  out.offload = M.OFFLOAD[conf.offload]
   out.tcp_nodelay = conf.socket_flags ~= nil and conf.socket_flags[1] ~= nil or nil
   out.floating, out.tap = conf.float, conf.dev_type == "tap"
   out.mssfix = conf.mssfix.value

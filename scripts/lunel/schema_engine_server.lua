@@ -83,6 +83,7 @@ function M.options(conf, reader, origin)
   out.network4, out.network6 = conf.server, conf.server_ipv6
   out.network, out.pools = M.network(conf), pools(conf)
   out.mssfix = conf.mssfix.value
+  out.offload = shared.OFFLOAD[conf.offload]
   out.mssfix_mtu, out.mssfix_fixed = conf.mssfix.mode == "mtu", conf.mssfix.mode == "fixed"
   shared.security(out, conf, files)
   limits(out, conf)

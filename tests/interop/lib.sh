@@ -219,13 +219,27 @@ case_chosen() {
 	[ "${LUNEL_ALL:-0}" = 1 ] || [ $((($1 + ${LUNEL_ROTATE:-0}) % $2)) -eq 0 ]
 }
 
-# matrix PARTS: what `cell PROTO WRAP CIPHER` says of each cell of this run's part, in a shell of its
-# own, so that the next one runs whatever happens; a cell that is well leaves its line in
-# $WORK/verdict. Fails when one is not.
+# modes_of NUMBER: the ways of moving packets that cell NUMBER of a run is tried with; all in a whole run.
+modes_of() {
+	if [ "${LUNEL_ALL:-0}" = 1 ]; then
+		echo full batch single
+		return
+	fi
+	case $(($1 % 4)) in
+	1) echo batch ;;
+	3) echo single ;;
+	*) echo full ;;
+	esac
+}
+
+# matrix PARTS: what `cell PROTO WRAP CIPHER`, with `offload` MODE, says of each cell of this run's part,
+# in a shell of its own, so that the next one runs whatever happens; a cell that is well leaves its line
+# in $WORK/verdict. Fails when one is not.
 matrix() {
 	matrix_row=0
 	matrix_bad=0
-	printf '%-4s %-13s %-18s %8s  %s\n' over wrap cipher seconds "10 MB each way"
+	matrix_number=0
+	printf '%-4s %-13s %-18s %-7s %8s  %s\n' over wrap cipher offload seconds "10 MB each way"
 	for matrix_proto in udp tcp; do
 		for matrix_wrap in $WRAPS; do
 			matrix_column=0
@@ -233,8 +247,11 @@ matrix() {
 				# A diagonal: each part has every wrapping and every cipher.
 				matrix_index=$((matrix_row + matrix_column))
 				matrix_column=$((matrix_column + 1))
-				! case_chosen $matrix_index "$1" ||
+				case_chosen $matrix_index "$1" || continue
+				for MODE in $(modes_of "$matrix_number"); do
 					matrix_cell "$matrix_proto" "$matrix_wrap" "$matrix_cipher"
+				done
+				matrix_number=$((matrix_number + 1))
 			done
 			matrix_row=$((matrix_row + 1))
 		done
@@ -255,7 +272,7 @@ matrix_cell() {
 	fi
 	rm -f "$WORK"/*.log
 	matrix_took=$(($(now_ms) - matrix_begin))
-	printf '%-4s %-13s %-18s %5d.%02d  %s\n' "$@" $((matrix_took / 1000)) \
+	printf '%-4s %-13s %-18s %-7s %5d.%02d  %s\n' "$@" "$MODE" $((matrix_took / 1000)) \
 		$((matrix_took % 1000 / 10)) "$matrix_verdict"
 	ns_kill client
 	ns_kill server

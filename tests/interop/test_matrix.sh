@@ -20,7 +20,7 @@ cell() {
 	digest=SHA1
 	[ "$3" != AES-256-CBC ] || digest=SHA256
 	case $1 in tcp) server_proto=tcp-server ;; *) server_proto=$1 ;; esac
-	profile "$WORK/pki" "192.0.2.1 1194 $1" "data-ciphers $3" "auth $digest" \
+	profile "$WORK/pki" "192.0.2.1 1194 $1" "data-ciphers $3" "auth $digest" "offload $MODE" \
 		"$(wrap_profile "$2")" >"$WORK/$CLIENT_NAME.ovpn"
 	# shellcheck disable=SC2046
 	start_server server "$WORK/pki" --proto "$server_proto" --auth $digest \
@@ -49,7 +49,7 @@ ns_link server 192.0.2.1/24 client 192.0.2.2/24
 if [ "${LUNEL_ALL:-0}" = 1 ]; then
 	echo "all 40 cells"
 else
-	echo "part $((LUNEL_ROTATE % PARTS)) of $PARTS (LUNEL_ROTATE=$LUNEL_ROTATE; LUNEL_ALL=1 for all)"
+	echo "part $((${LUNEL_ROTATE:-0} % PARTS)) of $PARTS (LUNEL_ROTATE=${LUNEL_ROTATE:-0}; LUNEL_ALL=1 for all)"
 fi
 
 matrix $PARTS

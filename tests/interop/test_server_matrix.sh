@@ -18,7 +18,7 @@ serve() {
 	cat >"$WORK/$SERVER_NAME.lua" <<-LUA
 		local vpn = require "lunel"
 		vpn.server {
-		  listen = { "1194/$1" }, server = "10.8.0.0/24", data_ciphers = { "$3" }, auth = "$4",
+		  offload = "$MODE", listen = { "1194/$1" }, server = "10.8.0.0/24", data_ciphers = { "$3" }, auth = "$4",
 		  tls = { ca = "$WORK/pki/ca.crt", cert = "$WORK/pki/server.crt", key = "$WORK/pki/server.key",
 		          $(wrap_lua "$2") },
 		}
@@ -58,7 +58,7 @@ cell() {
 		fail "openvpn has another cipher"
 	through openvpn
 	CLIENT_NAME=lunel-$1-$2-$3
-	profile "$WORK/pki" "192.0.2.1 1194 $1" "data-ciphers $3" "auth $digest" \
+	profile "$WORK/pki" "192.0.2.1 1194 $1" "data-ciphers $3" "auth $digest" "offload $MODE" \
 		"$(wrap_profile "$2")" >"$WORK/$CLIENT_NAME.ovpn"
 	start_client client "$WORK/$CLIENT_NAME.ovpn"
 	through lunel

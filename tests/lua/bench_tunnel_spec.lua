@@ -90,9 +90,9 @@ describe("bench/tunnel.lua", function()
     assert.equal(0, status)
     assert.same({}, out.missed)
     for bad, words in pairs {
-      [rounds_of({ 6.9 }, { 0.7 }, { 7 }, { 0.8 })] = "lunel%-lunel is 9.857 times openvpn",
-      [rounds_of({ 7.5 }, { 0.7 }, { 8 }, { 0.8 })] = "lunel%-lunel is 0.938 of the limit",
-      [rounds_of({ 7.7 }, { 0.7 }, { 8 }, { 0.6 })] = "openvpn%-lunel is 0.857 times openvpn",
+      [rounds_of({ 6.9 }, { 0.7 }, { 7 }, { 0.8 })] = "lunel%-lunel is 9.86 times openvpn",
+      [rounds_of({ 7.5 }, { 0.7 }, { 8 }, { 0.8 })] = "lunel%-lunel is 0.94 of the limit",
+      [rounds_of({ 7.7 }, { 0.7 }, { 8 }, { 0.6 })] = "openvpn%-lunel is 0.86 times openvpn",
     } do
       _, status, _, out = reckon(bad, 1)
       assert.equal(0, status)

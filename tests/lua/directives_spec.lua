@@ -55,6 +55,7 @@ local ACTED = {
   { "persist-tun", "persist_tun", true }, { "tun-mtu 1400", "tun_mtu", 1400 },
   { "mssfix 1400 mtu", "mssfix", { 1400, "mtu" } }, { "mssfix 1300", "mssfix", { 1300 } },
   { "mssfix", "mssfix", nil }, { "txqueuelen 500", "txqueuelen", 500 },
+  { "offload batch", "offload", "batch" },
   { "topology subnet", "topology", "subnet" },
   { "ifconfig 10.8.0.2 255.255.255.0", "ifconfig", { "10.8.0.2", "255.255.255.0" } },
   { "ifconfig-ipv6 fd00::2/64 fd00::1", "ifconfig_ipv6", { "fd00::2/64", "fd00::1" } },

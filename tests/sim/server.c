@@ -41,8 +41,8 @@ void sim_server_deinit(struct sim_server *s)
 void sim_server_send(struct sim_server *s, const uint8_t *data, size_t len, uint64_t now)
 {
 	uint8_t buf[LNL_HEADROOM + SIM_PACKET_MAX + LNL_TAILROOM];
-	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len, SIM_PEER_ID, LNL_DROP_NONE,
-				LNL_PEER_ID_NONE };
+	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len,    SIM_PEER_ID,
+				LNL_DROP_NONE,	    LNL_PEER_ID_NONE, NULL };
 
 	memcpy(p.p, data, len);
 	if (lnl_data_seal(s->data, &p, 1, now) == 1)
@@ -112,8 +112,10 @@ static void take_notices(struct sim_server *s, uint64_t now)
 static void take_data(struct sim_server *s, const uint8_t *data, size_t len, uint64_t now)
 {
 	uint8_t buf[SIM_PACKET_MAX];
-	struct lnl_packet p = { buf, (uint32_t)len, s->conf->v1 ? SIM_PEER_ID : LNL_PEER_ID_NONE,
-				LNL_DROP_NONE, LNL_PEER_ID_NONE };
+	struct lnl_packet p = {
+		buf,	       (uint32_t)len,	 s->conf->v1 ? SIM_PEER_ID : LNL_PEER_ID_NONE,
+		LNL_DROP_NONE, LNL_PEER_ID_NONE, NULL
+	};
 
 	memcpy(buf, data, len);
 	if (lnl_data_open(s->data, &p, 1, now) == 1 && s->deliver)

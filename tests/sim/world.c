@@ -379,8 +379,8 @@ static void run_client(struct sim_world *w)
 
 static void take_packet(struct sim_world *w, struct sim_packet *p)
 {
-	struct lnl_packet pkt = { p->bytes, (uint32_t)p->len, SIM_OUR_PEER, LNL_DROP_NONE,
-				  LNL_PEER_ID_NONE };
+	struct lnl_packet pkt = { p->bytes,	 (uint32_t)p->len, SIM_OUR_PEER,
+				  LNL_DROP_NONE, LNL_PEER_ID_NONE, NULL };
 
 	if (p->to == SIM_SERVER) {
 		if (p->len > LNL_SID_LEN && lnl_op_is_control(lnl_op_of(p->bytes[0])))
@@ -507,8 +507,8 @@ bool sim_world_closes(struct sim_world *w, uint64_t span)
 void sim_world_send(struct sim_world *w, unsigned end, size_t len)
 {
 	uint8_t buf[LNL_HEADROOM + SIM_PACKET_MAX + LNL_TAILROOM];
-	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len, SIM_OUR_PEER, LNL_DROP_NONE,
-				LNL_PEER_ID_NONE };
+	struct lnl_packet p = { buf + LNL_HEADROOM, (uint32_t)len,    SIM_OUR_PEER,
+				LNL_DROP_NONE,	    LNL_PEER_ID_NONE, NULL };
 
 	sim_require(len >= SIM_PACKET && len <= 1500, "an inner packet's length");
 	sim_traffic_fill(p.p, len, w->traffic[end].sent++);

@@ -71,13 +71,13 @@ static void opens_known_answers(void **state)
 		test_env_init(&env);
 		struct lnl_keyslot *slot = slot_of(&env, k, true);
 		uint32_t len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
-		struct lnl_packet pkt = { wire, len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, k->v2 ? 4 : 1), LNL_DROP_NONE);
 		assert_int_equal(pkt.len, sizeof(small_packet));
 		assert_memory_equal(pkt.p, small_packet, sizeof(small_packet));
 
 		len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
-		pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+		pkt = (struct lnl_packet){ .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, k->v2 ? 4 : 1), LNL_DROP_REPLAY);
 		lnl_keyslot_free(slot, &env.env);
 	}
@@ -103,7 +103,7 @@ static void refuses_changed_bits(void **state)
 		for (uint32_t bit = k->v2 ? 0 : 8; bit < len * 8; bit++) {
 			test_hex(wire, sizeof(wire), k->datagram);
 			wire[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+			pkt = (struct lnl_packet){ .p = wire, .len = len };
 			uint16_t drop = lnl_keyslot_open_aead(slot, &pkt, header);
 			assert_true(drop == LNL_DROP_AUTH ||
 				    (drop == LNL_DROP_REPLAY && k->id == 1));
@@ -114,7 +114,7 @@ static void refuses_changed_bits(void **state)
 		test_hex(wire, sizeof(wire), k->datagram);
 		if (!k->v2)
 			wire[0] ^= 0xff;
-		pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+		pkt = (struct lnl_packet){ .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, header), LNL_DROP_NONE);
 		lnl_keyslot_free(slot, &env.env);
 	}
@@ -135,7 +135,7 @@ static void replay_comes_before_the_tag(void **state)
 	struct lnl_keyslot *slot = slot_of(&env, k, true);
 	for (int i = 0; i < 2; i++) {
 		uint32_t len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
-		struct lnl_packet pkt = { wire, len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = wire, .len = len };
 		if (i == 1)
 			wire[10] ^= 1;
 		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, 4),
@@ -159,7 +159,7 @@ static void refuses_truncations(void **state)
 		uint8_t *exact = malloc(len);
 		assert_non_null(exact);
 		memcpy(exact, wire, len);
-		struct lnl_packet pkt = { exact, len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = exact, .len = len };
 		assert_int_equal(lnl_keyslot_open_aead(slot, &pkt, 4),
 				 len < 4 + 4 + 16 + 1 ? LNL_DROP_SHORT : LNL_DROP_AUTH);
 		free(exact);

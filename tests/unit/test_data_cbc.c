@@ -83,13 +83,13 @@ static void opens_known_answers(void **state)
 		test_env_init(&env);
 		struct lnl_keyslot *slot = slot_of(&env, k, true);
 		uint32_t len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
-		struct lnl_packet pkt = { wire, len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_cbc(slot, &pkt, header_of(k)), LNL_DROP_NONE);
 		assert_int_equal(pkt.len, sizeof(small_packet));
 		assert_memory_equal(pkt.p, small_packet, sizeof(small_packet));
 
 		len = (uint32_t)test_hex(wire, sizeof(wire), k->datagram);
-		pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+		pkt = (struct lnl_packet){ .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_cbc(slot, &pkt, header_of(k)), LNL_DROP_REPLAY);
 		lnl_keyslot_free(slot, &env.env);
 	}
@@ -111,7 +111,7 @@ static void refuses_changed_bits(void **state)
 		for (uint32_t bit = header_of(k) * 8; bit < len * 8; bit++) {
 			test_hex(wire, sizeof(wire), k->datagram);
 			wire[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+			pkt = (struct lnl_packet){ .p = wire, .len = len };
 			assert_int_equal(lnl_keyslot_open_cbc(slot, &pkt, header_of(k)),
 					 LNL_DROP_AUTH);
 		}
@@ -119,7 +119,7 @@ static void refuses_changed_bits(void **state)
 
 		test_hex(wire, sizeof(wire), k->datagram);
 		memset(wire, 0xff, header_of(k));
-		pkt = (struct lnl_packet){ wire, len, 0, 0, 0 };
+		pkt = (struct lnl_packet){ .p = wire, .len = len };
 		assert_int_equal(lnl_keyslot_open_cbc(slot, &pkt, header_of(k)), LNL_DROP_NONE);
 		lnl_keyslot_free(slot, &env.env);
 	}
@@ -139,7 +139,7 @@ static void refuses_truncations(void **state)
 		uint8_t *exact = malloc(len);
 		assert_non_null(exact);
 		memcpy(exact, wire, len);
-		struct lnl_packet pkt = { exact, len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = exact, .len = len };
 		assert_int_equal(lnl_keyslot_open_cbc(slot, &pkt, 4),
 				 len < 4 + 32 + 16 + 16 ? LNL_DROP_SHORT : LNL_DROP_AUTH);
 		free(exact);
@@ -168,7 +168,7 @@ static uint16_t open_text(const uint8_t *text, uint32_t len, struct lnl_packet *
 			 0);
 	struct lnl_piece piece = { iv, LNL_BLOCK_LEN + len };
 	assert_int_equal(lnl_hmac_run(from->send.hmac, &piece, 1, wire + 1), 0);
-	*out = (struct lnl_packet){ wire, 1 + 20 + LNL_BLOCK_LEN + len, 0, 0, 0 };
+	*out = (struct lnl_packet){ .p = wire, .len = 1 + 20 + LNL_BLOCK_LEN + len };
 	uint16_t drop = lnl_keyslot_open_cbc(to, out, 1);
 	lnl_keyslot_free(from, &env.env);
 	lnl_keyslot_free(to, &env.env);

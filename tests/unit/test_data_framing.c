@@ -90,7 +90,7 @@ static void d7_refuses_what_is_no_stub(void **state)
 		assert_non_null(exact);
 		uint8_t *p = exact + 1;
 		test_hex(p, len, f->framed);
-		struct lnl_packet pkt = { p, (uint32_t)len, 0, 0, 0 };
+		struct lnl_packet pkt = { .p = p, .len = (uint32_t)len };
 		assert_int_equal(lnl_framing_strip(f->framing, &pkt), f->drop);
 		if (f->payload != NULL) {
 			assert_int_equal(pkt.len, strlen(f->payload) / 2);

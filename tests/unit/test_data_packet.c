@@ -241,7 +241,7 @@ static void refuses_by_form(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t wire[32];
 		size_t len = test_hex(wire, sizeof(wire), rows[i].datagram);
-		struct lnl_packet pkt = { wire, (uint32_t)len, rows[i].peer, 0, 0 };
+		struct lnl_packet pkt = { .p = wire, .len = (uint32_t)len, .peer = rows[i].peer };
 		assert_int_equal(lnl_data_open(w.server, &pkt, 1, w.now), 0);
 		assert_int_equal(pkt.drop, rows[i].drop);
 		if (pkt.peer == WIRE_ID)

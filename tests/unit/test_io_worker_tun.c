@@ -72,6 +72,7 @@ static void a_deleted_device_is_told(void **state)
 	open_side(&s);
 	close(s.tun_given);
 	s.tun_given = tun.fd;
+	s.tun_offload = tun.offload;
 	give_tun(&s);
 	command(&s, &(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = PEER });
 	next_of(&s, LNL_NTF_COUNTERS, &n);
@@ -99,6 +100,7 @@ static void a_device_that_is_down_is_survived(void **state)
 	open_pair(s, LNL_LINK_UDP, LNL_CIPHER_AES_256_GCM);
 	assert_int_equal(lnl_tun_open(&tun, &conf, &why), 0);
 	s[1].tun_given = tun.fd;
+	s[1].tun_offload = tun.offload;
 	give_tun(&s[1]);
 	counters(&s[1], PEER, &c);
 	make_packet(packet, 1, sizeof(packet));

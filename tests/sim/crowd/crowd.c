@@ -2,6 +2,7 @@
 /* The server, its host, and the network before it. */
 #include "sim/crowd/crowd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,51 +159,62 @@ static void server_sends(int fd, const void *bytes, size_t len, const struct lnl
 
 /* ---- in the place of the worker's sockets and device ---- */
 
-int __wrap_lnl_batch_receive(struct lnl_batch *b, int fd, bool named);
-int __wrap_lnl_batch_read(struct lnl_batch *b, int fd, size_t max_bytes);
-int __wrap_lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
-			  const struct lnl_addr *to);
+int __wrap_recvmmsg(int fd, struct mmsghdr *heads, unsigned n, int flags, struct timespec *timeout);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len);
 ssize_t __wrap_sendto(int fd, const void *bytes, size_t len, int flags, const struct sockaddr *to,
 		      socklen_t to_len);
-ssize_t __real_write(int fd, const void *bytes, size_t len);
-ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int n);
 int __wrap_lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why);
 int __wrap_lnl_service_listen(struct lnl_service *s, struct lnl_reason *why);
 
-int __wrap_lnl_batch_receive(struct lnl_batch *b, int fd, bool named)
+int __wrap_recvmmsg(int fd, struct mmsghdr *heads, unsigned n, int flags, struct timespec *timeout)
 {
 	struct crowd_packet *p = crowd.arrived;
+	struct msghdr *h = &heads[0].msg_hdr;
 
 	(void)fd;
-	(void)named;
-	b->n = 0;
+	(void)n;
+	(void)flags;
+	(void)timeout;
+	errno = EAGAIN;
 	if (p == NULL)
-		return 0;
+		return -1;
 	crowd.arrived = NULL;
-	b->from[0] = p->at;
-	lnl_batch_add(b, p->bytes, p->len);
+	memcpy(h->msg_name, &p->at.u, p->at.len);
+	h->msg_namelen = p->at.len;
+	h->msg_controllen = 0;
+	memcpy(h->msg_iov[0].iov_base, p->bytes, p->len);
+	heads[0].msg_len = (unsigned)p->len;
 	return 1;
 }
 
-int __wrap_lnl_batch_read(struct lnl_batch *b, int fd, size_t max_bytes)
+ssize_t __wrap_read(int fd, void *bytes, size_t len)
 {
-	(void)fd;
-	(void)max_bytes;
-	b->n = 0;
+	if (crowd.w == NULL || fd != crowd.tun)
+		return __real_read(fd, bytes, len);
+	errno = EAGAIN;
 	if (crowd.tun_bytes == NULL)
-		return 0;
-	lnl_batch_add(b, crowd.tun_bytes, crowd.tun_len);
+		return -1;
+	sim_require(crowd.tun_len <= len, "a packet longer than is read");
+	memcpy(bytes, crowd.tun_bytes, crowd.tun_len);
 	crowd.tun_bytes = NULL;
-	return 1;
+	return (ssize_t)crowd.tun_len;
 }
 
-int __wrap_lnl_batch_send(struct lnl_batch *b, int fd, unsigned at, unsigned count,
-			  const struct lnl_addr *to)
+/* Only what the device gave goes out by the batch, and it gives one packet at a time. */
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	/* Only what the device gave goes out by the batch. */
-	for (unsigned i = at; i < at + count; i++)
-		server_sends(fd, b->pkts[i].p, b->pkts[i].len, to, (int)crowd.tun_number);
-	return (int)count;
+	struct lnl_addr to;
+
+	(void)flags;
+	sim_require(msg->msg_iovlen == 1, "more than one packet");
+	sim_require(lnl_addr_from_sockaddr(&to, msg->msg_name, msg->msg_namelen) == 0,
+		    "a datagram to no address");
+	server_sends(fd, msg->msg_iov[0].iov_base, msg->msg_iov[0].iov_len, &to,
+		     (int)crowd.tun_number);
+	return (ssize_t)msg->msg_iov[0].iov_len;
 }
 
 ssize_t __wrap_sendto(int fd, const void *bytes, size_t len, int flags, const struct sockaddr *to,
@@ -216,12 +228,11 @@ ssize_t __wrap_sendto(int fd, const void *bytes, size_t len, int flags, const st
 	return (ssize_t)len;
 }
 
-ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int n)
 {
-	if (crowd.w == NULL || fd != crowd.tun)
-		return __real_write(fd, bytes, len);
-	crowd_tun_write(bytes, len);
-	return (ssize_t)len;
+	sim_require(fd == crowd.tun && n == 1, "something else is written");
+	crowd_tun_write(iov[0].iov_base, iov[0].iov_len);
+	return (ssize_t)iov[0].iov_len;
 }
 
 static int nothing(void)
