@@ -29,7 +29,7 @@ usage() {
 		                        default 1420, and 1500 in short: one stream up, like with like
 		  --congestion NAME     control of all TCP, the tunnel's own and what is in it (the machine's)
 		  --latency             round trips at low load, too (beside ping 100 times a second)
-		  --all                 both ciphers, all loads, and --latency: 40 minutes
+		  --all                 both ciphers, all loads, and --latency: 45 minutes
 		  --thin                a second of each pair in one direction, to see that they carry
 		  --json FILE           the figures for machines
 		  --svg FILE            a chart
