@@ -48,6 +48,8 @@ static int open_tun(struct lnl_tunnel *t, struct lnl_reason *why)
 	cmd.u.tun.offload = tun.offload;
 	lnl_worker_command(t->worker, &cmd);
 	t->tun_open = true;
+	lnl_engine_fit_tun(t->net, tun.offload, t->conf.o.tun_mtu, t->conf.o.mssfix,
+			   t->conf.o.mssfix_mtu);
 	lnl_engine_tell_tun(t->engine, t->ifname, conf.offload, tun.offload);
 	return 0;
 }

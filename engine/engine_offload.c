@@ -5,6 +5,26 @@
 
 #include "engine_state.h"
 
+#define OUTER	 28 /* IPv4 and UDP, which mssfix counts with `mtu` */
+#define OVERHEAD 24 /* of AEAD with DATA_V2 */
+
+/* Bytes of a datagram that carries a long TCP segment, as configured. */
+static unsigned datagram_of(int tun_mtu, int mssfix, bool mtu)
+{
+	int longest = tun_mtu + OVERHEAD;
+
+	if (mssfix > 0 && mtu && mssfix - OUTER < longest)
+		longest = mssfix - OUTER;
+	return longest > 0 ? (unsigned)longest : 0;
+}
+
+void lnl_engine_fit_tun(struct lnl_netconf *net, unsigned offload, int tun_mtu, int mssfix,
+			bool mssfix_mtu)
+{
+	if (offload & LNL_TUN_TSO)
+		lnl_netconf_fit(net, datagram_of(tun_mtu, mssfix, mssfix_mtu));
+}
+
 void lnl_engine_tell_tun(struct lnl_engine *e, const char *dev, enum lnl_offload asked,
 			 unsigned offload)
 {

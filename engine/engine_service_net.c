@@ -114,6 +114,8 @@ static int open_tun(struct lnl_service *s, struct lnl_reason *why)
 	cmd.u.tun.offload = tun.offload;
 	lnl_service_command(s, &cmd);
 	s->tun_open = true;
+	lnl_engine_fit_tun(s->net, tun.offload, s->conf.o.tun_mtu, s->conf.o.mssfix,
+			   s->conf.o.mssfix_mtu);
 	lnl_engine_tell_tun(s->engine, s->ifname, conf.offload, tun.offload);
 	return 0;
 }

@@ -153,6 +153,9 @@ struct lnl_engine {
 /* The device |dev| is open; |offload|: enum lnl_tun_offload. */
 void lnl_engine_tell_tun(struct lnl_engine *e, const char *dev, enum lnl_offload asked,
 			 unsigned offload);
+/* Has the device make super-packets that fit a message, as far as the configuration tells. */
+void lnl_engine_fit_tun(struct lnl_netconf *net, unsigned offload, int tun_mtu, int mssfix,
+			bool mssfix_mtu);
 /* LNL_NTF_LOWERED: said a few times a second at most. */
 void lnl_engine_lowered(struct lnl_engine *e, const struct lnl_ntf *n);
 /* Whether a record of |event| is to be kept; counts it when not. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io/netconf_state.h"
+#include "io/offload.h"
 #include "io/reason.h"
 
 #define METRIC6 1024 /* what the kernel gives an IPv6 route that asks for none */
@@ -389,6 +390,16 @@ int lnl_netconf_new(struct lnl_netconf **out, const char *name, unsigned index,
 	nc->index = index;
 	*out = nc;
 	return 0;
+}
+
+void lnl_netconf_fit(struct lnl_netconf *nc, unsigned datagram)
+{
+	unsigned n = datagram > 0 ? LNL_UDP_BYTES / datagram : 0;
+
+	if (n > LNL_UDP_SEGMENTS)
+		n = LNL_UDP_SEGMENTS;
+	if (n > 1)
+		lnl_netlink_set_segments(nc->nl, nc->index, n);
 }
 
 void lnl_netconf_free(struct lnl_netconf *nc)

@@ -26,6 +26,11 @@ struct lnl_netconf;
 /* For device |name| with |index|; changes nothing yet. LNL_E_NOMEM, LNL_E_SYSTEM. */
 int lnl_netconf_new(struct lnl_netconf **out, const char *name, unsigned index,
 		    struct lnl_reason *why);
+/*
+ * Has the device give super-packets of which all datagrams, |datagram| bytes each, are one message of
+ * UDP_SEGMENT, and not one and a few. A wish: never fails.
+ */
+void lnl_netconf_fit(struct lnl_netconf *nc, unsigned datagram);
 /* Takes everything back and releases; |nc| may be NULL. */
 void lnl_netconf_free(struct lnl_netconf *nc);
 

@@ -272,6 +272,16 @@ int lnl_netlink_set_mtu(struct lnl_netlink *nl, unsigned index, unsigned mtu)
 	return talk(nl, nlh, NULL, NULL);
 }
 
+int lnl_netlink_set_segments(struct lnl_netlink *nl, unsigned index, unsigned n)
+{
+	struct nlmsghdr *nlh = begin(nl, RTM_NEWLINK, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_index = (int)index;
+	mnl_attr_put_u32(nlh, IFLA_GSO_MAX_SEGS, n);
+	return talk(nl, nlh, NULL, NULL);
+}
+
 /* ---- addresses ---- */
 
 static struct nlmsghdr *address(struct lnl_netlink *nl, uint16_t type, uint16_t flags,

@@ -35,6 +35,8 @@ int lnl_netlink_link(struct lnl_netlink *nl, const char *name, unsigned index,
 		     struct lnl_nl_link *out);
 int lnl_netlink_set_up(struct lnl_netlink *nl, unsigned index, bool up);
 int lnl_netlink_set_mtu(struct lnl_netlink *nl, unsigned index, unsigned mtu);
+/* A super-packet of the device has at most |n| segments. */
+int lnl_netlink_set_segments(struct lnl_netlink *nl, unsigned index, unsigned n);
 
 /* ---- addresses ---- */
 

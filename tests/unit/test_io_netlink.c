@@ -105,6 +105,8 @@ static void links(void **state)
 	assert_int_equal(l.mtu, 1400);
 	assert_true(l.up);
 	assert_true(shows("ip link show tun0", "mtu 1400"));
+	assert_int_equal(lnl_netlink_set_segments(w.nl, l.index, 45), 0);
+	assert_true(shows("ip -d link show tun0", "gso_max_segs 45"));
 	assert_int_equal(lnl_netlink_set_up(w.nl, l.index, false), 0);
 	assert_int_equal(lnl_netlink_link(w.nl, NULL, w.tun.index, &l), 0);
 	assert_false(l.up);

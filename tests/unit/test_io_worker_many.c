@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Many peers behind one socket: whose a packet is, routes, and floats (TRUST D4). */
 /* lunel-test: timeout 120 */
-#include "io/incoming.h"
 #include "test_io_worker_many.h"
+#include "io/incoming.h"
 
 /* ---- whose is it? ---- */
 
@@ -87,7 +87,8 @@ static void a_batch_is_sorted_by_peer(void **state)
 			while (lnl_incoming_cut(&in))
 				for (unsigned k = 0; k < in.n; k++) {
 					in.pkts[k].peer = c[i].id;
-					assert_int_equal(lnl_data_open(c[i].d, &in.pkts[k], 1, 1), 1);
+					assert_int_equal(lnl_data_open(c[i].d, &in.pkts[k], 1, 1),
+							 1);
 					make(p, 1, i + 2, got[i]++);
 					assert_memory_equal(in.pkts[k].p, p, LEN);
 				}
