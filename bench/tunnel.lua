@@ -113,7 +113,7 @@ local function key_of(turn)
 end
 
 local columns = {
-  "number", "round", "transport", "cipher", "mtu", "load", "direction", "pair", "ticks",
+  "number", "round", "transport", "cipher", "mtu", "load", "direction", "pair", "ticks", "resident",
 }
 
 -- Configurations in the order of their first turn, each with its pairs' turns by round.
@@ -133,6 +133,7 @@ local function read_turns(options)
       result, why = read_iperf(text, tonumber(turn.ticks), options)
     end
     if result then
+      result.peak_kib = tonumber(turn.resident)
       local key = key_of(turn)
       local config = configs[key]
       if not config then
@@ -193,6 +194,8 @@ local function summary(config, pair, n)
     cpu_us_per_packet = median(gather(rounds, "cpu_us_per_packet", n)),
     loss = median(gather(rounds, "loss", n)),
     mss = median(gather(rounds, "mss", n)),
+    -- It never falls: what the last round saw is the peak of all.
+    peak_kib = quantile(sorted_copy(gather(rounds, "peak_kib", n)), 1),
   }
   if turn.load == "ping" then
     local all, direct = pooled(rounds, n), config.by_pair.direct
@@ -241,12 +244,13 @@ local function title_of(row)
 end
 
 local function print_tcp(rows)
-  print(string.format("%-16s %7s %15s %9s %9s %10s %6s", "client-server", "Gb/s", "least to most",
-    "x openvpn", "x limit", "CPU s/GB", "MSS"))
+  print(string.format("%-16s %7s %15s %9s %9s %10s %6s %9s", "client-server", "Gb/s",
+    "least to most", "x openvpn", "x limit", "CPU s/GB", "MSS", "peak KiB"))
   for _, row in ipairs(rows) do
-    print(string.format("%-16s %7.2f %15s %9s %9s %10s %6s", row.pair, row.median,
+    print(string.format("%-16s %7.2f %15s %9s %9s %10s %6s %9s", row.pair, row.median,
       string.format("%.2f to %.2f", row.least, row.most), figure(row.to_openvpn, "%.2f"),
-      figure(row.to_limit, "%.2f"), figure(row.cpu_s_per_gb, "%.2f"), figure(row.mss, "%d")))
+      figure(row.to_limit, "%.2f"), figure(row.cpu_s_per_gb, "%.2f"), figure(row.mss, "%d"),
+      figure(row.peak_kib, "%d")))
   end
 end
 

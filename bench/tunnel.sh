@@ -340,6 +340,12 @@ ticks() {
 		awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum + 0 }'
 }
 
+# peak N: KiB that the larger of both ends has ever had resident.
+peak() {
+	cat "/proc/$(cat "$WORK/server-$1.pid")/status" "/proc/$(cat "$WORK/client-$1.pid")/status" 2>/dev/null |
+		awk '/^VmHWM:/ && $2 > most { most = $2 } END { print most + 0 }'
+}
+
 ends_alive() {
 	[ "$1" = - ] || { alive "$(cat "$WORK/server-$1.pid")" && alive "$(cat "$WORK/client-$1.pid")"; }
 }
@@ -390,8 +396,10 @@ measure() {
 		fi
 		return
 	fi
-	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$run_no" "$round" "$transport" "$cipher" "$mtu" \
-		"$load" "$direction" "$pair" $((after - before)) >>"$WORK/runs.tsv"
+	resident=0
+	[ "$1" = - ] || resident=$(peak "$1")
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$run_no" "$round" "$transport" "$cipher" \
+		"$mtu" "$load" "$direction" "$pair" $((after - before)) "$resident" >>"$WORK/runs.tsv"
 }
 
 # turns: every pair of one configuration, beginning with another one in each round.

@@ -44,7 +44,8 @@ describe("bench/tunnel.lua", function()
     local lines = {}
     for i, t in ipairs(turns) do
       write(work .. "/runs/" .. i, t[6])
-      lines[i] = table.concat({ i, t[4], "udp", "AES-256-GCM", 1420, t[1], t[2], t[3], t[5] }, "\t")
+      lines[i] = table.concat({ i, t[4], "udp", "AES-256-GCM", 1420, t[1], t[2], t[3], t[5],
+        9000 + i }, "\t")
     end
     write(work .. "/runs.tsv", table.concat(lines, "\n") .. "\n")
     local status = os.execute(string.format("luajit %s %s --rounds %d --seconds 1 --tick 100 "
@@ -79,6 +80,7 @@ describe("bench/tunnel.lua", function()
     assert.equal(8, ours.to_openvpn)     -- of 8, 16 and 6, not 6 by 0.5
     assert.equal(0.75, ours.to_limit)
     assert.equal(1368, ours.mss)
+    assert.equal(9009, ours.peak_kib)
     -- 0.5 s for 0.5, 1 and 0.75 GB.
     assert.is_true(math.abs(ours.cpu_s_per_gb - 0.5 / 0.75) < 1e-9)
     assert.equal(1, rows["openvpn-openvpn"].to_openvpn)
