@@ -308,6 +308,9 @@ int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, ui
 		return rc;
 	if (o->sec.crl_file && lnl_process_allow(e->process, o->sec.crl_file) < 0)
 		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->sec.crl_file));
+	/* Where that fails they are written with the powers that are left, or a warning says why not. */
+	if (o->leases)
+		(void)lnl_process_allow_write(e->process, o->leases);
 	s->id = (uint32_t)++e->next_id;
 	s->next = e->services;
 	e->services = s;

@@ -411,7 +411,8 @@ M.groups = {
     { "status", types.tuple({
         { "file", text { max = 4096 }, required = true, doc = "File." },
         { "seconds", seconds { min = 1, max = 86400 }, default = 60, doc = "How often." },
-      }, { text = "{ file, seconds }" }), doc = "File to write counters to." },
+      }, { text = "{ file, seconds }" }),
+      doc = "File to write counters to, replaced as a whole each time." },
     { "status_version", integer { min = 1, max = 3 }, default = 1,
       doc = "Form of the status file; a client's is the same in all." },
     { "management", types.tuple({
