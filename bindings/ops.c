@@ -475,14 +475,14 @@ static int op_read_again(lua_State *L)
 	return 1;
 }
 
-/* allow_write(path): it may be written after root's powers are gone, by write_file */
+/* allow_write(path): it may be written after root's powers are gone, by write_again */
 static int op_allow_write(lua_State *L)
 {
 	return lnl_ops_answer(L, lnl_engine_allow_write(lnl_ops_engine(L), luaL_checkstring(L, 1)));
 }
 
-/* write_file(path, text): true; or nil and why not, and then the file is as it was */
-static int op_write_file(lua_State *L)
+/* write_again(path, text): true; or nil and why not, and then the file is as it was */
+static int op_write_again(lua_State *L)
 {
 	struct lnl_reason why = { "" };
 	const char *path = luaL_checkstring(L, 1), *text;
@@ -533,7 +533,7 @@ int lnl_ops_open(lua_State *L)
 		{ "tunnel_chain", op_tunnel_chain },
 		{ "allow_read", op_allow_read },
 		{ "allow_write", op_allow_write },
-		{ "write_file", op_write_file },
+		{ "write_again", op_write_again },
 		{ "read_again", op_read_again },
 		{ "secret", lnl_secret_new },
 		{ "prompt", lnl_system_prompt },

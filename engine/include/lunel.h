@@ -91,6 +91,8 @@ struct lnl_security {
 
 	/* Negotiation. */
 	int64_t reneg_sec; /* 3600; 0: never from our side */
+	/* Each session draws its time from reneg_sec_min to reneg_sec; -1: a server's 90% of it, else all. */
+	int64_t reneg_sec_min;
 	int64_t reneg_bytes, reneg_pkts;
 	int64_t tran_window, hand_window; /* 3600, 60 */
 	int64_t tls_timeout;		  /* 2 */

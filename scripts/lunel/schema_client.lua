@@ -347,6 +347,9 @@ M.groups = {
   { "Timers", {
     { "reneg_sec", seconds { min = 0 }, default = 3600,
       doc = "Renew keys after this time; 0: when the server does." },
+    { "reneg_sec_min", seconds { min = 1 },
+      doc = "... or earlier: each session draws a time between the two. Without it a server's draw "
+        .. "from 90% of reneg_sec, and a client's take all of it." },
     { "reneg_bytes", size { max = 2 ^ 53 }, default = 0, doc = "... or after so many bytes." },
     { "reneg_pkts", integer { min = 0, max = 2 ^ 53 }, default = 0,
       doc = "... or after so many packets." },

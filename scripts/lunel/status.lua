@@ -161,7 +161,7 @@ function M.keep(t)
   while core.sleep(o.seconds) do
     local text = M.of(t, t.conf.status_version)
     if not text then return end
-    local ok, err = core.write_file(o.file, text)
+    local ok, err = core.write_again(o.file, text)
     local now = core.now()
     if not ok and not (complained and now - complained < COMPLAIN) then
       complained = now

@@ -148,7 +148,7 @@ describe("a server's status", function()
       now = now + seconds
       return now <= 200
     end
-    function core.write_file(path, text)
+    function core.write_again(path, text)
       written[#written + 1] = { path, text }
       local err = answers[#written]
       if err then return nil, err end
