@@ -389,7 +389,7 @@ void lnl_ops_push_cert(lua_State *L, const struct lnl_cert_info *c)
 		const char *name, *text;
 	} texts[] = {
 		{ "subject", c->subject }, { "issuer", c->issuer },	      { "cn", c->cn },
-		{ "serial", c->serial },   { "fingerprint", c->fingerprint },
+		{ "serial", c->serial },   { "fingerprint", c->fingerprint }, { "sha1", c->sha1 },
 	};
 
 	lua_createtable(L, 0, 9);

@@ -586,6 +586,7 @@ struct lnl_cert_info {
 	const char *san[16];
 	unsigned n_san;
 	char fingerprint[96]; /* "AA:BB:..." SHA-256 */
+	char sha1[60];	      /* the same by SHA-1, for programs that know no other */
 	uint64_t not_before, not_after;
 };
 bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct lnl_cert_info *out);

@@ -72,6 +72,7 @@ function M.add_cert(env, depth, cert)
   add(env, ("tls_id_%d"):format(depth), cert.subject)
   add(env, ("tls_serial_%d"):format(depth), decimal)
   add(env, ("tls_serial_hex_%d"):format(depth), hex)
+  add(env, ("tls_digest_%d"):format(depth), cert.sha1 and cert.sha1:lower())
   add(env, ("tls_digest_sha256_%d"):format(depth), cert.fingerprint and cert.fingerprint:lower())
   add_subject(env, depth, cert.subject or "")
 end

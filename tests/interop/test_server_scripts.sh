@@ -84,9 +84,9 @@ grep -q 'A program failed: up .*status 3' "$WORK/$SERVER_NAME.log" || fail "the 
 ns_kill server
 
 # The programs about a client: the same words and variables, but for those of what we do not do
-# (answering later, by files), of SHA-1, of the server's own routes, and of its process and command line.
+# (answering later, by files), of the server's own routes, and of its process and command line.
 NOT_OURS='auth_control_file|auth_failed_reason_file|auth_pending_file|client_connect_deferred_file'
-NOT_OURS="$NOT_OURS|tls_digest_[0-9]+|route_net_gateway|route_(gateway|netmask|network)_[0-9]+"
+NOT_OURS="$NOT_OURS|route_net_gateway|route_(gateway|netmask|network)_[0-9]+"
 NOT_OURS="$NOT_OURS|daemon|daemon_.*|config|remote_port_[0-9]+|redirect_gateway"
 cat >"$WORK/about" <<SCRIPT
 #!/bin/sh

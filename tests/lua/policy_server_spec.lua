@@ -258,8 +258,9 @@ describe("a server's files and programs", function()
       local env = environment(execs()[1])
       for name, value in pairs {
         tls_id_0 = "C=DE, CN=anna", X509_0_CN = "anna", X509_0_C = "DE", tls_serial_0 = "10",
-        tls_serial_hex_0 = "0a", tls_digest_sha256_0 = "aa:bb", trusted_ip6 = "2001:db8::7",
-        trusted_port = "5", tls_id_1 = "CN=CA", X509_1_CN = "CA", tls_serial_1 = "01",
+        tls_serial_hex_0 = "0a", tls_digest_sha256_0 = "aa:bb", tls_digest_0 = "ee:ff",
+        trusted_ip6 = "2001:db8::7", trusted_port = "5",
+        tls_id_1 = "CN=CA", X509_1_CN = "CA", tls_serial_1 = "01",
         tls_serial_hex_1 = "01", proto_1 = "udp", local_port_1 = "1194", script_context = "init",
         verb = "3",
       } do
