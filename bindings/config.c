@@ -80,9 +80,10 @@ struct option {
 		SECURE(s, cipher, TEXT), SECURE(s, auth, TEXT),                                    \
 		SECURE(s, replay_window, UNSIGNED), SECURE(s, framing, INT),                       \
 		SECURE(s, disable_occ, BOOL), SECURE(s, reneg_sec, I64),                           \
-		SECURE(s, reneg_bytes, I64), SECURE(s, reneg_pkts, I64),                           \
-		SECURE(s, tran_window, I64), SECURE(s, hand_window, I64),                          \
-		SECURE(s, tls_timeout, I64), SECURE(s, max_packet_size, UNSIGNED),                 \
+		SECURE(s, reneg_sec_min, I64), SECURE(s, reneg_bytes, I64),                        \
+		SECURE(s, reneg_pkts, I64), SECURE(s, tran_window, I64),                           \
+		SECURE(s, hand_window, I64), SECURE(s, tls_timeout, I64),                          \
+		SECURE(s, max_packet_size, UNSIGNED),                                              \
 		SECURE_N(s, fingerprints, n_fingerprints, FINGERPRINTS),                           \
 		SECURE_N(s, ku, n_ku, KU), SECURE_N(s, data_ciphers, n_data_ciphers, LIST)
 

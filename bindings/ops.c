@@ -389,7 +389,7 @@ void lnl_ops_push_cert(lua_State *L, const struct lnl_cert_info *c)
 		const char *name, *text;
 	} texts[] = {
 		{ "subject", c->subject }, { "issuer", c->issuer },	      { "cn", c->cn },
-		{ "serial", c->serial },   { "fingerprint", c->fingerprint },
+		{ "serial", c->serial },   { "fingerprint", c->fingerprint }, { "sha1", c->sha1 },
 	};
 
 	lua_createtable(L, 0, 9);
@@ -475,6 +475,29 @@ static int op_read_again(lua_State *L)
 	return 1;
 }
 
+/* allow_write(path): it may be written after root's powers are gone, by write_again */
+static int op_allow_write(lua_State *L)
+{
+	return lnl_ops_answer(L, lnl_engine_allow_write(lnl_ops_engine(L), luaL_checkstring(L, 1)));
+}
+
+/* write_again(path, text): true; or nil and why not, and then the file is as it was */
+static int op_write_again(lua_State *L)
+{
+	struct lnl_reason why = { "" };
+	const char *path = luaL_checkstring(L, 1), *text;
+	size_t len;
+
+	text = luaL_checklstring(L, 2, &len);
+	if (lnl_engine_write(lnl_ops_engine(L), path, text, len, &why) == 0) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, why.text);
+	return 2;
+}
+
 int lnl_ops_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -509,6 +532,8 @@ int lnl_ops_open(lua_State *L)
 		{ "tunnel_text", op_tunnel_text },
 		{ "tunnel_chain", op_tunnel_chain },
 		{ "allow_read", op_allow_read },
+		{ "allow_write", op_allow_write },
+		{ "write_again", op_write_again },
 		{ "read_again", op_read_again },
 		{ "secret", lnl_secret_new },
 		{ "prompt", lnl_system_prompt },

@@ -279,6 +279,17 @@ int lnl_engine_read(struct lnl_engine *e, const char *path, char **out, size_t *
 	return lnl_process_read(e->process, path, out, len);
 }
 
+int lnl_engine_allow_write(struct lnl_engine *e, const char *path)
+{
+	return lnl_process_allow_write(e->process, path);
+}
+
+int lnl_engine_write(struct lnl_engine *e, const char *path, const void *data, size_t len,
+		     struct lnl_reason *why)
+{
+	return lnl_process_write(e->process, path, data, len, false, why);
+}
+
 double lnl_engine_now(const struct lnl_engine *e)
 {
 	(void)e;

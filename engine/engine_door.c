@@ -10,6 +10,8 @@
 /* Half-open clients have a cap of their own, and so has each source. */
 #define HALF_OPEN_MIN	   100
 #define HALF_OPEN_A_SOURCE 8
+/* Of those that would have to go for another, so many are looked at. */
+#define LOOK_AT 16
 
 /* ---- tables ---- */
 
@@ -220,20 +222,57 @@ static struct lnl_served **source_bucket(const struct lnl_service *s, const stru
 	return &s->by_source[mix(s->seed, source->bytes, sizeof(source->bytes)) & s->mask];
 }
 
+/* One source has its share and no more. */
 static bool is_crowded(const struct lnl_service *s, const struct lnl_addr *from)
 {
 	struct lnl_ip ip = source_of(from);
 	const struct lnl_served *v;
 	unsigned same = 0;
 
-	if (s->n_half_open >= half_open_max(s))
-		return true;
 	for (v = *source_bucket(s, &ip); v && same < HALF_OPEN_A_SOURCE; v = v->next_source) {
 		struct lnl_ip other = source_of(&v->from);
 
 		same += lnl_ip_equal(&ip, &other);
 	}
 	return same >= HALF_OPEN_A_SOURCE;
+}
+
+static struct lnl_queue *queue_of(const struct lnl_served *v)
+{
+	return v->tcp && !v->control ? &v->service->mute : &v->service->spoke;
+}
+
+static void put_newest(struct lnl_queue *q, struct lnl_served *v)
+{
+	v->older = q->newest;
+	v->newer = NULL;
+	if (q->newest)
+		q->newest->newer = v;
+	else
+		q->oldest = v;
+	q->newest = v;
+	v->heard_at = lnl_clock_now();
+}
+
+static void take_out(struct lnl_queue *q, struct lnl_served *v)
+{
+	if (v->older)
+		v->older->newer = v->newer;
+	else
+		q->oldest = v->newer;
+	if (v->newer)
+		v->newer->older = v->older;
+	else
+		q->newest = v->older;
+}
+
+/* A half-open one has sent something. */
+static void heard(struct lnl_served *v)
+{
+	if (!v->half_open)
+		return;
+	take_out(queue_of(v), v);
+	put_newest(queue_of(v), v);
 }
 
 static void enter_source(struct lnl_served *v)
@@ -245,6 +284,7 @@ static void enter_source(struct lnl_served *v)
 	*p = v;
 	v->half_open = true;
 	v->service->n_half_open++;
+	put_newest(queue_of(v), v);
 }
 
 /* Nobody moves before it has logged in: it is where it entered. */
@@ -260,6 +300,7 @@ static void leave_source(struct lnl_served *v)
 	*p = v->next_source;
 	v->half_open = false;
 	v->service->n_half_open--;
+	take_out(queue_of(v), v);
 }
 
 /*
@@ -284,6 +325,39 @@ static void make_room(struct lnl_service *s, uint64_t now)
 	}
 }
 
+/*
+ * Where all places are taken, who is to go for another: of those that have sent nothing since they
+ * connected the one that came first, else the one that is silent for longest, once that is longer than
+ * a lost packet makes it. NULL: nobody.
+ */
+static struct lnl_served *find_silent(struct lnl_service *s, uint64_t now)
+{
+	uint64_t patience = 4 * s->conf.control.session.tls_timeout;
+	unsigned i;
+
+	if (s->mute.oldest)
+		return s->mute.oldest;
+	for (i = 0; i < LOOK_AT; i++) {
+		struct lnl_served *v = s->spoke.oldest;
+
+		if (!v || now - v->heard_at < patience)
+			return NULL;
+		if (v->in_table && v->waits == LNL_WAIT_NOTHING)
+			return v;
+		heard(v); /* who waits for our answer is not silent */
+	}
+	return NULL;
+}
+
+static void send_away(struct lnl_served *v)
+{
+	v->service->control_drops[LNL_DROP_RATE]++;
+	if (v->control)
+		lnl_served_end(v, LNL_CAUSE_TIMEOUT, "silent while many come");
+	else
+		lnl_door_remove(v);
+}
+
 /* connect-freq: a limit on who was admitted already. */
 static bool is_too_often(struct lnl_service *s, uint64_t now)
 {
@@ -301,14 +375,22 @@ static bool is_too_often(struct lnl_service *s, uint64_t now)
 static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct lnl_addr *from,
 			      bool tcp)
 {
-	struct lnl_served *v;
+	struct lnl_served *v = NULL;
+	bool full;
 	uint32_t id;
 
 	if (s->stopping)
 		return NULL;
 	make_room(s, lnl_clock_now());
-	if (is_crowded(s, from) || is_too_often(s, lnl_clock_now()))
+	if (is_crowded(s, from))
 		return NULL;
+	full = s->n_half_open >= half_open_max(s);
+	if (full)
+		v = find_silent(s, lnl_clock_now());
+	if ((full && !v) || is_too_often(s, lnl_clock_now()))
+		return NULL;
+	if (v)
+		send_away(v);
 	v = calloc(1, sizeof(*v));
 	id = v ? take_id(s) : LNL_PEER_ID_NONE;
 	if (id == LNL_PEER_ID_NONE) {
@@ -425,7 +507,12 @@ static bool begin(struct lnl_served *v, struct lnl_admitted *a)
 		.ipv6 = lnl_addr_ip(&v->from).family == 6,
 	};
 
-	if (lnl_server_new(&v->control, &s->conf.control, &start, lnl_clock_now()) < 0)
+	int rc;
+
+	take_out(queue_of(v), v);
+	rc = lnl_server_new(&v->control, &s->conf.control, &start, lnl_clock_now());
+	put_newest(queue_of(v), v);
+	if (rc < 0)
 		return false;
 	v->deadline = LNL_NEVER;
 	memcpy(v->client_sid, a->client_sid, sizeof(v->client_sid));
@@ -456,7 +543,9 @@ static void input(struct lnl_served *v, const uint8_t *data, size_t len)
 	enum lnl_drop why;
 
 	why = len ? lnl_server_input(v->control, data, len, lnl_clock_now()) : LNL_DROP_FORMAT;
-	if (why != LNL_DROP_NONE)
+	if (why == LNL_DROP_NONE)
+		heard(v);
+	else
 		drop(v->service, why);
 	lnl_served_run(v);
 }

@@ -247,6 +247,9 @@ static void load_leases(struct lnl_service *s)
 	if (!s->conf.o.leases)
 		return;
 	rc = lnl_store_load(s->conf.o.leases, largest_file(s), &text, &len, &why);
+	/* Read again after privileges were dropped. */
+	if (rc == LNL_E_PERM)
+		rc = lnl_process_read(s->engine->process, s->conf.o.leases, &text, &len);
 	if (rc == 0)
 		bad = lnl_lease_read(text, len, s, restore);
 	free(text);
@@ -321,7 +324,8 @@ void lnl_leases_save(struct lnl_service *s, bool now)
 	lnl_writer_init(&w, text, cap);
 	for (i = 0; i < s->n_pools; i++)
 		lnl_pool_each(s->pools[i].pool, &w, put);
-	if (!w.error && lnl_store_save(s->conf.o.leases, text, lnl_writer_len(&w), &why) == 0)
+	if (!w.error && lnl_process_write(s->engine->process, s->conf.o.leases, text,
+					  lnl_writer_len(&w), true, &why) == 0)
 		s->leases_version = version(s);
 	else
 		lnl_log(&s->engine->log, LNL_LEVEL_WARN, "leases.unwritten",

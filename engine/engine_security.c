@@ -16,6 +16,7 @@ void lnl_security_init(struct lnl_security *s)
 	s->auth = "SHA1";
 	s->replay_window = 64;
 	s->reneg_sec = 3600;
+	s->reneg_sec_min = -1;
 	s->tran_window = 3600;
 	s->hand_window = 60;
 	s->tls_timeout = 2;
@@ -292,6 +293,22 @@ void lnl_secured_deinit(struct lnl_secured *c)
 	lnl_secret_wipe(c, sizeof(*c));
 }
 
+/*
+ * Below every interval that people set, and it holds a client that never stops to a handshake in so
+ * long. What it dropped comes again by retransmission, well within its hand-window.
+ */
+#define CLIENT_RENEG_INTERVAL (5 * LNL_SECOND)
+
+/* OpenVPN's: a server's sessions, which began together after a restart, fall apart by a tenth. */
+static uint64_t reneg_spread(const struct lnl_security *s, bool server)
+{
+	int64_t least = s->reneg_sec_min > 1 ? s->reneg_sec_min : 1;
+
+	if (s->reneg_sec_min >= 0)
+		return least < s->reneg_sec ? (uint64_t)(s->reneg_sec - least) * LNL_SECOND : 0;
+	return server ? (uint64_t)s->reneg_sec * LNL_SECOND / 10 : 0;
+}
+
 void lnl_secured_session(const struct lnl_secured *c, const struct lnl_security *s,
 			 const struct lnl_role *role, struct lnl_engine *e,
 			 struct lnl_session_conf *out)
@@ -308,6 +325,8 @@ void lnl_secured_session(const struct lnl_secured *c, const struct lnl_security 
 		.hand_window = (uint64_t)s->hand_window * LNL_SECOND,
 		.tran_window = (uint64_t)s->tran_window * LNL_SECOND,
 		.reneg_interval = (uint64_t)s->reneg_sec * LNL_SECOND,
+		.reneg_spread = reneg_spread(s, role->server),
+		.peer_interval = role->server ? CLIENT_RENEG_INTERVAL : 0,
 	};
 	if (c->has_v2 && !role->server) {
 		out->wkc = c->v2.wkc;

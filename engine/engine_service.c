@@ -54,6 +54,16 @@ static void link_closed(struct lnl_service *s, const struct lnl_ntf *n)
 			       n->error ? strerror(n->error) : "the client closed the connection");
 }
 
+/* What control sent meanwhile went where the client is no more. */
+static void moved(struct lnl_served *v, const struct lnl_ntf *n)
+{
+	lnl_door_moved(v, n->id, &n->u.address);
+	if (!v->control || v->ended)
+		return;
+	lnl_server_moved(v->control, lnl_clock_now());
+	lnl_served_run(v);
+}
+
 static void take(struct lnl_service *s, const struct lnl_ntf *n)
 {
 	struct lnl_served *v = lnl_served_find(s, n->peer);
@@ -79,7 +89,7 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 		break;
 	case LNL_NTF_FLOAT:
 		if (v)
-			lnl_door_moved(v, n->id, &n->u.address);
+			moved(v, n);
 		break;
 	case LNL_NTF_FAILED:
 		if (v)
@@ -311,6 +321,9 @@ int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, ui
 		return rc;
 	if (o->sec.crl_file && lnl_process_allow(e->process, o->sec.crl_file) < 0)
 		lnl_log(&e->log, LNL_LEVEL_WARN, "crl.not_reread", LNL_F("file", o->sec.crl_file));
+	/* Where that fails they are written with the powers that are left, or a warning says why not. */
+	if (o->leases)
+		(void)lnl_process_allow_write(e->process, o->leases);
 	s->id = (uint32_t)++e->next_id;
 	s->next = e->services;
 	e->services = s;

@@ -41,10 +41,18 @@ struct lnl_served {
 	struct lnl_served *next_address, *next_name; /* in their buckets */
 	struct lnl_served **at_name;		     /* what points to it there */
 	struct lnl_served *next_source;		     /* while half-open, likewise */
+	struct lnl_served *older, *newer;	     /* while half-open, in `mute` or `spoke` */
 	uint32_t link;				     /* the socket's, or a TCP connection's own */
 	struct lnl_addr from;			     /* where it is */
-	uint64_t came_at;			     /* when it was admitted */
+	uint32_t replaces;	    /* whose address in the table it took; LNL_PEER_ID_NONE */
+	uint64_t came_at, heard_at; /* when it was admitted; while half-open */
 	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
+	bool again;	   /* the login that is judged is a renegotiation's */
+	bool has_token;	   /* `token` */
+	bool took4, took6; /* `address4`, `address6`: it has to give them back to the pools */
+	bool refused;	   /* `learn` refused one of its addresses */
+	bool learned;	   /* `learn` was asked: PEER_CLOSED is owed */
+	bool told;	   /* ESTABLISHED was told: PEER_CLOSED is owed */
 	struct lnl_server *control; /* NULL: TCP, before its first packet */
 	uint8_t client_sid[LNL_SID_LEN];
 	struct lnl_metadata *metadata; /* NULL: without tls-crypt-v2 */
@@ -57,9 +65,7 @@ struct lnl_served {
 	const char *name;      /* common name or user name: of leases, for duplicates */
 	const char *user, *cn; /* "" for none, and before the login */
 	char *names;	       /* where those are */
-	bool again;	       /* the login that is judged is a renegotiation's */
 	struct lnl_token_facts token;
-	bool has_token;
 	enum lnl_token_seen seen; /* what came with the login that is judged */
 	enum lnl_served_wait waits;
 	uint64_t pending_at; /* tell the client that it takes longer; LNL_NEVER */
@@ -67,22 +73,17 @@ struct lnl_served {
 
 	/* What it got. */
 	struct lnl_ip address4, address6;
-	bool took4, took6;	      /* and has to give them back to the pools */
 	struct lnl_prefix *routes;    /* behind it */
 	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */
-	bool refused;		      /* `learn` refused one of its addresses */
-	bool learned;		      /* `learn` was asked: PEER_CLOSED is owed */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
 	struct lnl_grant grant;
-	uint32_t replaces; /* whose address in the table it took; LNL_PEER_ID_NONE */
 
 	/* What it did. */
 	uint64_t connected_at;
 	struct lnl_counters counters;
 	unsigned counters_asked;
 	struct lnl_activity activity;
-	bool told; /* ESTABLISHED was told: PEER_CLOSED is owed */
 	enum lnl_cause cause;
 	enum lnl_phase phase;
 	char *why; /* NULL: nothing is to be said */
@@ -107,6 +108,11 @@ struct lnl_service_conf {
 	struct lnl_ip own4, own6, peer4;
 };
 
+/* Half-open clients, by the time at which they were last heard. */
+struct lnl_queue {
+	struct lnl_served *oldest, *newest;
+};
+
 struct lnl_service {
 	struct lnl_service *next;
 	struct lnl_engine *engine;
@@ -128,6 +134,7 @@ struct lnl_service {
 	uint32_t search; /* where to go on looking */
 	struct lnl_served **by_address, **by_name;
 	struct lnl_served **by_source; /* the half-open ones */
+	struct lnl_queue mute, spoke;  /* likewise: who has sent nothing yet (TCP), and who has */
 	uint32_t mask;
 	uint64_t seed;
 	uint64_t room_at; /* when to look again for half-open clients that are slow */

@@ -403,6 +403,12 @@ int lnl_tunnel_renegotiate(struct lnl_engine *e, uint32_t tunnel)
 	return rc;
 }
 
+static void put_pairs(char *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 3 * i, 4, "%02X%s", bytes[i], i + 1 < n ? ":" : "");
+}
+
 void lnl_cert_describe(const struct lnl_cert *c, struct lnl_cert_info *out)
 {
 	unsigned j;
@@ -416,9 +422,8 @@ void lnl_cert_describe(const struct lnl_cert *c, struct lnl_cert_info *out)
 	for (j = 0; j < c->n_san && j < sizeof(out->san) / sizeof(*out->san); j++)
 		out->san[j] = c->san[j];
 	out->n_san = j;
-	for (j = 0; j < sizeof(c->sha256); j++)
-		snprintf(out->fingerprint + 3 * j, 4, "%02X%s", c->sha256[j],
-			 j + 1 < sizeof(c->sha256) ? ":" : "");
+	put_pairs(out->fingerprint, c->sha256, sizeof(c->sha256));
+	put_pairs(out->sha1, c->sha1, sizeof(c->sha1));
 	out->not_before = c->not_before;
 	out->not_after = c->not_after;
 }

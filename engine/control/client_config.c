@@ -213,7 +213,7 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 {
 	const struct lnl_session_conf *conf = &c->conf->session;
 	bool ekm = (c->pulled.protocol_flags & LNL_PROTOCOL_TLS_EKM) != 0;
-	uint64_t wait = conf->hand_window;
+	uint64_t wait = conf->hand_window, interval = lnl_session_reneg_interval(c->session);
 	uint64_t age = now - c->keyed_at;
 	struct lnl_client_event *e;
 	int rc;
@@ -249,8 +249,8 @@ void lnl_client_install_key(struct lnl_client *c, uint8_t key_id, uint64_t now)
 	 * use it before: go on sending with the old one as long as OpenVPN does
 	 * (tls_select_encryption_key).
 	 */
-	if (conf->reneg_interval && conf->reneg_interval / 2 < wait)
-		wait = conf->reneg_interval / 2;
+	if (interval && interval / 2 < wait)
+		wait = interval / 2;
 	/* It keeps two keys: one that renews in haste forgets the old one with its next wish. */
 	if (c->by_server && age / 2 < wait)
 		wait = age / 2;

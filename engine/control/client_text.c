@@ -72,7 +72,7 @@ static void take_restart(struct lnl_client *c, const struct lnl_message *m)
 static void take_auth_pending(struct lnl_client *c, const struct lnl_message *m, uint64_t now)
 {
 	const struct lnl_session_conf *conf = &c->conf->session;
-	uint64_t most = conf->reneg_interval / 2;
+	uint64_t most = lnl_session_reneg_interval(c->session) / 2;
 	uint64_t wanted = m->timeout * LNL_SECOND;
 
 	if (most < conf->hand_window)

@@ -506,6 +506,12 @@ int lnl_server_renegotiate(struct lnl_server *s, uint64_t now)
 	return rc;
 }
 
+void lnl_server_moved(struct lnl_server *s, uint64_t now)
+{
+	if (s->phase != LNL_PHASE_CLOSED)
+		lnl_session_moved(s->session, now);
+}
+
 void lnl_server_close(struct lnl_server *s, enum lnl_cause cause, const char *text, uint64_t now)
 {
 	lnl_server_end_after(s, cause, text, NULL, now);

@@ -180,6 +180,11 @@ int lnl_server_deny(struct lnl_server *s, const char *text, uint64_t now);
 int lnl_server_send_text(struct lnl_server *s, const char *text, uint64_t now);
 int lnl_server_renegotiate(struct lnl_server *s, uint64_t now);
 /*
+ * The data plane has found the client elsewhere: what it has not acknowledged is sent again at once. (A
+ * renegotiation that began just before would else wait for longer than its hand-window has.)
+ */
+void lnl_server_moved(struct lnl_server *s, uint64_t now);
+/*
  * Ends it: sends |text| first ("RESTART", "HALT", "AUTH_FAILED,SESSION:..."; NULL: nothing), then
  * LNL_SERVER_CLOSED with |cause| once that is acknowledged, at latest after 5 s; repeated calls and
  * whatever the client sends do not put it off.

@@ -24,7 +24,9 @@ struct lnl_session {
 	uint8_t peer_sid[LNL_SID_LEN];
 	bool has_peer;
 	bool tell_renegotiating, by_peer;
-	uint64_t retry_at; /* a renegotiation that was due could not begin; 0: none */
+	uint64_t reneg_early;	/* how much of the interval this session does without */
+	uint64_t peer_again_at; /* the peer may renegotiate again then */
+	uint64_t retry_at;	/* a renegotiation that was due could not begin; 0: none */
 	struct lnl_wrap wrap;
 	struct dyn_wrap *dyn;		 /* NULL: not agreed */
 	struct lnl_negotiation *primary; /* the newest */
@@ -87,6 +89,19 @@ static struct lnl_session *create(const struct lnl_session_conf *conf, uint32_t 
 	return s;
 }
 
+static int draw_interval(struct lnl_session *s)
+{
+	uint64_t spread = s->conf->reneg_spread, drawn;
+	int rc;
+
+	if (!s->conf->reneg_interval || spread == 0)
+		return 0;
+	rc = s->conf->env->random(s->conf->env->ctx, (uint8_t *)&drawn, sizeof(drawn));
+	if (rc == 0)
+		s->reneg_early = drawn % (spread + 1);
+	return rc;
+}
+
 int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *conf, uint64_t now)
 {
 	struct lnl_session *s = create(conf, conf->wkc && !conf->server ? LNL_WRAP_EARLY_ID : 0);
@@ -97,6 +112,8 @@ int lnl_session_new(struct lnl_session **out, const struct lnl_session_conf *con
 		return LNL_E_NOMEM;
 	while (rc == 0 && all_zero(s->sid, sizeof(s->sid)))
 		rc = conf->env->random(conf->env->ctx, s->sid, sizeof(s->sid));
+	if (rc == 0)
+		rc = draw_interval(s);
 	if (rc == 0 && !conf->server)
 		rc = start_negotiation(s, 0,
 				       conf->wkc ? LNL_OP_HARD_RESET_CLIENT_V3
@@ -123,7 +140,9 @@ int lnl_session_resume(struct lnl_session **out, const struct lnl_session_conf *
 	memcpy(s->sid, sid, LNL_SID_LEN);
 	memcpy(s->peer_sid, peer_sid, LNL_SID_LEN);
 	s->has_peer = true;
-	rc = start_negotiation(s, 0, LNL_NEG_RESUMED, now);
+	rc = draw_interval(s);
+	if (rc == 0)
+		rc = start_negotiation(s, 0, LNL_NEG_RESUMED, now);
 	if (rc < 0) {
 		lnl_session_free(s);
 		return rc;
@@ -237,8 +256,11 @@ static enum lnl_drop accept_reset(struct lnl_session *s, const struct lnl_contro
 			return LNL_DROP_NONE;
 		if (!can_renegotiate(s) || c->key_id != next_key_id(s->primary))
 			return LNL_DROP_STATE;
+		if (now < s->peer_again_at)
+			return LNL_DROP_RATE;
 		if (start_negotiation(s, c->key_id, LNL_OP_SOFT_RESET_V1, now) < 0)
 			return LNL_DROP_NOMEM;
+		s->peer_again_at = now + s->conf->peer_interval;
 		s->tell_renegotiating = s->by_peer = true;
 		return LNL_DROP_NONE;
 	}
@@ -365,11 +387,16 @@ size_t lnl_session_output(struct lnl_session *s, uint8_t *out, size_t cap, uint6
 
 /* ---- time ---- */
 
+uint64_t lnl_session_reneg_interval(const struct lnl_session *s)
+{
+	return s->conf->reneg_interval - (s->conf->reneg_interval ? s->reneg_early : 0);
+}
+
 static uint64_t reneg_due(const struct lnl_session *s)
 {
 	if (!s->conf->reneg_interval || !can_renegotiate(s))
 		return LNL_NEVER;
-	return s->retry_at ? s->retry_at : s->primary->done_at + s->conf->reneg_interval;
+	return s->retry_at ? s->retry_at : s->primary->done_at + lnl_session_reneg_interval(s);
 }
 
 static uint64_t lame_due(const struct lnl_session *s)
@@ -668,6 +695,14 @@ int lnl_session_renegotiate(struct lnl_session *s, uint64_t now)
 		s->by_peer = false;
 	}
 	return rc;
+}
+
+void lnl_session_moved(struct lnl_session *s, uint64_t now)
+{
+	if (s->primary && s->primary->step != LNL_NEG_FAILED)
+		lnl_reliable_resend(&s->primary->rel, now);
+	if (s->lame)
+		lnl_reliable_resend(&s->lame->rel, now);
 }
 
 void lnl_session_extend(struct lnl_session *s, uint8_t key_id, uint64_t deadline)

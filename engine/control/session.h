@@ -32,6 +32,16 @@ struct lnl_session_conf {
 	uint64_t hand_window;	 /* a negotiation takes at most that long */
 	uint64_t tran_window;	 /* an old key lives so long beside the new one */
 	uint64_t reneg_interval; /* 0: only the peer renegotiates, or limits do */
+	/*
+	 * Each session renegotiates up to so much earlier, drawn when it begins: those that came all at
+	 * once do not come again all at once. Less than reneg_interval.
+	 */
+	uint64_t reneg_spread;
+	/*
+	 * The peer's renegotiations begin at least so long after each other; an earlier one is dropped
+	 * (LNL_DROP_RATE) and not answered, until the peer sends it again. 0: no such bound.
+	 */
+	uint64_t peer_interval;
 };
 
 enum lnl_session_event_kind {
@@ -144,6 +154,10 @@ int lnl_session_dyn_crypt(struct lnl_session *s, uint8_t key_id);
  */
 int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now);
 
+/* The interval of this session's own: what was drawn. 0: none. */
+uint64_t lnl_session_reneg_interval(const struct lnl_session *s);
+/* The peer is elsewhere now: what it has not acknowledged went where it was, and goes out again. */
+void lnl_session_moved(struct lnl_session *s, uint64_t now);
 /* Starts a renegotiation: a no-op when one runs or the session is not negotiated. LNL_E_NOMEM. */
 int lnl_session_renegotiate(struct lnl_session *s, uint64_t now);
 /* Grants key_id's negotiation time until |deadline| (AUTH_PENDING). */

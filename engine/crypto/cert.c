@@ -425,7 +425,8 @@ int lnl_cert_read(struct lnl_cert *out, const uint8_t *der, size_t len)
 	     !lnl_der_take(&inner, LNL_DER_INTEGER, &version) || version.len != 1))
 		return LNL_E_FORMAT;
 	if (!read_serial(&tbs, out) || !read_algorithm(&tbs, out) || !read_names(&tbs, out) ||
-	    lnl_digest(LNL_DIGEST_SHA256, der, len, out->sha256) != 0)
+	    lnl_digest(LNL_DIGEST_SHA256, der, len, out->sha256) != 0 ||
+	    lnl_digest(LNL_DIGEST_SHA1, der, len, out->sha1) != 0)
 		return LNL_E_FORMAT;
 	/* After the names, so that the refusal can tell whose it is. */
 	if (version.len == 0 || version.data[0] == 0)

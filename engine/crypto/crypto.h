@@ -192,6 +192,7 @@ struct lnl_cert {
 	char cn[LNL_NAME_MAX];		/* the last CN, empty if there is none */
 	char serial[64];		/* decimal when it fits 64 bits, else hex pairs with ':' */
 	uint8_t sha256[32];		/* fingerprint */
+	uint8_t sha1[20];		/* the older one, which decides nothing */
 	uint64_t not_before, not_after; /* seconds since 1970 */
 	bool has_ku;
 	/*

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lunel_codes.h"
+#include "lunel_files.h"
 #include "lunel_record.h"
 
 #define LUNEL_VERSION "0.1.0"
@@ -91,6 +92,8 @@ struct lnl_security {
 
 	/* Negotiation. */
 	int64_t reneg_sec; /* 3600; 0: never from our side */
+	/* Each session draws its time from reneg_sec_min to reneg_sec; -1: a server's 90% of it, else all. */
+	int64_t reneg_sec_min;
 	int64_t reneg_bytes, reneg_pkts;
 	int64_t tran_window, hand_window; /* 3600, 60 */
 	int64_t tls_timeout;		  /* 2 */
@@ -584,6 +587,7 @@ struct lnl_cert_info {
 	const char *san[16];
 	unsigned n_san;
 	char fingerprint[96]; /* "AA:BB:..." SHA-256 */
+	char sha1[60];	      /* the same by SHA-1, for programs that know no other */
 	uint64_t not_before, not_after;
 };
 bool lnl_tunnel_cert(struct lnl_engine *e, uint32_t tunnel, unsigned i, struct lnl_cert_info *out);
@@ -697,16 +701,6 @@ void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket);
 
 /* Delivers |signo| as LNL_EVENT_SIGNAL from now on. LNL_E_SYSTEM. */
 int lnl_engine_signal(struct lnl_engine *e, int signo);
-/*
- * Before the first turn: the file |path| may be read later though this process may not read it any
- * more. LNL_E_STATE after that turn, LNL_E_LIMIT, LNL_E_SYSTEM.
- */
-int lnl_engine_allow(struct lnl_engine *e, const char *path);
-/*
- * Reads such a file whole, or one that may be read anyway: |*out| is from malloc, with a NUL behind
- * its |*len| bytes. LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT, LNL_E_NOMEM, LNL_E_SYSTEM.
- */
-int lnl_engine_read(struct lnl_engine *e, const char *path, char **out, size_t *len);
 /* Seconds, monotonic; and since 1970. */
 double lnl_engine_now(const struct lnl_engine *e);
 double lnl_engine_wallclock(const struct lnl_engine *e);

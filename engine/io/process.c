@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,8 +16,7 @@
 
 #include "io/process_wire.h"
 #include "io/reason.h"
-
-#define FILE_MAX (16 * 1024 * 1024)
+#include "io/store.h"
 
 struct lnl_exec {
 	struct lnl_exec *next;
@@ -267,11 +269,31 @@ void lnl_process_cancel(struct lnl_exec *x)
 
 /* ---- opening ---- */
 
+/* The request, and with it the descriptor |give| unless that is -1. */
+static bool send_request(const struct lnl_process *p, struct lnl_helper_path *m, int give)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (give >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &give, sizeof(give));
+	}
+	return sendmsg(p->open_fd, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof(*m);
+}
+
 /*
  * Asks and waits: the helper answers at once, and these are rare. Returns an errno; |*fd| is -1
  * without a descriptor.
  */
-static int ask(struct lnl_process *p, const struct lnl_helper_path *m, int *fd)
+static int ask(struct lnl_process *p, struct lnl_helper_path *m, int give, int *fd)
 {
 	char control[CMSG_SPACE(sizeof(int))];
 	int32_t answer = EIO;
@@ -285,7 +307,7 @@ static int ask(struct lnl_process *p, const struct lnl_helper_path *m, int *fd)
 	*fd = -1;
 	if (!p)
 		return ENOSYS;
-	if (send(p->open_fd, m, sizeof(*m), MSG_NOSIGNAL) < 0 ||
+	if (!send_request(p, m, give) ||
 	    recvmsg(p->open_fd, &msg, MSG_CMSG_CLOEXEC) < (ssize_t)sizeof(answer))
 		return EIO;
 	c = CMSG_FIRSTHDR(&msg);
@@ -294,7 +316,8 @@ static int ask(struct lnl_process *p, const struct lnl_helper_path *m, int *fd)
 	return answer;
 }
 
-static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
+static int ask_with(struct lnl_process *p, enum lnl_helper_open op, const char *path, int give,
+		    int *fd)
 {
 	struct lnl_helper_path m = { .op = op };
 
@@ -302,7 +325,12 @@ static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *
 	if (strlen(path) >= sizeof(m.u.path))
 		return ENAMETOOLONG;
 	memcpy(m.u.path, path, strlen(path) + 1);
-	return ask(p, &m, fd);
+	return ask(p, &m, give, fd);
+}
+
+static int ask_open(struct lnl_process *p, enum lnl_helper_open op, const char *path, int *fd)
+{
+	return ask_with(p, op, path, -1, fd);
 }
 
 int lnl_process_open_tun(struct lnl_process *p)
@@ -320,7 +348,7 @@ int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *loc
 	m.u.bind.type = type;
 	m.u.bind.v6only = v6only;
 	m.u.bind.local = *local;
-	err = ask(p, &m, &fd);
+	err = ask(p, &m, -1, &fd);
 	if (err != 0)
 		return -err;
 	return fd >= 0 ? fd : -EIO;
@@ -338,7 +366,7 @@ int lnl_process_listen(struct lnl_process *p, const char *path,
 	m.u.listen.uid = owner->uid;
 	m.u.listen.gid = owner->gid;
 	m.u.listen.mode = owner->mode;
-	err = ask(p, &m, &fd);
+	err = ask(p, &m, -1, &fd);
 	if (err != 0)
 		return -err;
 	return fd >= 0 ? fd : -EIO;
@@ -351,11 +379,11 @@ void lnl_process_unlisten(struct lnl_process *p, const char *path)
 	ask_open(p, LNL_HELPER_REMOVE, path, &fd);
 }
 
-int lnl_process_allow(struct lnl_process *p, const char *path)
+static int allow(struct lnl_process *p, enum lnl_helper_open op, const char *path)
 {
 	int fd;
 
-	switch (ask_open(p, LNL_HELPER_ALLOW, path, &fd)) {
+	switch (ask_open(p, op, path, &fd)) {
 	case 0:
 		return 0;
 	case EPERM:
@@ -363,9 +391,24 @@ int lnl_process_allow(struct lnl_process *p, const char *path)
 	case ENOSPC:
 	case ENAMETOOLONG:
 		return LNL_E_LIMIT;
+	case EACCES:
+		return LNL_E_PERM;
+	case ENOENT:
+	case ENOTDIR:
+		return LNL_E_NOTFOUND;
 	default:
 		return LNL_E_SYSTEM;
 	}
+}
+
+int lnl_process_allow(struct lnl_process *p, const char *path)
+{
+	return allow(p, LNL_HELPER_ALLOW, path);
+}
+
+int lnl_process_allow_write(struct lnl_process *p, const char *path)
+{
+	return allow(p, LNL_HELPER_ALLOW_WRITE, path);
 }
 
 void lnl_process_seal(struct lnl_process *p)
@@ -382,7 +425,7 @@ static int read_all(int fd, char **out, size_t *len)
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return LNL_E_SYSTEM;
-	if (st.st_size > FILE_MAX)
+	if (st.st_size > LNL_HELPER_FILE)
 		return LNL_E_LIMIT;
 	*out = calloc(1, (size_t)st.st_size + 1);
 	if (!*out)
@@ -408,4 +451,82 @@ int lnl_process_read(struct lnl_process *p, const char *path, char **out, size_t
 	rc = read_all(fd, out, len);
 	close(fd);
 	return rc;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* By the helper, which gets the bytes in a file that has no name. */
+static int write_by_helper(struct lnl_process *p, const char *path, const void *data, size_t len,
+			   bool durable)
+{
+	int from, none, err;
+
+	if (!p)
+		return EACCES;
+	from = memfd_create("lunel-write", MFD_CLOEXEC);
+	if (from < 0)
+		return errno;
+	err = write_all(from, data, len);
+	if (!err)
+		err = ask_with(p, durable ? LNL_HELPER_SAVE : LNL_HELPER_WRITE, path, from, &none);
+	close(from);
+	return err;
+}
+
+/* A device or a pipe, which nobody waits for. */
+static int write_into(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return errno;
+	if (fstat(fd, &st) < 0)
+		err = errno;
+	else if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		err = EINVAL;
+	else
+		err = write_all(fd, data, len);
+	close(fd);
+	return err == EAGAIN ? 0 : err;
+}
+
+static int write_ourselves(const char *path, const void *data, size_t len, bool durable)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	int err;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, target))
+		path = target;
+	err = lnl_store_replace(path, data, len, durable);
+	return err == EINVAL ? write_into(path, data, len) : err;
+}
+
+int lnl_process_write(struct lnl_process *p, const char *path, const void *data, size_t len,
+		      bool durable, struct lnl_reason *why)
+{
+	int err;
+
+	if (len > LNL_HELPER_FILE)
+		return lnl_reason_set(why, LNL_E_LIMIT, "cannot write %s: it is above 16 MiB",
+				      path);
+	err = write_by_helper(p, path, data, len, durable);
+	/* It was not asked before, or what it was asked for is no file, or is no longer there. */
+	if (err == EACCES || err == EINVAL || err == ENOENT || err == ENOSYS)
+		err = write_ourselves(path, data, len, durable);
+	return lnl_store_failed(path, err, why);
 }

@@ -90,6 +90,13 @@ void lnl_process_unlisten(struct lnl_process *p, const char *path);
  * once the list is sealed, LNL_E_LIMIT, LNL_E_SYSTEM.
  */
 int lnl_process_allow(struct lnl_process *p, const char *path);
+/*
+ * Before privileges are dropped: |path| may be written, and read, through the helper later, in the
+ * folder that it is in now and nowhere else. (What a link leads to counts, as it is now.) Once sealed
+ * this is fine for a path that was allowed before, else LNL_E_STATE. LNL_E_LIMIT, LNL_E_NOTFOUND (no
+ * such folder), LNL_E_PERM, LNL_E_SYSTEM.
+ */
+int lnl_process_allow_write(struct lnl_process *p, const char *path);
 /* No further paths, ports and sockets. */
 void lnl_process_seal(struct lnl_process *p);
 /*
@@ -97,5 +104,14 @@ void lnl_process_seal(struct lnl_process *p);
  * bytes. LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT (above 16 MiB), LNL_E_NOMEM, LNL_E_SYSTEM.
  */
 int lnl_process_read(struct lnl_process *p, const char *path, char **out, size_t *len);
+/*
+ * Makes |len| bytes (at most 16 MiB) the content of |path| as io/store.h does it, by the helper where
+ * that is allowed, else with what powers there are. |durable|: waits for the disk. A device or a pipe
+ * just gets the bytes, as far as it takes them without waiting. |p| may be NULL. With an error, and
+ * |why|, what was there stays: LNL_E_INVAL, LNL_E_EXIST, LNL_E_PERM, LNL_E_NOTFOUND, LNL_E_LIMIT,
+ * LNL_E_SYSTEM.
+ */
+int lnl_process_write(struct lnl_process *p, const char *path, const void *data, size_t len,
+		      bool durable, struct lnl_reason *why);
 
 #endif

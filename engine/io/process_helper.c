@@ -57,9 +57,7 @@ struct helper {
 	int exec_fd, open_fd;
 	ev_io exec_io, open_io;
 	struct job *jobs;
-	bool sealed;
-	unsigned n_paths;
-	char paths[LNL_HELPER_PATHS][LNL_HELPER_PATH];
+	struct lnl_helper_files files;
 	unsigned n_sockets;
 	struct made sockets[LNL_HELPER_SOCKETS];
 	uint8_t message[LNL_HELPER_MESSAGE];
@@ -440,7 +438,7 @@ static int listen_for(const struct lnl_helper_path *m, int *fd)
 	memcpy(a.sun_path, m->u.listen.path, sizeof(a.sun_path));
 	a.sun_path[sizeof(a.sun_path) - 1] = 0;
 	s = made_at(a.sun_path);
-	if (!s && self->sealed)
+	if (!s && self->files.sealed)
 		return EPERM;
 	if (!s && self->n_sockets == LNL_HELPER_SOCKETS)
 		return ENOSPC;
@@ -513,7 +511,7 @@ static int bind_for(const struct lnl_helper_path *m, int *fd)
 	const struct lnl_addr *local = &m->u.bind.local;
 	struct lnl_addr checked;
 
-	if (self->sealed)
+	if (self->files.sealed)
 		return EPERM;
 	if ((m->u.bind.type != SOCK_DGRAM && m->u.bind.type != SOCK_STREAM) ||
 	    local->len > sizeof(local->u) ||
@@ -525,34 +523,26 @@ static int bind_for(const struct lnl_helper_path *m, int *fd)
 	return -*fd;
 }
 
-static int open_for(const struct lnl_helper_path *m, int *fd)
+/* |given| is a descriptor that came with the request, or -1. */
+static int open_for(const struct lnl_helper_path *m, int given, int *fd)
 {
 	struct made *made;
-	unsigned i;
 
-	*fd = -1;
 	switch (m->op) {
 	case LNL_HELPER_TUN:
 		*fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 		return *fd < 0 ? errno : 0;
 	case LNL_HELPER_ALLOW:
-		if (self->sealed)
-			return EPERM;
-		if (self->n_paths == LNL_HELPER_PATHS)
-			return ENOSPC;
-		memcpy(self->paths[self->n_paths++], m->u.path, sizeof(m->u.path));
-		return 0;
+	case LNL_HELPER_ALLOW_WRITE:
+		return lnl_helper_allow(&self->files, m->u.path, m->op == LNL_HELPER_ALLOW_WRITE);
 	case LNL_HELPER_SEAL:
-		self->sealed = true;
+		self->files.sealed = true;
 		return 0;
 	case LNL_HELPER_READ:
-		for (i = 0; i < self->n_paths; i++) {
-			if (strcmp(self->paths[i], m->u.path) != 0)
-				continue;
-			*fd = open(m->u.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-			return *fd < 0 ? errno : 0;
-		}
-		return EACCES;
+		return lnl_helper_read(&self->files, m->u.path, fd);
+	case LNL_HELPER_SAVE:
+	case LNL_HELPER_WRITE:
+		return lnl_helper_write(&self->files, m->u.path, given, m->op == LNL_HELPER_SAVE);
 	case LNL_HELPER_BIND:
 		return bind_for(m, fd);
 	case LNL_HELPER_LISTEN:
@@ -567,6 +557,28 @@ static int open_for(const struct lnl_helper_path *m, int *fd)
 	}
 }
 
+/* The next request, and the descriptor that came with it, or -1. Ends with the engine. */
+static int take_request(int from, struct lnl_helper_path *m)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int fd = -1;
+
+	if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*m))
+		end();
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (m->op != LNL_HELPER_BIND && m->op != LNL_HELPER_LISTEN)
+		m->u.path[sizeof(m->u.path) - 1] = 0;
+	return fd;
+}
+
 static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct lnl_helper_path m;
@@ -575,15 +587,14 @@ static void open_asked(struct ev_loop *loop, ev_io *w, int revents)
 	struct iovec iov = { &answer, sizeof(answer) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
-	int fd;
+	int fd = -1, given;
 
 	(void)loop;
 	(void)revents;
-	if (recv(w->fd, &m, sizeof(m), 0) != sizeof(m))
-		end();
-	if (m.op != LNL_HELPER_BIND && m.op != LNL_HELPER_LISTEN)
-		m.u.path[sizeof(m.u.path) - 1] = 0;
-	answer = open_for(&m, &fd);
+	given = take_request(w->fd, &m);
+	answer = open_for(&m, given, &fd);
+	if (given >= 0)
+		close(given);
 	if (answer == 0 && fd >= 0) {
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);

@@ -6,6 +6,7 @@
 #ifndef LNL_IO_PROCESS_WIRE_H
 #define LNL_IO_PROCESS_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "io/address.h"
@@ -14,6 +15,7 @@
 #define LNL_HELPER_REQUEST (128 * 1024)
 #define LNL_HELPER_PATHS   16
 #define LNL_HELPER_PATH	   1024
+#define LNL_HELPER_FILE	   (16 * 1024 * 1024) /* the largest that is read or written */
 #define LNL_HELPER_SOCKETS 16
 #define LNL_HELPER_SOCKET  108 /* sun_path */
 
@@ -42,7 +44,7 @@ struct lnl_helper_exit {
 
 /*
  * On the open socket, asked and answered in turn: a code and a path, or what to bind or to listen
- * on; the answer is an errno and perhaps a descriptor.
+ * on, perhaps with a descriptor; the answer is an errno and perhaps a descriptor.
  */
 enum lnl_helper_open {
 	LNL_HELPER_TUN = 1,
@@ -51,7 +53,11 @@ enum lnl_helper_open {
 	LNL_HELPER_READ,
 	LNL_HELPER_BIND,
 	LNL_HELPER_LISTEN,
-	LNL_HELPER_REMOVE
+	LNL_HELPER_REMOVE,
+	LNL_HELPER_ALLOW_WRITE,
+	/* with a descriptor of what to write; the first one brings it to disk */
+	LNL_HELPER_SAVE,
+	LNL_HELPER_WRITE
 };
 
 struct lnl_helper_path {
@@ -70,6 +76,25 @@ struct lnl_helper_path {
 		} listen;
 	} u;
 };
+
+/* What may be read and, when |is_written|, written: |name| in the folder that is held. */
+struct lnl_helper_file {
+	bool is_written;
+	int folder;
+	char name[256];
+	char path[LNL_HELPER_PATH];
+};
+
+struct lnl_helper_files {
+	bool sealed; /* no more of them */
+	unsigned n;
+	struct lnl_helper_file list[LNL_HELPER_PATHS];
+};
+
+/* Each 0 or an errno: EPERM once sealed; EACCES for what was not allowed. |from| has what to write. */
+int lnl_helper_allow(struct lnl_helper_files *files, const char *path, bool write);
+int lnl_helper_read(struct lnl_helper_files *files, const char *path, int *fd);
+int lnl_helper_write(struct lnl_helper_files *files, const char *path, int from, bool durable);
 
 /* The helper's life: serves until the sockets close. Never returns. */
 void lnl_helper_run(int exec_fd, int open_fd) __attribute__((noreturn));

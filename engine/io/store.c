@@ -85,7 +85,7 @@ static int keep_owner(int fd, const struct stat *old)
 	return fchmod(fd, mode) < 0 ? errno : 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+static int write_all(int fd, const char *data, size_t len, bool durable)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
@@ -97,7 +97,7 @@ static int write_all(int fd, const char *data, size_t len)
 		data += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) < 0 ? errno : 0;
+	return durable && fsync(fd) < 0 ? errno : 0;
 }
 
 /*
@@ -120,7 +120,7 @@ static void sync_folder(const char *path)
 }
 
 static int replace(const char *path, const char *fresh, const struct stat *old, const void *data,
-		   size_t len)
+		   size_t len, bool durable)
 {
 	int fd = -1, err = create(fresh, &fd);
 
@@ -129,7 +129,7 @@ static int replace(const char *path, const char *fresh, const struct stat *old, 
 	if (old)
 		err = keep_owner(fd, old);
 	if (!err)
-		err = write_all(fd, data, len);
+		err = write_all(fd, data, len, durable);
 	if (!err && rename(fresh, path) < 0)
 		err = errno;
 	if (err)
@@ -139,7 +139,7 @@ static int replace(const char *path, const char *fresh, const struct stat *old, 
 	return err;
 }
 
-int lnl_store_save(const char *path, const void *data, size_t len, struct lnl_reason *why)
+int lnl_store_replace(const char *path, const void *data, size_t len, bool durable)
 {
 	char fresh[PATH_MAX];
 	struct stat old;
@@ -147,20 +147,36 @@ int lnl_store_save(const char *path, const void *data, size_t len, struct lnl_re
 	int err;
 
 	if (!is_there && errno != ENOENT)
-		return lnl_reason_errno(why, errno, "cannot write %s", path);
+		return errno;
 	if (is_there && !S_ISREG(old.st_mode))
+		return EINVAL;
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
+		return ENAMETOOLONG;
+	err = replace(path, fresh, is_there ? &old : NULL, data, len, durable);
+	if (!err && durable)
+		sync_folder(path);
+	return err;
+}
+
+int lnl_store_failed(const char *path, int err, struct lnl_reason *why)
+{
+	switch (err) {
+	case 0:
+		return 0;
+	case EINVAL:
 		return lnl_reason_set(why, LNL_E_INVAL, "cannot write %s: it is no regular file",
 				      path);
-	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
-		return lnl_reason_errno(why, ENAMETOOLONG, "cannot write %s", path);
-	err = replace(path, fresh, is_there ? &old : NULL, data, len);
-	if (err == EBUSY)
+	case EBUSY:
 		return lnl_reason_set(why, LNL_E_EXIST,
 				      "cannot write %s: somebody else is writing it", path);
-	if (err)
+	default:
 		return lnl_reason_errno(why, err, "cannot write %s", path);
-	sync_folder(path);
-	return 0;
+	}
+}
+
+int lnl_store_save(const char *path, const void *data, size_t len, struct lnl_reason *why)
+{
+	return lnl_store_failed(path, lnl_store_replace(path, data, len, true), why);
 }
 
 /* ---- reading ---- */

@@ -3,6 +3,7 @@
 #ifndef LNL_IO_STORE_H
 #define LNL_IO_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lunel.h"
@@ -19,6 +20,13 @@
  * full and others).
  */
 int lnl_store_save(const char *path, const void *data, size_t len, struct lnl_reason *why);
+/*
+ * The same in two steps, for who says elsewhere why it failed: 0 or an errno (EINVAL: no regular file,
+ * EBUSY: somebody else is writing it), and what that means for |path|. Without |durable| nobody waits
+ * for the disk: readers still see all or nothing, but a crash may give back the older file.
+ */
+int lnl_store_replace(const char *path, const void *data, size_t len, bool durable);
+int lnl_store_failed(const char *path, int err, struct lnl_reason *why);
 /*
  * Reads the regular file that |path| is or links to, of at most |max| bytes, whole: from malloc, with a NUL behind its |*len|
  * bytes. With an error, and |why|, |*out| is NULL: LNL_E_NOTFOUND when there is none, LNL_E_PERM,

@@ -119,6 +119,19 @@ const struct lnl_reliable_sent *lnl_reliable_due(struct lnl_reliable *r, uint64_
 	return first;
 }
 
+void lnl_reliable_resend(struct lnl_reliable *r, uint64_t now)
+{
+	for (unsigned i = 0; i < LNL_RELIABLE_SEND; i++) {
+		struct lnl_reliable_sent *s = &r->out[i];
+
+		if (!s->data || s->tries == 0 || s->due <= now)
+			continue;
+		s->tries = 1;
+		s->timeout = r->timeout;
+		s->due = now;
+	}
+}
+
 uint64_t lnl_reliable_next_due(const struct lnl_reliable *r)
 {
 	uint64_t next = LNL_NEVER;

@@ -84,6 +84,11 @@ int lnl_reliable_send(struct lnl_reliable *r, uint8_t op, const void *data, size
  */
 const struct lnl_reliable_sent *lnl_reliable_due(struct lnl_reliable *r, uint64_t now);
 
+/*
+ * What was sent and is not acknowledged is due at |now|, as if it had not been sent often: the peer is
+ * elsewhere, and the copies went where it was.
+ */
+void lnl_reliable_resend(struct lnl_reliable *r, uint64_t now);
 /* When lnl_reliable_due will give a packet next: a time, possibly past, or LNL_NEVER. */
 uint64_t lnl_reliable_next_due(const struct lnl_reliable *r);
 

@@ -369,7 +369,8 @@ end)
 
 rows["reneg-sec"] = row(1, 2, "f", function(b, args)
   b:set("reneg_sec", value_of(args[1]))
-  if args[2] then b:note("info", "the lower bound of reneg-sec has no effect") end
+  -- Of what never comes there is no earlier.
+  if args[2] and value_of(args[1]) ~= 0 then b:set("reneg_sec_min", value_of(args[2])) end
 end)
 rows["reneg-bytes"] = number "reneg_bytes"
 rows["reneg-pkts"] = number "reneg_pkts"

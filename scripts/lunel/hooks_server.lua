@@ -6,6 +6,7 @@ local ask = require "lunel.ask"
 local peers = require "lunel.peer"
 local policy_device = require "lunel.policy_device"
 local policy_server = require "lunel.policy_server"
+local script_env = require "lunel.script_env"
 local suggest = require "lunel.suggest"
 
 local M = {}
@@ -204,6 +205,7 @@ function handlers.verify_cert(t, ev)
   local p = peer_of(t, ev)
   local chain = core.peer_chain(t.handle, ev.peer)
   p.cert = chain[1]
+  if t.keeps_authorities then p.authorities = script_env.authorities(t, chain) end
   if not t.on.verify_cert then return core.reply_verdict(ev.ticket, true) end
   ask.task("verify_cert", ev, p.owner, t.on.verify_cert, function(ok, reason)
     if type(ok) ~= "boolean" then

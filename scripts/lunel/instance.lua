@@ -252,6 +252,8 @@ local function open_one(t)
   local listens, why = management.open(t)
   if not listens then return nil, why end
   if t.conf.status then
+    -- What that refuses is said when the file cannot be written.
+    core.allow_write(t.conf.status.file)
     core.spawn(t.owner, "the status file", nil, function(ok, fault)
       if not ok then M.report("the status file", fault) end
     end, status_file.keep, t)

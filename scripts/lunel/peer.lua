@@ -40,7 +40,7 @@ local LIVE = { name = true, cn = true, user = true, address = true, proto = true
                ipv6 = true, cipher = true, connected_at = true, peer_info = true, metadata = true }
 local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, owner = true,
                 cid = true, server = true, known = true, from = true, files = true,
-                learned = true }
+                learned = true, authorities = true }
 local NAMES = { "is_up", "stats", "kill", "restart", "send", "renegotiate", "id", "vars", "cert",
                 "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
                 "connected_at", "peer_info", "metadata" }

@@ -46,6 +46,9 @@ local function environment(conf, ifname)
   return env
 end
 
+--- The variables for the server |t|'s device, once it is there, as lines.
+function M.environment(t) return environment(t.conf, t.ifname) end
+
 -- What is told to all of the server |t|'s programs about the device |ifname|.
 local function event(t, ifname)
   return { ifname = ifname, mtu = t.conf.tun_mtu, env = environment(t.conf, ifname) }

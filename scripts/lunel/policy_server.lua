@@ -6,70 +6,13 @@ local address = require "lunel.schema_address"
 local core = require "lunel.core"
 local learn_address = require "lunel.learn_address"
 local lexer = require "lunel.profile_lexer"
+local script_env = require "lunel.script_env"
 
 local M = {}
 
-local PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-local FORBIDDEN = { PATH = true, IFS = true, BASH_ENV = true, ENV = true, SHELL = true }
 local TIMEOUT = 60
 
 -- ---- programs ----
-
--- The later word counts: what is so goes over what `setenv` says.
-local function add(env, name, value)
-  if value == nil or value == "" then return end
-  for i = #env, 1, -1 do
-    if env[i]:sub(1, #name + 1) == name .. "=" then table.remove(env, i) end
-  end
-  env[#env + 1] = name .. "=" .. tostring(value)
-end
-
--- The X.509 fields of a subject "C=DE, O=Example, CN=anna" as OpenVPN names them.
-local function add_subject(env, depth, cert)
-  add(env, ("tls_id_%d"):format(depth), cert.subject)
-  add(env, ("tls_serial_%d"):format(depth), cert.serial)
-  add(env, ("tls_digest_sha256_%d"):format(depth), cert.fingerprint)
-  for name, value in (cert.subject or ""):gmatch("(%w+)=([^,]*)") do
-    add(env, ("X509_%d_%s"):format(depth, name), value)
-  end
-end
-
-local function add_address(env, p)
-  local host, port = (p.address or ""):match("^%[?([%x:.]*)%]?:(%d+)$")
-  local six = host and host:find(":", 1, true) and "6" or ""
-  for _, kind in ipairs { "trusted", "untrusted" } do
-    add(env, kind .. "_ip" .. six, host)
-    add(env, kind .. "_port", port)
-  end
-  add(env, "ifconfig_pool_remote_ip", p.ipv4)
-  add(env, "ifconfig_pool_remote_ip6", p.ipv6)
-end
-
--- What programs learn of |p|; |stats| once it is gone.
-local function environment(t, p, script_type, stats)
-  local env = { PATH, "script_type=" .. script_type, "dev_type=tun" }
-  for name, value in pairs(t.conf.setenv or {}) do
-    if not FORBIDDEN[name] and not name:find("^LD_") then add(env, name, value) end
-  end
-  add(env, "dev", t.ifname)
-  add(env, "common_name", p.name)
-  add(env, "username", p.user)
-  add_address(env, p)
-  local since = p.connected_at and p.connected_at > 0 and p.connected_at or core.wallclock()
-  add(env, "time_unix", ("%.0f"):format(since))
-  add(env, "time_ascii", os.date("%Y-%m-%d %H:%M:%S", math.floor(since)))
-  for line in (p.peer_info or ""):gmatch("[^\n]+") do
-    local name, value = line:match("^([IU]V_[%w_]+)=(.*)$")
-    if name then add(env, name, value) end
-  end
-  if p.cert then add_subject(env, 0, p.cert) end
-  if stats then
-    add(env, "bytes_received", ("%.0f"):format(stats.link_rx))
-    add(env, "bytes_sent", ("%.0f"):format(stats.link_tx))
-    add(env, "time_duration", ("%.0f"):format(core.wallclock() - since))
-  end
-  return env
-end
 
 -- Runs |command| of the server |t| with |more| words behind it: true, or false and why.
 local function run(t, command, more, env)
@@ -224,7 +167,9 @@ local function from_program(t, p, g)
   if not command then return true end
   local path, err = temporary(t, p, "")
   if not path then return nil, err end
-  local ok, why = run(t, command, { path }, environment(t, p, "client-connect"))
+  local env = script_env.client(t, p, "client-connect")
+  script_env.add(env, "client_connect_config_file", path)
+  local ok, why = run(t, command, { path }, env)
   local text, unread
   if ok then text, unread = core.read_file(path) end
   M.tidy(p)
@@ -278,14 +223,14 @@ local function authenticate(t, hook)
   local command, via_env = t.conf.auth_user_pass_verify, t.conf.auth_user_pass_via == "via-env"
   return function(p, cred, token_state)
     if token_state and token_state ~= "none" then return hook(p, cred, token_state) end
-    local env, words = environment(t, p, "user-pass-verify"), {}
+    local env, words = script_env.client(t, p, "user-pass-verify"), {}
     local password = cred.password and cred.password:reveal() or ""
     -- A line break would be one more line of the file, and nobody types the others.
     if (cred.username or ""):find("%c") or password:find("%c") then
       return deny(t, p, "wrong_login", "a control character is in the user name or password")
     end
     if via_env then
-      add(env, "password", password)
+      script_env.add(env, "password", password)
     else
       words[1] = assert(temporary(t, p, (cred.username or "") .. "\n" .. password .. "\n"))
     end
@@ -300,8 +245,7 @@ end
 local function verify_cert(t, hook)
   return function(p, chain)
     for i = #chain, 1, -1 do
-      local env = { PATH, "script_type=tls-verify" }
-      for _, cert in ipairs(chain) do add_subject(env, cert.depth, cert) end
+      local env = script_env.chain(t, p, chain, i)
       local ok, why = run(t, t.conf.tls_verify, { tostring(chain[i].depth), chain[i].subject }, env)
       if not ok then return false, why end
     end
@@ -312,7 +256,7 @@ end
 
 local function closed(t, hook)
   return function(p, why, stats)
-    local env = environment(t, p, "client-disconnect", stats)
+    local env = script_env.client(t, p, "client-disconnect", stats)
     local ok, err = run(t, t.conf.client_disconnect, {}, env)
     if not ok then core.log("warn", "script", "failed", { error = err }) end
     if hook then hook(p, why, stats) end
@@ -325,7 +269,8 @@ local function learner(t, make)
     hold = make.hold, release = make.release,
     run = function(words, env) return run(t, t.conf.learn_address, words, env) end,
     environment = function(p)
-      return p and environment(t, p, "learn-address") or { PATH, "script_type=learn-address" }
+      return p and script_env.client(t, p, "learn-address")
+        or { script_env.PATH, "script_type=learn-address" }
     end,
   }
 end
@@ -340,6 +285,9 @@ end
 function M.install(t, make)
   local conf, on = t.conf, t.on
   t.make = make
+  -- What is above a client's certificate is kept for those that are told of it.
+  t.keeps_authorities = (conf.auth_user_pass_verify or conf.client_connect or conf.learn_address
+    or conf.client_disconnect) ~= nil
   if conf.tls_verify then on.verify_cert = verify_cert(t, on.verify_cert) end
   if conf.auth_user_pass_verify then
     on.authenticate = authenticate(t, on.authenticate)

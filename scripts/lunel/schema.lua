@@ -116,7 +116,16 @@ local function finish_binding(out, at)
   if bound and not out.lport then out.lport = 1194 end
 end
 
+-- A server's and a client's.
+local function check_renegotiation(out, at)
+  local least, most = out.reneg_sec_min, out.reneg_sec
+  if least and most and most > 0 and least > most then
+    at:child("reneg_sec_min"):fail(("it is above reneg_sec, which is %d"):format(most))
+  end
+end
+
 local function finish_timers(out, at)
+  check_renegotiation(out, at)
   local keepalive = out.keepalive
   if keepalive and keepalive.interval and keepalive.timeout then
     if out.ping or out.ping_restart or out.ping_exit then
@@ -270,6 +279,7 @@ end
 local function finish_server(out, at)
   local on = out.on or {}
   check_programs(out, at)
+  check_renegotiation(out, at)
   local judged = on.authenticate ~= nil or out.auth_user_pass_verify ~= nil
   if out.auth_user_pass == nil then out.auth_user_pass = judged end
   if out.auth_user_pass and not judged then

@@ -349,6 +349,9 @@ M.groups = {
   { "Timers", {
     { "reneg_sec", seconds { min = 0 }, default = 3600,
       doc = "Renew keys after this time; 0: when the server does." },
+    { "reneg_sec_min", seconds { min = 1 },
+      doc = "... or earlier: each session draws a time between the two. Without it a server's draw "
+        .. "from 90% of reneg_sec, and a client's take all of it." },
     { "reneg_bytes", size { max = 2 ^ 53 }, default = 0, doc = "... or after so many bytes." },
     { "reneg_pkts", integer { min = 0, max = 2 ^ 53 }, default = 0,
       doc = "... or after so many packets." },
@@ -413,7 +416,8 @@ M.groups = {
     { "status", types.tuple({
         { "file", text { max = 4096 }, required = true, doc = "File." },
         { "seconds", seconds { min = 1, max = 86400 }, default = 60, doc = "How often." },
-      }, { text = "{ file, seconds }" }), doc = "File to write counters to." },
+      }, { text = "{ file, seconds }" }),
+      doc = "File to write counters to, replaced as a whole each time." },
     { "status_version", integer { min = 1, max = 3 }, default = 1,
       doc = "Form of the status file; a client's is the same in all." },
     { "management", types.tuple({

@@ -140,9 +140,10 @@ local SAME = {
   "remote_random", "remote_random_hostname", "connect_timeout", "connect_retry_max",
   "resolv_retry", "bind_dev", "mark", "sndbuf", "rcvbuf", "dev", "persist_tun", "tun_mtu",
   "txqueuelen", "ifconfig_noexec", "route_noexec", "pull", "data_ciphers", "auth", "reneg_sec",
-  "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "ping", "ping_restart", "ping_exit",
-  "ping_timer_rem", "session_timeout", "explicit_exit_notify", "auth_nocache", "auth_retry",
-  "auth_token", "auth_token_user", "push_peer_info", "max_packet_size", "disable_occ",
+  "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "ping",
+  "ping_restart", "ping_exit", "ping_timer_rem", "session_timeout", "explicit_exit_notify",
+  "auth_nocache", "auth_retry", "auth_token", "auth_token_user", "push_peer_info",
+  "max_packet_size", "disable_occ",
 }
 local REMOTE = {
   "host", "port", "proto", "local", "lport", "connect_timeout", "explicit_exit_notify", "mssfix",

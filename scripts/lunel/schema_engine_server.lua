@@ -12,8 +12,8 @@ local SAME = {
   "txqueuelen", "ifconfig_noexec", "route_noexec", "topology", "listen", "push",
   "client_to_client", "duplicate_cn", "max_clients", "max_routes_per_client", "ping",
   "ping_restart", "explicit_exit_notify", "username_as_common_name", "data_ciphers", "auth",
-  "reneg_sec", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "max_packet_size",
-  "disable_occ", "session_timeout",
+  "reneg_sec", "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window",
+  "max_packet_size", "disable_occ", "session_timeout",
 }
 
 --- The server's own routes, as lines.

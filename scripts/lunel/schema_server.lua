@@ -252,7 +252,7 @@ local SHARED = {
   "bind_dev", "mark", "sndbuf", "rcvbuf", "dev", "dev_type", "tun_mtu", "mssfix", "txqueuelen",
   "offload", "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
   "data_ciphers_fallback", "cipher", "auth", "replay_window", "comp_lzo", "compress", "reneg_sec",
-  "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
+  "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
   "writepid", "status", "status_version", "management", "management_client_user",

@@ -150,24 +150,22 @@ function M.of(t, version, fresh)
   return s and M.text(s, core.wallclock())
 end
 
-local function write(path, text)
-  local file, err = io.open(path, "we")
-  if not file then return nil, err end
-  file:write(text)
-  return file:close()
-end
+local COMPLAIN = 60  -- seconds between two complaints about the same file
 
---- A task's body: writes the file of the tunnel |t| again and again.
+--- A task's body: writes the file of the tunnel |t| again and again. Whoever reads it sees the
+-- whole of an old or of a new text. The engine does it, which asks who may: what only root could
+-- write when we started.
 function M.keep(t)
   local o = t.conf.status
   local complained
   while core.sleep(o.seconds) do
     local text = M.of(t, t.conf.status_version)
     if not text then return end
-    local ok, err = write(o.file, text)
-    if not ok and not complained then
-      complained = true
-      core.log("warn", "status", "unwritable", { file = o.file, error = err })
+    local ok, err = core.write_again(o.file, text)
+    local now = core.now()
+    if not ok and not (complained and now - complained < COMPLAIN) then
+      complained = now
+      core.log("warn", "status", "unwritable", { error = err })
     end
   end
 end

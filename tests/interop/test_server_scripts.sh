@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# lunel-test: timeout 60
+# lunel-test: timeout 120
 #
 # The programs of a server's device (up, route-up, down), beside OpenVPN's server: the same words and
 # variables; and one that fails ends the server. Those about a client, and the files that they share with us.
@@ -11,8 +11,8 @@ two_ends ec
 
 cat >"$WORK/note" <<SCRIPT
 #!/bin/sh
-echo "\$script_type: \$*" >>"$WORK/noted"
 env | sort >"$WORK/\$script_type.env"
+echo "\$script_type: \$*" >>"$WORK/noted"
 SCRIPT
 printf '#!/bin/sh\necho "no luck" >&2\nexit 3\n' >"$WORK/fail"
 chmod +x "$WORK/note" "$WORK/fail"
@@ -83,6 +83,66 @@ status=$?
 grep -q 'A program failed: up .*status 3' "$WORK/$SERVER_NAME.log" || fail "the reason is not told"
 ns_kill server
 
+# The programs about a client: the same words and variables, but for those of what we do not do
+# (answering later, by files), of the server's own routes, and of its process and command line.
+NOT_OURS='auth_control_file|auth_failed_reason_file|auth_pending_file|client_connect_deferred_file'
+NOT_OURS="$NOT_OURS|route_net_gateway|route_(gateway|netmask|network)_[0-9]+"
+NOT_OURS="$NOT_OURS|daemon|daemon_.*|config|remote_port_[0-9]+|redirect_gateway"
+cat >"$WORK/about" <<SCRIPT
+#!/bin/sh
+what=\$script_type
+case \$what in tls-verify | learn-address) what=\$what.\$1 ;; esac
+echo "\$*" >"$WORK/about.\$what.words"
+env >"$WORK/about.\$what.env.part"
+mv "$WORK/about.\$what.env.part" "$WORK/about.\$what.env"
+SCRIPT
+chmod +x "$WORK/about"
+printf 'joe\nsesame\n' >"$WORK/login.txt"
+chmod 600 "$WORK/login.txt"
+
+# about WHOSE: a client comes and goes; what was told is left in WHOSE.*, moments and ports masked.
+about() {
+	start_openvpn client "$WORK/pki" "192.0.2.1 1194 udp" --tls-crypt "$WORK/pki/tc.key" \
+		--auth-user-pass "$WORK/login.txt" --explicit-exit-notify 1 --push-peer-info \
+		--setenv UV_SITE "a #\$(b)\`c\`~"
+	wait_up 15
+	wait_until 5 test -s "$WORK/about.learn-address.add.env" || fail "no learn-address"
+	end_client
+	# OpenVPN lets five seconds pass after a client's goodbye.
+	wait_until 12 test -s "$WORK/about.client-disconnect.env" || fail "no client-disconnect"
+	stop "$SERVER_PID" TERM 8 || fail "the server did not end cleanly"
+	for what in tls-verify.1 tls-verify.0 user-pass-verify client-connect learn-address.add \
+		client-disconnect; do
+		echo "-- $what: $(sed "s|/.*||" "$WORK/about.$what.words")"
+		grep -Ev "^(PATH|PWD|OLDPWD|SHLVL|_|$NOT_OURS)=" "$WORK/about.$what.env" | sort | sed -E \
+			-e 's/^((trusted|untrusted)_port|time_.*|bytes_.*|client_connect_config_file)=.+/\1=.../'
+	done >"$WORK/$1.about"
+	rm "$WORK"/about.*
+	ns_kill server
+}
+
+for topology in subnet net30; do
+	{
+		configuration $topology | grep -Ev '^(up|down|route-up) '
+		for option in tls-verify client-connect learn-address client-disconnect; do
+			echo "$option $WORK/about"
+		done
+		echo "auth-user-pass-verify $WORK/about via-file"
+		echo "verb 3"
+		echo "port 1194"
+	} >"$WORK/server.conf"
+	begin theirs-about
+	start server "$SERVER_NAME" openvpn --config "$WORK/server.conf"
+	SERVER_PID=$STARTED
+	server_says 'Initialization Sequence Completed' 15
+	about theirs
+	begin ours-about
+	start_lunel server --config "$WORK/server.conf"
+	about ours
+	diff -u "$WORK/theirs.about" "$WORK/ours.about" || fail "$topology: a client's variables differ"
+	grep -q '^X509_1_CN=Test CA$' "$WORK/ours.about" || fail "$topology: no word of the authority"
+done
+
 begin clients
 mkdir -m 700 "$WORK/tmp"
 cat >"$WORK/judge" <<SCRIPT
@@ -109,8 +169,6 @@ chmod +x "$WORK/judge" "$WORK/greet"
 chown nobody "$WORK/tmp"
 chmod 711 "$WORK"
 start_lunel server --config "$WORK/server.conf"
-printf 'joe\nsesame\n' >"$WORK/login.txt"
-chmod 600 "$WORK/login.txt"
 start_openvpn client "$WORK/pki" "192.0.2.1 1194 udp" --tls-crypt "$WORK/pki/tc.key" \
 	--auth-user-pass "$WORK/login.txt" --explicit-exit-notify 1
 wait_up 15

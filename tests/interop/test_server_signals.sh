@@ -20,6 +20,8 @@ write_server() {
 		vpn.server {
 		  listen = { "1194/udp" },
 		  server = "$1", keepalive = { 2, 20 },
+		  user = "nobody", status = { "$STATUS", 1 },
+		  ifconfig_pool_persist = { "$WORK/private/leases", 1 },
 		  tls = { ca = "$WORK/pki/ca.crt", cert = "$WORK/pki/server.crt",
 		          key = "$WORK/pki/server.key", crypt = "$WORK/pki/tc.key" },
 		  on = {
@@ -34,6 +36,24 @@ write_server() {
 came_often() {
 	for cn in client other; do
 		says_often "$WORK/server.log" "came.*$cn" "$1" || return 1
+	done
+}
+
+# The server is nobody, who reads its files again after HUP; the status file's folder is root's alone.
+chmod 0755 "$WORK"
+chmod -R a+rX "$WORK/pki"
+STATUS=$WORK/private/status
+mkdir -m 0700 "$WORK/private"
+
+# seen_whole SECONDS: whoever reads the status file meanwhile finds a whole one.
+seen_whole() {
+	end=$(($(date +%s) + $1))
+	while [ "$(date +%s)" -lt "$end" ]; do
+		text=$(cat "$STATUS") || fail "the status file went away"
+		case $text in
+		"OpenVPN CLIENT LIST"*END) ;;
+		*) fail "half a status file: $text" ;;
+		esac
 	done
 }
 
@@ -55,8 +75,18 @@ begin_all() {
 	wait_until 10 both_answer 10.8.0.1 || fail "no answer to pings"
 }
 
-echo "-- usr1: both are told to come again"
+echo "-- two clients, Debian's and ours"
 begin_all
+
+echo "-- nobody writes the status file and the leases into a folder of root's"
+wait_for "$STATUS" '^client,192\.0\.2\.2:' 5 "$SERVER_PID" || fail "no status file"
+wait_for "$STATUS" '^other,198\.51\.100\.2:' 5 "$SERVER_PID" || fail "the other client is missing"
+[ "$(stat -c %U "/proc/$SERVER_PID")" = nobody ] || fail "the server is not nobody"
+[ "$(stat -c %U:%a "$STATUS")" = root:600 ] || fail "whose is the status file?"
+wait_for "$WORK/private/leases" '^other,10\.8\.0\.' 5 "$SERVER_PID" || fail "no leases"
+seen_whole 3
+
+echo "-- usr1: both are told to come again"
 kill -s USR1 "$SERVER_PID"
 wait_until 20 came_often 2 || fail "they did not come again"
 wait_until 10 both_answer 10.8.0.1 || fail "no answer to pings after USR1"
@@ -79,6 +109,8 @@ write_server 10.9.0.0/24
 kill -s HUP "$SERVER_PID"
 wait_until 20 came_often 3 || fail "they did not come to the new configuration"
 wait_until 10 both_answer 10.9.0.1 || fail "no answer to pings in the new network"
+wait_for "$STATUS" '^10\.9\.0\.[0-9]+,other,' 5 "$SERVER_PID" || fail "no status after HUP"
+wait_for "$WORK/private/leases" '^other,10\.9\.0\.' 5 "$SERVER_PID" || fail "no leases after HUP"
 
 echo "-- each that came went once"
 stop "$SERVER_PID" TERM 8 || fail "the server did not end cleanly"

@@ -111,6 +111,8 @@ local ACTED = {
   { "compress lz4-v2", "compress", "stub-v2" }, { "compress migrate", "compress", "migrate" },
   { "comp-lzo\ncompress", "comp_lzo", nil }, { "allow-compression no", "comp_lzo", nil },
   { "reneg-sec 60", "reneg_sec", 60 }, { "reneg-sec 60 30", "reneg_sec", 60 },
+  { "reneg-sec 60 30", "reneg_sec_min", 30 }, { "reneg-sec 60", "reneg_sec_min", nil },
+  { "reneg-sec 0 0", "reneg_sec_min", nil },
   { "reneg-bytes 1000", "reneg_bytes", 1000 }, { "reneg-pkts 10", "reneg_pkts", 10 },
   { "tran-window 5", "tran_window", 5 }, { "hand-window 6", "hand_window", 6 },
   { "keepalive 10 60", "keepalive", { 10, 60 } }, { "ping 9", "ping", 9 },

@@ -257,11 +257,47 @@ describe("a server's files and programs", function()
       event(handle, "authorize")
       local env = environment(execs()[1])
       for name, value in pairs {
-        tls_id_0 = "C=DE, CN=anna", X509_0_CN = "anna", X509_0_C = "DE", tls_serial_0 = "0A",
-        tls_digest_sha256_0 = "AA:BB", trusted_ip6 = "2001:db8::7", trusted_port = "5",
+        tls_id_0 = "C=DE, CN=anna", X509_0_CN = "anna", X509_0_C = "DE", tls_serial_0 = "10",
+        tls_serial_hex_0 = "0a", tls_digest_sha256_0 = "aa:bb", tls_digest_0 = "ee:ff",
+        trusted_ip6 = "2001:db8::7", trusted_port = "5",
+        tls_id_1 = "CN=CA", X509_1_CN = "CA", tls_serial_1 = "01",
+        tls_serial_hex_1 = "01", proto_1 = "udp", local_port_1 = "1194", script_context = "init",
+        verb = "3",
       } do
         assert.equal(value, env[name], name)
       end
+    end)
+
+    it("knows the device, and the other end of the client's addresses", function()
+      for topology, more in pairs {
+        subnet = { ifconfig_netmask = "255.255.255.0", ifconfig_pool_netmask = "255.255.255.0" },
+        net30 = { ifconfig_remote = "10.8.0.2", ifconfig_pool_local_ip = "10.8.0.5" },
+        p2p = { ifconfig_remote = "10.8.0.2", ifconfig_pool_local_ip = "10.8.0.1" },
+      } do
+        core.peers_known[7].ipv4 = "10.8.0.6"
+        local handle = open { client_connect = "/bin/c", topology = topology,
+                              server_ipv6 = "fd00::/64", dev = "tun3" }
+        instance.event { kind = "state", tunnel = handle, state = "up", detail = "tun3" }
+        event(handle, "authorize")
+        local all = execs()
+        local env = environment(all[#all])
+        more.dev = env.dev and "tun3"
+        more.ifconfig_local, more.tun_mtu = "10.8.0.1", "1500"
+        more.ifconfig_ipv6_local, more.ifconfig_pool_local_ip6 = "fd00::1", "fd00::1"
+        more.ifconfig_pool_ip6_netbits = "64"
+        for name, value in pairs(more) do assert.equal(value, env[name], topology .. name) end
+        assert.equal(topology == "subnet", env.ifconfig_pool_local_ip == nil)
+        assert.equal(topology == "subnet", env.ifconfig_remote == nil)
+      end
+    end)
+
+    it("gets what the client says without blanks and without what a shell opens", function()
+      core.peers_known[7].peer_info = "IV_SSL=OpenSSL 3.0\nUV_X=a\tb$(c)`d`\1\255~!'*\nPATH=/tmp\n"
+      event(open { client_connect = "/bin/c" }, "authorize")
+      local env = environment(execs()[1])
+      assert.equal("OpenSSL_3.0", env.IV_SSL)
+      assert.equal("a_b__c)_d___~!'*", env.UV_X)
+      assert.matches("^/usr/local/sbin:", env.PATH)
     end)
 
     it("denies by its status, when it takes too long, fails or writes what is wrong", function()
@@ -456,8 +492,13 @@ describe("a server's files and programs", function()
       assert.equal("/bin/v x 1 CN=CA", execs()[1][2])
       assert.equal("/bin/v x 0 C=DE, CN=anna", execs()[2][2])
       local env = environment(execs()[1])
-      assert.same({ "tls-verify", "CN=CA", "anna", "01" },
-        { env.script_type, env.tls_id_1, env.X509_0_CN, env.tls_serial_1 })
+      assert.same({ "tls-verify", "CN=CA", "01", "192.0.2.7" },
+        { env.script_type, env.tls_id_1, env.tls_serial_1, env.untrusted_ip })
+      assert.is_nil(env.X509_0_CN) -- which is not judged yet
+      assert.is_nil(env.common_name)
+      assert.is_nil(env.trusted_ip)
+      env = environment(execs()[2])
+      assert.same({ "CN=CA", "anna", "anna" }, { env.tls_id_1, env.X509_0_CN, env.common_name })
     end)
 
     it("refuses by its status, and goes no further", function()

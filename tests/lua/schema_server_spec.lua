@@ -395,6 +395,7 @@ describe("the engine's options of a server", function()
     connect_freq = { 5, 6 }, tls_crypt_v2_max_age = "1d", auth_gen_token = { 60, 5 },
     auth_gen_token_secret = "t.key", inactive = { 60, 9 }, session_timeout = 9, mark = 3,
     bind_dev = "eth0", sndbuf = 1, rcvbuf = 2, txqueuelen = 5, reneg_bytes = 5, reneg_pkts = 5,
+    reneg_sec_min = 60,
     client_config_dir = "ccd", route = "10.9.0.0/16", route_ipv6 = "fd01::/16",
     cipher = "AES-256-CBC", compress = "stub-v2", mssfix = { 1400, "fixed" },
     auth_user_pass = "optional", on = { authenticate = yes, authorize = yes },

@@ -264,6 +264,15 @@ describe("the schema", function()
     assert.is_table(schema.check(conf { tls = { pkcs12 = "p" } }))
   end)
 
+  it("takes a range of times for renewing keys", function()
+    assert.equal(30, schema.check(conf { reneg_sec = 60, reneg_sec_min = 30 }).reneg_sec_min)
+    assert.equal(9, schema.check(conf { reneg_sec = 0, reneg_sec_min = 9 }).reneg_sec_min)
+    assert.is_nil(schema.check(conf {}).reneg_sec_min)
+    assert.matches("^reneg_sec_min: it is above reneg_sec, which is 60",
+      errors_of({ reneg_sec = 60, reneg_sec_min = 61 })[1])
+    assert.matches("^reneg_sec_min: ", errors_of({ reneg_sec_min = 0 })[1])
+  end)
+
   it("tells all errors at once, with their origin", function()
     local errors = errors_of({ verb = 99, mute = -1, remots = {}, tls = tls { kye = "" } },
                              "x.lua:7")

@@ -16,7 +16,7 @@ function M.new()
     cipher = "AES-256-GCM", connected_at = 1700000000, up = true, metadata = "\1m",
     peer_info = "IV_VER=2.6.14\nUV_SITE=fra\n" } }
   core.chain = { { depth = 0, cn = "anna", subject = "C=DE, CN=anna", serial = "0A",
-                   fingerprint = "AA:BB" },
+                   fingerprint = "AA:BB", sha1 = "EE:FF" },
                  { depth = 1, cn = "CA", subject = "CN=CA", serial = "01", fingerprint = "CC" } }
   local function note(name, ...) core.calls[#core.calls + 1] = { name, ... } end
   for _, kind in ipairs { "login", "grant" } do

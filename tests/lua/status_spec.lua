@@ -135,6 +135,35 @@ describe("a server's status", function()
     assert.same({ 9, 0 }, { list[2].id, list[2].cid })
   end)
 
+  it("is written again and again, and what fails is said once a minute", function()
+    local said, now, answers, written = {}, 0, {}, {}
+    local t = { server = true, handle = 1, peers = {},
+                conf = { status = { file = "/run/s", seconds = 20 }, status_version = 2 } }
+    function core.log(level, _, event, fields)
+      said[#said + 1] = { level, event, fields.error, now }
+    end
+    function core.now() return now end
+    function core.sleep(seconds)
+      if seconds == 0 then return true end
+      now = now + seconds
+      return now <= 200
+    end
+    function core.write_again(path, text)
+      written[#written + 1] = { path, text }
+      local err = answers[#written]
+      if err then return nil, err end
+      return true
+    end
+    for i = 2, 8 do answers[i] = "cannot write /run/s: No space left on device" end
+    status.keep(t)
+    assert.equal(10, #written)
+    assert.equal("/run/s", written[1][1])
+    assert.truthy(written[1][2]:find("^TITLE,.*\nEND\n$"))
+    local why = answers[2]
+    assert.same({ { "warn", "unwritable", why, 40 }, { "warn", "unwritable", why, 100 },
+                  { "warn", "unwritable", why, 160 } }, said)
+  end)
+
   it("gives others their turn while it looks at thousands", function()
     local asked, longest, run = 0, 0, 0
     core.peers = function()

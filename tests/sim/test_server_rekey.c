@@ -90,6 +90,90 @@ static void test_intervals(void **state)
 	}
 }
 
+/*
+ * Those that came all at once do not come again all at once: each draws its interval when it begins,
+ * and keeps to it.
+ */
+static void test_spread(void **state)
+{
+	uint64_t least = LNL_NEVER, most = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 24; i++) {
+		struct sim_real *r = real_new(900 + i, SIM_WRAP_CRYPT, i & 1);
+		uint64_t began, took, interval;
+
+		r->w->server_conf.session.reneg_interval = 100 * LNL_SECOND;
+		r->w->server_conf.session.reneg_spread = 10 * LNL_SECOND;
+		real_up(r);
+		interval = lnl_session_reneg_interval(r->server->session);
+		assert_in_range(interval, 90 * LNL_SECOND, 100 * LNL_SECOND);
+		for (unsigned round = 1; round <= 3; round++) {
+			began = r->w->now;
+			while (r->keys_installed == round)
+				sim_world_run(r->w, 100 * LNL_MSEC);
+			took = r->w->now - began;
+			assert_in_range(took, interval - 2 * LNL_SECOND, interval + LNL_SECOND);
+		}
+		least = lnl_earlier(least, interval);
+		most = interval > most ? interval : most;
+		real_delete(r);
+	}
+	assert_in_range(least, 90 * LNL_SECOND, 92 * LNL_SECOND);
+	assert_in_range(most, 98 * LNL_SECOND, 100 * LNL_SECOND);
+}
+
+static struct sim_real *bounded(uint64_t seed, enum sim_wrap wrap, bool tcp)
+{
+	struct sim_real *r = real_new(seed, wrap, tcp);
+
+	r->w->server_conf.session.peer_interval = 5 * LNL_SECOND;
+	real_up(r);
+	return r;
+}
+
+/*
+ * A client that never stops renegotiating gets one handshake in five seconds, and the server says
+ * nothing to what is above that. Ours are not bounded by it, and traffic goes on.
+ */
+static void test_client_without_end(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SIM_WRAPS; i++) {
+		struct sim_real *r = bounded(950 + i, (enum sim_wrap)i, i & 1);
+
+		r->w->net.faults.delay = 10 * LNL_MSEC;
+		for (unsigned second = 0; second < 300; second++) {
+			lnl_client_renegotiate(r->w->client, r->w->now);
+			sim_world_traffic(r->w, 10, 100 * LNL_MSEC);
+		}
+		assert_in_range(r->keys_installed, 1 + 300 / 8, 1 + 300 / 5);
+		assert_true(r->drops[LNL_DROP_RATE] >= 300 / 8);
+		assert_true(sim_world_all_arrived(r->w));
+		assert_false(r->closed);
+		real_delete(r);
+	}
+}
+
+/* The twin: who asks each five seconds is answered at once, and we may ask in between. */
+static void test_client_within_the_bound(void **state)
+{
+	struct sim_real *r = bounded(960, SIM_WRAP_CRYPT, false);
+
+	(void)state;
+	for (unsigned round = 0; round < 10; round++) {
+		lnl_client_renegotiate(r->w->client, r->w->now);
+		sim_world_traffic(r->w, 20, 100 * LNL_MSEC);
+		assert_int_equal(r->keys_installed, 2 * round + 2);
+		lnl_server_renegotiate(r->server, r->w->now);
+		sim_world_traffic(r->w, 30, 100 * LNL_MSEC);
+		assert_int_equal(r->keys_installed, 2 * round + 3);
+	}
+	assert_int_equal(r->drops[LNL_DROP_RATE], 0);
+	assert_true(sim_world_all_arrived(r->w));
+	real_delete(r);
+}
+
 /* The verdict on a renegotiation takes its time: the old keys carry on, nothing is lost. */
 static void test_late_verdict(void **state)
 {
@@ -336,12 +420,21 @@ static void test_other_certificate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_traffic),	     cmocka_unit_test(test_simultaneous),
-		cmocka_unit_test(test_intervals),    cmocka_unit_test(test_late_verdict),
-		cmocka_unit_test(test_lost_record),  cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_never_judged), cmocka_unit_test(test_state),
-		cmocka_unit_test(test_expiry),	     cmocka_unit_test(test_last_packet_ids),
-		cmocka_unit_test(test_packet_limit), cmocka_unit_test(test_other_certificate),
+		cmocka_unit_test(test_traffic),
+		cmocka_unit_test(test_simultaneous),
+		cmocka_unit_test(test_intervals),
+		cmocka_unit_test(test_late_verdict),
+		cmocka_unit_test(test_lost_record),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_never_judged),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_last_packet_ids),
+		cmocka_unit_test(test_packet_limit),
+		cmocka_unit_test(test_other_certificate),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_client_without_end),
+		cmocka_unit_test(test_client_within_the_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,7 @@ static const struct field server_fields[] = {
 	X_NUMBER(framing, "3", 3),
 	X_NUMBER(disable_occ, "true", true),
 	X_NUMBER(reneg_sec, "0", 0),
+	X_NUMBER(reneg_sec_min, "30", 30),
 	X_NUMBER(reneg_bytes, "32", 32),
 	X_NUMBER(reneg_pkts, "33", 33),
 	X_NUMBER(tran_window, "34", 34),

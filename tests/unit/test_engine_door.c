@@ -190,6 +190,98 @@ static void test_S6_not_who_waits(void **state)
 	assert_int_equal(house.s->served[0]->waits, LNL_WAIT_LOGIN);
 }
 
+/* S6: 13 addresses fill all places with connections that say nothing; who comes then gets in. */
+static void test_S6_silent_ones_go(void **state)
+{
+	char ip[32];
+
+	(void)state;
+	house_open();
+	for (unsigned i = 0; i < 13; i++) {
+		snprintf(ip, sizeof(ip), "192.0.2.%u", i + 1);
+		knock_tcp(ip, -1, 8);
+		house_run(100 * LNL_MSEC);
+	}
+	assert_int_equal(house.s->n_half_open, 102);
+	/* All places are taken: each newcomer gets that of who is silent for longest. */
+	assert_true(comes("anna", "198.51.100.1", 40001)->up);
+	assert_true(comes("ben", "198.51.101.1", 0)->up);
+	assert_int_equal(house.s->n_half_open, 101);
+	/* What comes again from the same addresses does so at their own cost. */
+	for (unsigned i = 0; i < 13; i++) {
+		snprintf(ip, sizeof(ip), "192.0.2.%u", i + 1);
+		knock_tcp(ip, -1, 8);
+	}
+	assert_int_equal(house.s->n_half_open, 102);
+	assert_true(comes("carl", "198.51.102.1", 40001)->up);
+	assert_true(house.s->control_drops[LNL_DROP_RATE] > 0);
+	house_run(61 * LNL_SECOND);
+	assert_int_equal(house.s->n_half_open, 0);
+	assert_int_equal(house.s->n_served, 3);
+}
+
+/* A connection from |text| that sends one good packet, and then nothing. */
+static struct lnl_served *speaks_once(struct guest *g, const char *text)
+{
+	uint8_t packet[LNL_SESSION_PACKET_MAX];
+	struct lnl_served *v;
+	size_t len;
+
+	g->at = house_addr(text, 40000);
+	guest_come(g, NULL, NULL);
+	v = lnl_door_by_link(house.s, g->link);
+	len = lnl_client_output(g->c, packet, sizeof(packet), house.now);
+	house_give(g, packet, len);
+	guest_free(g);
+	house.n = 0; /* nobody is there to hear the answer */
+	return v;
+}
+
+/* Who has said nothing at all goes first, though others came earlier. */
+static void test_S6_mute_ones_first(void **state)
+{
+	struct lnl_served *speaker;
+	uint32_t id;
+
+	(void)state;
+	house_open();
+	speaker = speaks_once(guest_new("slow", "203.0.113.1", 0), "203.0.113.1");
+	assert_non_null(speaker);
+	id = speaker->id;
+	house_run(9 * LNL_SECOND);
+	knock_tcp("192.0.2.0", 3, 101);
+	assert_int_equal(house.s->n_half_open, 102);
+	for (unsigned i = 0; i < 10; i++) {
+		knock_tcp("198.51.100.0", 3, 101);
+		assert_int_equal(house.s->n_half_open, 102);
+		assert_ptr_equal(lnl_served_find(house.s, id), speaker);
+		assert_true(speaker->half_open);
+	}
+}
+
+/* Where all have spoken nobody goes for a newcomer before it was silent for eight seconds. */
+static void test_S6_not_who_speaks(void **state)
+{
+	struct guest *g, *anna;
+	char ip[32];
+
+	(void)state;
+	house_open();
+	g = guest_new("slow", "203.0.113.1", 0);
+	for (unsigned i = 0; i < 102; i++) {
+		snprintf(ip, sizeof(ip), "203.0.113.%u", i + 1);
+		assert_non_null(speaks_once(g, ip));
+	}
+	assert_int_equal(house.s->n_half_open, 102);
+	anna = comes("anna", "198.51.100.1", 40001);
+	house_run(5 * LNL_SECOND);
+	assert_false(anna->up);
+	assert_int_equal(house.s->n_half_open, 102);
+	house_run(12 * LNL_SECOND);
+	assert_true(anna->up);
+	assert_int_equal(house.s->n_half_open, 101);
+}
+
 /* ---- what is given back ---- */
 
 /* How many of |n| that come one after the other, each from a network of its own, are let in. */
@@ -452,6 +544,9 @@ int main(void)
 		DOOR(test_S6_one_source),
 		DOOR(test_S6_half_the_time),
 		DOOR(test_S6_not_who_waits),
+		DOOR(test_S6_silent_ones_go),
+		DOOR(test_S6_mute_ones_first),
+		DOOR(test_S6_not_who_speaks),
 		DOOR(test_honest_ones_do_not_count),
 		DOOR(test_anew),
 		DOOR(test_not_another),

@@ -23,7 +23,7 @@
 
 #define HOUSE_UDP 1 /* the number of the one UDP socket */
 #define GUESTS	  16
-#define QUEUE	  64
+#define QUEUE	  256
 
 /* A control packet on its way to a guest. */
 struct house_packet {

@@ -232,6 +232,27 @@ static void three_later_acks_resend_at_once(void **state)
 	assert_true(lnl_reliable_next_due(r) == now + 4 * LNL_SECOND);
 }
 
+/* Who has moved gets at once what went where it was: that and no more, and backoff begins anew. */
+static void a_move_resends_what_was_sent(void **state)
+{
+	struct lnl_reliable *r = &((struct fixture *)*state)->r;
+	uint64_t now;
+
+	queue(r, 2);
+	assert_int_equal(flush(r, 0), 2);
+	assert_true(lnl_reliable_acked(r, 1, 0));
+	for (now = 0; now < 20 * LNL_SECOND; now += LNL_SECOND)
+		flush(r, now);
+	assert_true(lnl_reliable_next_due(r) == 30 * LNL_SECOND);
+	lnl_reliable_resend(r, now);
+	assert_int_equal(flush(r, now), 1);
+	assert_true(lnl_reliable_next_due(r) == now + 4 * LNL_SECOND);
+	/* Of what is not there is nothing to send. */
+	assert_true(lnl_reliable_acked(r, 0, now));
+	lnl_reliable_resend(r, now);
+	assert_int_equal(flush(r, LNL_NEVER), 0);
+}
+
 /* Acks from before a packet was sent again say nothing of its copy. */
 static void later_acks_count_from_the_last_copy(void **state)
 {
@@ -702,6 +723,7 @@ int main(void)
 		T(retransmission_backs_off),
 		T(three_later_acks_resend_at_once),
 		T(later_acks_count_from_the_last_copy),
+		T(a_move_resends_what_was_sent),
 		T(received_packets_come_in_order),
 		T(W5_ids_outside_the_window),
 		T(W5_duplicates_are_kept_once_and_acked_again),

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files that are read and written after privileges were dropped; part of lunel.h, which includes it. */
+#ifndef LUNEL_FILES_H
+#define LUNEL_FILES_H
+
+#include <stddef.h>
+
+struct lnl_engine;
+struct lnl_reason;
+
+/*
+ * Before the first turn: the file |path| may be read later though this process may not read it any
+ * more. LNL_E_STATE after that turn, LNL_E_LIMIT, LNL_E_SYSTEM.
+ */
+int lnl_engine_allow(struct lnl_engine *e, const char *path);
+/*
+ * Reads such a file whole, or one that may be read anyway: |*out| is from malloc, with a NUL behind
+ * its |*len| bytes. LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT, LNL_E_NOMEM, LNL_E_SYSTEM.
+ */
+int lnl_engine_read(struct lnl_engine *e, const char *path, char **out, size_t *len);
+/*
+ * Before the first turn: |path| may be written, and read, later, in the folder that it is in now. After
+ * that turn only what was allowed before is fine: LNL_E_STATE. LNL_E_LIMIT, LNL_E_NOTFOUND, LNL_E_PERM,
+ * LNL_E_SYSTEM. A server's |leases| are allowed when it opens.
+ */
+int lnl_engine_allow_write(struct lnl_engine *e, const char *path);
+/*
+ * Makes |len| bytes the content of such a file, or of one that may be written anyway: beside it and
+ * renamed, so that a reader sees the whole of the old or of the new content, and owner and permissions
+ * stay. At most 16 MiB. It does not wait for the disk. With an error, and |why|, what was there stays:
+ * LNL_E_NOTFOUND, LNL_E_PERM, LNL_E_LIMIT, LNL_E_INVAL (a folder), LNL_E_EXIST, LNL_E_SYSTEM.
+ */
+int lnl_engine_write(struct lnl_engine *e, const char *path, const void *data, size_t len,
+		     struct lnl_reason *why);
+
+#endif
