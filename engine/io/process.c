@@ -221,6 +221,14 @@ static bool append_strings(uint8_t *message, size_t *len, const char *const *lis
 	return true;
 }
 
+/* 0: no limit. What does not fit (49 days) is the longest there is. */
+static uint32_t milliseconds(double seconds)
+{
+	if (!(seconds > 0))
+		return 0;
+	return seconds < UINT32_MAX / 1000 ? (uint32_t)(seconds * 1000) + 1 : UINT32_MAX;
+}
+
 struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv,
 				  const char *const *env, const char *input, size_t input_len,
 				  double timeout, lnl_exited *done, void *ctx)
@@ -232,7 +240,7 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 	if (!x)
 		return NULL;
 	h.id = ++p->next_id;
-	h.timeout_ms = timeout > 0 ? (uint32_t)(timeout * 1000) + 1 : 0;
+	h.timeout_ms = milliseconds(timeout);
 	if (!append_strings(p->request, &len, argv, &h.argc) || h.argc == 0 ||
 	    !append_strings(p->request, &len, env, &h.envc) ||
 	    !append(p->request, &len, input, input_len)) {

@@ -2,6 +2,7 @@
 /* The helper process: programs with what they may see, how they end, and what it opens for whom. */
 #include "test_io_namespace.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -214,6 +215,19 @@ static void what_takes_too_long_is_killed(void **state)
 	run_shell(&o, "sleep 60 & echo daemon", 0);
 	assert_false(o.x.timeout);
 	assert_string_equal(o.out, "daemon\n");
+}
+
+/* What is longer than a number of milliseconds holds is long, not short. */
+static void a_long_limit_is_no_short_one(void **state)
+{
+	static const double limits[] = { 4294967.296, 4294967.295, 1e10, 1e300, INFINITY };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		run_shell(&o, "sleep 0.2; echo done", limits[i]);
+		assert_false(o.x.timeout);
+		assert_string_equal(o.out, "done\n");
+	}
 }
 
 static void cancelled_is_killed_and_silent(void **state)
@@ -605,6 +619,7 @@ int main(void)
 		cmocka_unit_test(input_is_fed),
 		cmocka_unit_test(output_is_bounded),
 		cmocka_unit_test(what_takes_too_long_is_killed),
+		cmocka_unit_test(a_long_limit_is_no_short_one),
 		cmocka_unit_test(cancelled_is_killed_and_silent),
 		cmocka_unit_test(a_callback_may_ask_for_more),
 		cmocka_unit_test(requests_that_are_too_large_are_refused),
