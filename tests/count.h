@@ -19,7 +19,8 @@ static inline uint64_t test_number(const char *name)
 		return 0;
 	n = strtoull(text, &end, 10);
 	if (*end || *text < '0' || *text > '9' || n == 0 || n > UINT32_MAX) {
-		fprintf(stderr, "%s=%s: give a whole number from 1 to %u\n", name, text, UINT32_MAX);
+		fprintf(stderr, "%s=%s: give a whole number from 1 to %u\n", name, text,
+			UINT32_MAX);
 		exit(2);
 	}
 	return n;

@@ -21,7 +21,7 @@
 struct lnl_rate {
 	uint64_t cost;	/* of a byte, times 2^14; 0: no limit */
 	uint64_t ahead; /* how far `due` may lie ahead of now */
-	uint64_t due;	/* when all that passed would be through at just this rate; 0: nothing did */
+	uint64_t due; /* when all that passed would be through at just this rate; 0: nothing did */
 };
 
 /* |bytes| a second (8 at least), 0: no limit. What has passed goes on counting. */

@@ -9,14 +9,14 @@
 #include "count.h"
 #include "test_engine_house.h"
 
-#define WANDERERS 8	    /* who do everything; two each have one name */
-#define WITNESS	  8	    /* who does nothing wrong */
+#define WANDERERS 8 /* who do everything; two each have one name */
+#define WITNESS	  8 /* who does nothing wrong */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WHOLE 1000000
 #else
 #define WHOLE 10000000
 #endif
-#define SIDS	  (1 << 20) /* server's session ids that were seen, and at whose place */
+#define SIDS (1 << 20) /* server's session ids that were seen, and at whose place */
 
 static struct {
 	uint64_t seed;
