@@ -142,7 +142,7 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 		    void *ctx, struct lnl_reason *why)
 {
 	struct lnl_process *p = calloc(1, sizeof(*p));
-	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 };
+	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 }, err;
 
 	*out = NULL;
 	if (p) {
@@ -164,6 +164,7 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 			wipe(ctx);
 		become_helper(a[1], b[1]);
 	}
+	err = errno; /* closing what was never opened is another error */
 	close(a[1]);
 	close(b[1]);
 	p->exec_fd = a[0];
@@ -172,8 +173,6 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 	ev_io_init(&p->io, answered, p->exec_fd, EV_READ);
 	p->io.data = p;
 	if (p->pid < 0) {
-		int err = errno;
-
 		lnl_process_free(p);
 		return lnl_reason_errno(why, err, "cannot start the helper process");
 	}
