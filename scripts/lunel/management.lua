@@ -98,17 +98,26 @@ local function kill_name(t, name)
   return ("SUCCESS: common name '%s' found, %d client(s) killed"):format(name, n)
 end
 
+-- An address as the engine writes it, however |ip| does, or nil.
+local function as_written(ip)
+  local six = ip:match("^%[(.*)%]$")
+  if six then
+    local groups = address.ipv6(six)
+    return groups and ("[%s]"):format(address.ipv6_text(groups))
+  end
+  local four = address.ipv4(ip)
+  return four and address.ipv4_text(four)
+end
+
 -- |proto| nil: whatever it is.
 local function kill_address(t, ip, port, proto)
-  local six = ip:match("^%[(.*)%]$")
-  if not (six and address.is_ipv6(six) or address.ipv4(ip)) then
-    return "ERROR: error parsing IP address: " .. ip
-  end
+  local host = as_written(ip)
+  if not host then return "ERROR: error parsing IP address: " .. ip end
   local number = port:find("^%d+$") and tonumber(port)
   if not number or number < 1 or number > 65535 then
     return "ERROR: port number is out of range: " .. port
   end
-  local where = ("%s:%d"):format(ip:lower(), number)
+  local where = ("%s:%d"):format(host, number)
   local n = each(t, function(id, p)
     return p.address == where and (not proto or proto == p.proto) and end_client(t, id, p)
   end)

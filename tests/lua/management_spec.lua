@@ -99,6 +99,10 @@ describe("the management interface of a server", function()
         { "SUCCESS: 1 client(s) at address udp:192.0.2.7:41194 killed", 7 },
       ["kill [fd00::9]:5"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
       ["kill tcp6:[FD00::9]:5"] = { "SUCCESS: 1 client(s) at address tcp:[fd00::9]:5 killed", 9 },
+      ["kill [FD00:0:0::0009]:5"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
+      ["kill [fd00::0.0.0.9]:05"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
+      ["kill 192.0.2.07:41194"] =
+        { "SUCCESS: 1 client(s) at address 192.0.2.7:41194 killed", 7 },
       ["kill tcp:192.0.2.7:41194"] =
         { "ERROR: client at address tcp:192.0.2.7:41194 not found" },
       ["kill 192.0.2.7:41195"] = { "ERROR: client at address 192.0.2.7:41195 not found" },
