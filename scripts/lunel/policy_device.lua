@@ -23,8 +23,8 @@ local function addresses6(network)
     address.ipv6_text(address.ipv6_plus(first, 2)), bits
 end
 
---- The addresses of the server |conf| inside its networks, IPv4's and IPv6's; "" for one that it has
--- not.
+--- The addresses of the server |conf| inside its networks, IPv4's and IPv6's; "" for one that it
+-- does not have.
 function M.own(conf)
   return conf.server and (addresses4(conf.server)) or "",
     conf.server_ipv6 and (addresses6(conf.server_ipv6)) or ""
