@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "bench/handshake.h"
+#include "bench/timing.h"
 
 #define DAY 86400
 
@@ -15,35 +16,19 @@ _Noreturn void hs_die(const char *what)
 	exit(1);
 }
 
-static uint64_t read_clock(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 uint64_t hs_cpu_ns(void)
 {
-	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+	return bench_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t hs_clock_ns(void)
 {
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
+	return bench_ns(CLOCK_MONOTONIC);
 }
 
 double hs_median(double *v, unsigned n)
 {
-	qsort(v, n, sizeof(*v), compare);
-	return n % 2 != 0 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+	return bench_median(v, n);
 }
 
 /* ---- keys ---- */

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/timing.h"
 #include "data/plane.h"
 #include "engine/engine_service.h"
 #include "io/worker_state.h"
@@ -89,14 +89,6 @@ static struct lnl_env env = {
 	.random = lnl_crypto_random,
 	.wallclock = env_wallclock,
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- clients ---- */
 
@@ -239,13 +231,6 @@ static void check(enum way way)
 			die("a packet goes astray");
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* ns a lookup: the median round. */
 static double measure(enum way way)
 {
@@ -253,14 +238,13 @@ static double measure(enum way way)
 	double took[ROUNDS];
 
 	for (unsigned r = 0; r < ROUNDS; r++) {
-		uint64_t t0 = now_ns();
+		uint64_t t0 = bench_ns(CLOCK_MONOTONIC);
 
 		for (unsigned t = 0; t < TURNS; t++)
 			sink += bench_lookups(way, LOOKUPS);
-		took[r] = (double)(now_ns() - t0) / TURNS / LOOKUPS;
+		took[r] = (double)(bench_ns(CLOCK_MONOTONIC) - t0) / TURNS / LOOKUPS;
 	}
-	qsort(took, ROUNDS, sizeof(took[0]), compare);
-	return took[ROUNDS / 2];
+	return bench_median(took, ROUNDS);
 }
 
 /* ---- instructions ---- */

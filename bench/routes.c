@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/timing.h"
 #include "data/data.h"
 
 #define BATCH	64
@@ -52,14 +52,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench/routes: %s\n", what);
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Peer |id|'s address of this kind, or one inside its network. */
@@ -125,13 +117,6 @@ static void check(const struct lnl_data *d, const struct lnl_packet *pkts, enum 
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* ns a packet: the median round. */
 static double measure(struct lnl_data *d, struct lnl_packet *pkts)
 {
@@ -142,15 +127,14 @@ static double measure(struct lnl_data *d, struct lnl_packet *pkts)
 		for (unsigned t = 0; t < TURNS; t++) {
 			for (unsigned i = 0; i < BATCH * BATCHES; i++)
 				pkts[i].drop = LNL_DROP_NONE;
-			uint64_t t0 = now_ns();
+			uint64_t t0 = bench_ns(CLOCK_MONOTONIC);
 			for (unsigned i = 0; i < BATCHES; i++)
 				lnl_data_route(d, pkts + (size_t)i * BATCH, BATCH);
-			sum += now_ns() - t0;
+			sum += bench_ns(CLOCK_MONOTONIC) - t0;
 		}
 		took[r] = (double)sum / TURNS / BATCHES / BATCH;
 	}
-	qsort(took, ROUNDS, sizeof(took[0]), compare);
-	return took[ROUNDS / 2];
+	return bench_median(took, ROUNDS);
 }
 
 static bool parse(int argc, char **argv)

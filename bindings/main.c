@@ -3,6 +3,7 @@
  * bin/lunel: embeds LuaJIT, offers it the module, and runs scripts/launcher.lua with the command
  * line.
  */
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua.h>
@@ -105,11 +106,29 @@ static int launch(lua_State *L)
 	return 0;
 }
 
+/*
+ * Standard streams that are closed lead nowhere from here on: else a socket of ours, the next that is
+ * opened, would get what is printed.
+ */
+static int fill_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return 0;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct start s = { .argc = argc, .argv = argv };
 	lua_State *L;
 
+	if (!fill_streams()) {
+		fprintf(stderr,
+			"lunel: a standard stream is closed, and /dev/null cannot be opened "
+			"in its place; open it\n");
+		return FAILED;
+	}
 	if (!find_scripts(s.scripts, sizeof(s.scripts))) {
 		fprintf(stderr, "lunel: its scripts are not where they were installed; "
 				"LUNEL_SCRIPTS names their folder\n");

@@ -4,7 +4,12 @@
 
 void lnl_activity_init(struct lnl_activity *a, int64_t seconds, int64_t least)
 {
-	a->after = seconds > 0 ? (uint64_t)seconds * LNL_SECOND : 0;
+	uint64_t most = LNL_NEVER / 2 / LNL_SECOND; /* so that it can be added to any clock */
+
+	a->after = seconds > 0 ? (uint64_t)seconds : 0;
+	if (a->after > most)
+		a->after = most;
+	a->after *= LNL_SECOND;
 	a->least = least > 0 ? (uint64_t)least : 1;
 }
 

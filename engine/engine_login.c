@@ -240,6 +240,14 @@ static bool ask_inside(struct lnl_served *v, const char *text)
 	return true;
 }
 
+/* A challenge's state lets its client go on, so it is no matter for a log. */
+static const char *reason_of(enum lnl_login_verdict verdict, const char *text)
+{
+	if (verdict == LNL_LOGIN_CHALLENGE)
+		return "it is asked a question first";
+	return text ? text : "";
+}
+
 void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text)
 {
 	static const enum lnl_judgement judgements[] = {
@@ -263,7 +271,7 @@ void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, cons
 	if (verdict != LNL_LOGIN_OK)
 		lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "auth.denied",
 			LNL_F("peer", v->name), LNL_F("user", v->user),
-			LNL_F("reason", text ? text : ""));
+			LNL_F("reason", reason_of(verdict, text)));
 	lnl_server_judged(v->control, judgements[verdict], text ? text : "", lnl_clock_now());
 	if (verdict == LNL_LOGIN_OK && v->again)
 		renew_token(v);

@@ -21,7 +21,7 @@
 struct lnl_rate {
 	uint64_t cost;	/* of a byte, times 2^14; 0: no limit */
 	uint64_t ahead; /* how far `due` may lie ahead of now */
-	uint64_t due;	/* when all that passed would be through at just this rate */
+	uint64_t due; /* when all that passed would be through at just this rate; 0: nothing did */
 };
 
 /* |bytes| a second (8 at least), 0: no limit. What has passed goes on counting. */
@@ -44,7 +44,8 @@ static inline bool lnl_rate_pass(struct lnl_rate *r, uint32_t len, uint64_t now)
 
 	if (r->cost == 0)
 		return true;
-	if ((int64_t)(r->due - t) < 0)
+	/* Of one that is new nothing is known: seen from zero, half of all times lie ahead. */
+	if (r->due == 0 || (int64_t)(r->due - t) < 0)
 		r->due = t;
 	if (r->due - t > r->ahead)
 		return false;

@@ -240,6 +240,8 @@ static void go_on(struct connection *c)
 			turn_out(c, fault_of(kind));
 			return;
 		}
+		if (!c->in) /* it may be of a password */
+			lnl_secret_wipe(c->input + c->input_at, used);
 		c->input_at += used;
 		if (kind == LNL_LINE_TEXT && (take_line(c) < 0 || !flush(c)))
 			return;

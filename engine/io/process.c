@@ -144,7 +144,7 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 		    void *ctx, struct lnl_reason *why)
 {
 	struct lnl_process *p = calloc(1, sizeof(*p));
-	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 };
+	int type = SOCK_SEQPACKET | SOCK_CLOEXEC, a[2] = { -1, -1 }, b[2] = { -1, -1 }, err;
 
 	*out = NULL;
 	if (p) {
@@ -166,6 +166,7 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 			wipe(ctx);
 		become_helper(a[1], b[1]);
 	}
+	err = errno; /* closing what was never opened is another error */
 	close(a[1]);
 	close(b[1]);
 	p->exec_fd = a[0];
@@ -174,8 +175,6 @@ int lnl_process_new(struct lnl_process **out, struct ev_loop *loop, void (*wipe)
 	ev_io_init(&p->io, answered, p->exec_fd, EV_READ);
 	p->io.data = p;
 	if (p->pid < 0) {
-		int err = errno;
-
 		lnl_process_free(p);
 		return lnl_reason_errno(why, err, "cannot start the helper process");
 	}
@@ -223,6 +222,14 @@ static bool append_strings(uint8_t *message, size_t *len, const char *const *lis
 	return true;
 }
 
+/* 0: no limit. What does not fit (49 days) is the longest there is. */
+static uint32_t milliseconds(double seconds)
+{
+	if (!(seconds > 0))
+		return 0;
+	return seconds < UINT32_MAX / 1000 ? (uint32_t)(seconds * 1000) + 1 : UINT32_MAX;
+}
+
 struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv,
 				  const char *const *env, const char *input, size_t input_len,
 				  double timeout, lnl_exited *done, void *ctx)
@@ -234,7 +241,7 @@ struct lnl_exec *lnl_process_exec(struct lnl_process *p, const char *const *argv
 	if (!x)
 		return NULL;
 	h.id = ++p->next_id;
-	h.timeout_ms = timeout > 0 ? (uint32_t)(timeout * 1000) + 1 : 0;
+	h.timeout_ms = milliseconds(timeout);
 	if (!append_strings(p->request, &len, argv, &h.argc) || h.argc == 0 ||
 	    !append_strings(p->request, &len, env, &h.envc) ||
 	    !append(p->request, &len, input, input_len)) {

@@ -4,6 +4,7 @@
 -- what decides belongs into hooks.
 local core = require "lunel.core"
 local address = require "lunel.schema_address"
+local device = require "lunel.policy_device"
 local lexer = require "lunel.profile_lexer"
 local status = require "lunel.status"
 
@@ -22,17 +23,6 @@ function M.bind(fn) report = fn end
 
 -- ---- the socket ----
 
--- The first addresses of the networks |conf| are a server's own.
-local function own_addresses(conf)
-  local four = conf.server and address.ipv4(conf.server:match("^[^/]*"))
-  local six = conf.server_ipv6 and conf.server_ipv6:match("^(.*::)/%d+$")
-  local parts = {}
-  for i = 4, 1, -1 do
-    if four then parts[i], four = (four + (i == 4 and 1 or 0)) % 256, math.floor(four / 256) end
-  end
-  return table.concat(parts, "."), six and six .. "1" or ""
-end
-
 --- What the socket of |conf| is, with the password read by |files| (schema_engine.reading); nil
 -- without.
 function M.options(conf, files)
@@ -45,6 +35,10 @@ function M.options(conf, files)
     if password == "" then
       files:fail("management", ("there is no password in the first line of '%s'")
         :format(o.password_file))
+    elseif password and password:find("[%z\1-\8\10-\31\127]") then
+      -- Nobody could say it, and at a NUL it would end: of UTF-16 one letter is left, or none.
+      files:fail("management", ("the first line of '%s' has a control character; write the "
+        .. "password as UTF-8 or ASCII text"):format(o.password_file))
     end
   end
   return { path = o.path, address = not o.path and o.address or nil, port = o.port,
@@ -104,17 +98,26 @@ local function kill_name(t, name)
   return ("SUCCESS: common name '%s' found, %d client(s) killed"):format(name, n)
 end
 
+-- An address as the engine writes it, however |ip| does, or nil.
+local function as_written(ip)
+  local six = ip:match("^%[(.*)%]$")
+  if six then
+    local groups = address.ipv6(six)
+    return groups and ("[%s]"):format(address.ipv6_text(groups))
+  end
+  local four = address.ipv4(ip)
+  return four and address.ipv4_text(four)
+end
+
 -- |proto| nil: whatever it is.
 local function kill_address(t, ip, port, proto)
-  local six = ip:match("^%[(.*)%]$")
-  if not (six and address.is_ipv6(six) or address.ipv4(ip)) then
-    return "ERROR: error parsing IP address: " .. ip
-  end
+  local host = as_written(ip)
+  if not host then return "ERROR: error parsing IP address: " .. ip end
   local number = port:find("^%d+$") and tonumber(port)
   if not number or number < 1 or number > 65535 then
     return "ERROR: port number is out of range: " .. port
   end
-  local where = ("%s:%d"):format(ip:lower(), number)
+  local where = ("%s:%d"):format(host, number)
   local n = each(t, function(id, p)
     return p.address == where and (not proto or proto == p.proto) and end_client(t, id, p)
   end)
@@ -199,7 +202,7 @@ local STATES = {
 commands.state = { run = function(t, words)
   if words[2] and words[2] ~= "all" and not words[2]:find("^%d+$") then return false end
   local own4, own6 = "", ""
-  if t.server then own4, own6 = own_addresses(t.conf) end
+  if t.server then own4, own6 = device.own(t.conf) end
   local host, port = "", ""
   if t.session and t.session.address then
     host, port = t.session.address:match("^%[?(.-)%]?:(%d+)$")

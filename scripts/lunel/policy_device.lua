@@ -23,6 +23,13 @@ local function addresses6(network)
     address.ipv6_text(address.ipv6_plus(first, 2)), bits
 end
 
+--- The addresses of the server |conf| inside its networks, IPv4's and IPv6's; "" for one that it
+-- does not have.
+function M.own(conf)
+  return conf.server and (addresses4(conf.server)) or "",
+    conf.server_ipv6 and (addresses6(conf.server_ipv6)) or ""
+end
+
 -- The variables that OpenVPN has for a server's device.
 local function environment(conf, ifname)
   local env = { "dev=" .. ifname, "dev_type=tun", ("tun_mtu=%d"):format(conf.tun_mtu) }

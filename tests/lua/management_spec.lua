@@ -99,6 +99,10 @@ describe("the management interface of a server", function()
         { "SUCCESS: 1 client(s) at address udp:192.0.2.7:41194 killed", 7 },
       ["kill [fd00::9]:5"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
       ["kill tcp6:[FD00::9]:5"] = { "SUCCESS: 1 client(s) at address tcp:[fd00::9]:5 killed", 9 },
+      ["kill [FD00:0:0::0009]:5"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
+      ["kill [fd00::0.0.0.9]:05"] = { "SUCCESS: 1 client(s) at address [fd00::9]:5 killed", 9 },
+      ["kill 192.0.2.07:41194"] =
+        { "SUCCESS: 1 client(s) at address 192.0.2.7:41194 killed", 7 },
       ["kill tcp:192.0.2.7:41194"] =
         { "ERROR: client at address tcp:192.0.2.7:41194 not found" },
       ["kill 192.0.2.7:41195"] = { "ERROR: client at address 192.0.2.7:41195 not found" },
@@ -185,6 +189,18 @@ describe("the management interface of a server", function()
     end
   end)
 
+  it("tells the server's own addresses, however the networks are written", function()
+    for _, row in ipairs {
+      { "10.8.0.77/24", "2001:db8:0:1:0:0:0:0/64", "10.8.0.1", "2001:db8:0:1::1" },
+      { "10.8.0.9 255.255.255.0", "fd00::100/120", "10.8.0.1", "fd00::101" },
+    } do
+      open { server = row[1], server_ipv6 = row[2] }
+      instance.event { kind = "state", tunnel = handle, state = "up" }
+      local text = (",SUCCESS,%s,,,,,%s\r\n"):format(row[3], row[4])
+      assert.truthy(say("state"):find(text, 1, true), text)
+    end
+  end)
+
   it("counts those that are gone, too", function()
     establish(7)
     core.peers_known[7] = nil
@@ -229,13 +245,17 @@ describe("the management interface of a server", function()
 
   it("needs the file of its password", function()
     for text, want in pairs { [false] = "cannot read 'none'", ["\n"] = "no password in the first",
-                              [""] = "'none' is empty" } do
+                              [""] = "'none' is empty", ["\0secret\n"] = "'none' has a control",
+                              ["ge\0heim\n"] = "'none' has a control", ["a\tb\n"] = false,
+                              ["a\27b\n"] = "'none' has a control" } do
       core = server.new()
       core.files.none = text or nil
       instance = stub.load(core, "lunel.instance")
       local ok, err = pcall(server.open, core, instance, { management = { "::1", 7505, "none" } })
-      assert.is_false(ok)
-      assert.truthy(tostring(err):find(want, 1, true))
+      assert.equal(not want, ok)
+      if want then
+        assert.truthy((type(err) == "table" and err[1] or tostring(err)):find(want, 1, true), want)
+      end
     end
   end)
 end)

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What clients send that they should not: TRUST C4, A5, W4 to W8. */
 /* lunel-test: both */
+/* lunel-test: timeout 14400 */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "control/client_state.h"
+#include "count.h"
 #include "sim/server_check.h"
+
+/* Mutants of W8 when all run, each behind a handshake. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WHOLE 20000
+#else
+#define WHOLE 1000000
+#endif
 
 /* As the client would write it, in plain mode: whoever sees its packets can. */
 static size_t forge(const struct sim_real *r, uint8_t *out, struct lnl_control c)
@@ -658,12 +667,11 @@ static void test_W8_names(void **state)
 	real_delete(r);
 }
 
-/* W8: mutants, each behind a handshake; the record alone has its 10^5 in test_control_keys. */
+/* W8: mutants, each behind a handshake; the record alone has as many in test_control_keys. */
 static void test_W8_mutants(void **state)
 {
-	const char *all = getenv("LUNEL_ALL");
-	unsigned n = all && strcmp(all, "1") == 0 ? 20000 : 300;
-	uint64_t seed = 5;
+	unsigned n = test_count(300, WHOLE);
+	uint64_t seed = test_seed(5);
 	struct record rec;
 
 	(void)state;

@@ -80,6 +80,23 @@ static void test_no_limit(void **state)
 	assert_false(lnl_rate_pass(&r, 65535, UINT64_C(1) << 45));
 }
 
+/* A clock that began long ago is no reason to let nothing pass: times wrap after 8.9 years. */
+static void test_old_clock(void **state)
+{
+	static const uint64_t clocks[] = { UINT64_C(1) << 45, UINT64_C(1) << 46,
+					   UINT64_C(1) << 47, (UINT64_C(1) << 47) + LNL_SECOND,
+					   UINT64_C(3) << 46, (UINT64_C(1) << 48) - 10 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		struct lnl_rate r = { 0 };
+
+		lnl_rate_set(&r, 1000000);
+		assert_true(lnl_rate_pass(&r, 1000, clocks[i]));
+		assert_int_equal(passed(&r, 999000, 1000, 10, clocks[i] + LNL_SECOND), 9990000);
+	}
+}
+
 /* ---- packets ---- */
 
 static unsigned send_many(struct world *w, bool up, unsigned n, uint64_t *drops)
@@ -140,9 +157,8 @@ static void test_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_within),
-		cmocka_unit_test(test_no_limit),
+		cmocka_unit_test(test_rates),	 cmocka_unit_test(test_within),
+		cmocka_unit_test(test_no_limit), cmocka_unit_test(test_old_clock),
 		cmocka_unit_test(test_packets),
 	};
 

@@ -153,11 +153,29 @@ static void test_late_counters(void **state)
 	assert_null(house_peer("anna"));
 }
 
+/* A time that is beyond all clocks never comes; it does not come at once. */
+static void test_long(void **state)
+{
+	static const int64_t seconds[] = { 18446744073709, 18446744073710, 36893488147419,
+					   INT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		struct lnl_activity a;
+
+		lnl_activity_init(&a, seconds[i], 1);
+		lnl_activity_begin(&a, 3600 * LNL_SECOND);
+		if (lnl_activity_doubt(&a, 86400 * LNL_SECOND))
+			fail_msg("row %zu: over after a day", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test_setup_teardown(test_busy, prepare, close_house),
 		cmocka_unit_test_setup_teardown(test_idle, prepare, close_house),
 		cmocka_unit_test_setup_teardown(test_late_counters, prepare, close_house),

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <malloc.h>
 
+#include "count.h"
 #include "test_engine_house.h"
 
 /* Where a connection dies. Those with `sent` go away after so many packets, and are not heard of. */
@@ -215,8 +216,7 @@ static size_t resident(void)
 
 static void test_R1(void **state)
 {
-	const char *all = getenv("LUNEL_ALL");
-	unsigned rounds = all && strcmp(all, "1") == 0 ? 100000 / DEATHS + 1 : 60, fds;
+	unsigned rounds = (unsigned)(test_count(60 * DEATHS, 100000) - 1) / DEATHS + 1, fds;
 	struct guest *guests[DEATHS];
 	size_t used, rss;
 

@@ -72,6 +72,25 @@ static void test_challenge(void **state)
 	assert_true(g->up);
 }
 
+/* The state of a challenge lets its client go on: it is the client's, not the log's. */
+static void test_challenge_not_logged(void **state)
+{
+	struct guest *g = challenged("CRV1:R,E:stateid:YW5uYQ==:PIN?", 40001);
+	static struct lnl_record r;
+	unsigned denied = 0;
+	uint64_t lost;
+
+	(void)state;
+	assert_true(g->closed);
+	while (lnl_engine_record(house.e, &r, &lost)) {
+		for (uint32_t i = 0; i + 7 <= r.used; i++)
+			if (memcmp(r.store + i, "stateid", 7) == 0)
+				fail_msg("%s has it", r.event);
+		denied += strcmp(r.event, "auth.denied") == 0;
+	}
+	assert_int_equal(denied, 1);
+}
+
 #define LOGIN(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
 
 int main(void)
@@ -79,6 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LOGIN(test_challenge_unsendable),
 		LOGIN(test_challenge),
+		LOGIN(test_challenge_not_logged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

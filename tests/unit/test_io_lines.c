@@ -5,6 +5,8 @@
  */
 #include "test_io_namespace.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -317,6 +319,47 @@ static void wrong_passwords(void **state)
 	assert_string_equal(host.refused, "three wrong passwords");
 }
 
+/* Whether |needle| stands anywhere in the heap. */
+static bool in_heap(const char *needle)
+{
+	uintptr_t from = 0, to = 0;
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "[heap]"))
+			assert_int_equal(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to), 2);
+	fclose(maps);
+	return to > from && memmem((const void *)from, to - from, needle, strlen(needle)) != NULL;
+}
+
+/* What was said as a password does not stay while the connection does, however it came. */
+static void a_password_is_forgotten(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* its heap is elsewhere */
+#endif
+	char *seen = strdup("found-if-it-is-there");
+	int fd;
+
+	(void)state;
+	assert_true(in_heap("und-if-it-is-the"));
+	free(seen);
+	open_with(NULL, "geheim", 0);
+	fd = join();
+	expect(fd, "ENTER PASSWORD:");
+	tell(fd, "needle-in-one-piece\n");
+	expect(fd, "ERROR: bad password\r\nENTER PASSWORD:");
+	assert_false(in_heap("edle-in-one"));
+	tell(fd, "needle-in-two-pi");
+	run_until(in_heap("edle-in-two")); /* the line so far */
+	tell(fd, "eces\n");
+	expect(fd, "ERROR: bad password\r\nENTER PASSWORD:");
+	assert_false(in_heap("e-in-two"));
+	close(fd);
+}
+
 /* Of the longest password each byte counts, and one byte more is another. */
 static void the_longest_password(void **state)
 {
@@ -597,6 +640,7 @@ int main(void)
 		test(each_has_its_answer),
 		test(nothing_is_heard_before_the_password),
 		test(wrong_passwords),
+		test(a_password_is_forgotten),
 		test(the_longest_password),
 		test(the_socket_is_its_owners),
 		test(tcp_is_served_too),

@@ -2,7 +2,9 @@
 /* The helper process: programs with what they may see, how they end, and what it opens for whom. */
 #include "test_io_namespace.h"
 
+#include <math.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -214,6 +216,45 @@ static void what_takes_too_long_is_killed(void **state)
 	run_shell(&o, "sleep 60 & echo daemon", 0);
 	assert_false(o.x.timeout);
 	assert_string_equal(o.out, "daemon\n");
+}
+
+/* What is longer than a number of milliseconds holds is long, not short. */
+static void a_long_limit_is_no_short_one(void **state)
+{
+	static const double limits[] = { 4294967.296, 4294967.295, 1e10, 1e300, INFINITY };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		run_shell(&o, "sleep 0.2; echo done", limits[i]);
+		assert_false(o.x.timeout);
+		assert_string_equal(o.out, "done\n");
+	}
+}
+
+/* Why the helper cannot start is said, whichever of its sockets there is none for. */
+static void no_descriptors_for_a_helper(void **state)
+{
+	struct rlimit before, few;
+	struct lnl_process *none;
+	struct lnl_reason why;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int free_ones = 0; free_ones < 4; free_ones++) {
+		few = before;
+		few.rlim_cur = (rlim_t)(next + free_ones);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_true(lnl_process_new(&none, loop, NULL, NULL, &why) < 0);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_null(none);
+		assert_non_null(strstr(why.text, strerror(EMFILE)));
+		/* And nothing stays open. */
+		assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), next);
+		close(next);
+	}
 }
 
 static void cancelled_is_killed_and_silent(void **state)
@@ -605,6 +646,8 @@ int main(void)
 		cmocka_unit_test(input_is_fed),
 		cmocka_unit_test(output_is_bounded),
 		cmocka_unit_test(what_takes_too_long_is_killed),
+		cmocka_unit_test(a_long_limit_is_no_short_one),
+		cmocka_unit_test(no_descriptors_for_a_helper),
 		cmocka_unit_test(cancelled_is_killed_and_silent),
 		cmocka_unit_test(a_callback_may_ask_for_more),
 		cmocka_unit_test(requests_that_are_too_large_are_refused),

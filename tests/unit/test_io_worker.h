@@ -193,14 +193,25 @@ static inline void udp_pair(int fds[2])
 		assert_int_equal(connect(fds[i], (struct sockaddr *)&at[1 - i], sizeof(at[0])), 0);
 }
 
+/*
+ * Ports rest for a minute after a connection, and an address has 28,000: each thousand pairs have an
+ * address of their own, and none is 127.0.0.1, which others need.
+ */
 static inline void tcp_pair(int fds[2])
 {
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in at;
+	static uint32_t n;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	struct sockaddr_in at = { .sin_family = AF_INET }, from;
+	socklen_t len = sizeof(at);
 
-	bind_loopback(listener, &at);
+	at.sin_addr.s_addr = htonl(UINT32_C(0x7f010001) + n++ / 1000);
+	from = at;
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fds[0], IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	assert_int_equal(bind(fds[0], (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fds[0], (struct sockaddr *)&at, sizeof(at)), 0);
 	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	assert_true(fds[1] >= 0);

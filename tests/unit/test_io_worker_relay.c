@@ -3,7 +3,8 @@
  * A server's TCP peers, which hold up nobody and speak for nobody else, and packets from peer to
  * peer.
  */
-/* lunel-test: timeout 120 */
+/* lunel-test: timeout 3600 */
+#include "count.h"
 #include "test_io_worker_many.h"
 
 #include <netinet/tcp.h>
@@ -211,9 +212,8 @@ static void stranger(struct server *s, uint32_t id, uint64_t *seed)
 /* T1: whatever a connection sends, and however it ends, only that one ends. */
 static void t1_only_that_one_ends(void **state)
 {
-	const char *all = getenv("LUNEL_ALL");
-	unsigned count = all && strcmp(all, "1") == 0 ? 100000 : 500;
-	uint64_t seed = 7;
+	unsigned count = test_count(500, 1000000);
+	uint64_t seed = test_seed(7);
 	struct server s;
 	struct client c;
 	struct sealed p;
