@@ -78,9 +78,11 @@ static void set_nonce(struct raw *r, uint32_t id)
 
 static int seal_one(struct raw *r, const struct raw_packet *p)
 {
+	const uint8_t *from = p->from != NULL ? p->from : p->text;
+
 	switch (r->cipher) {
 	case LNL_CIPHER_CHACHA20_POLY1305:
-		return wc_ChaCha20Poly1305_Encrypt(r->key, r->nonce, p->ad, AD_LEN, p->text, p->len,
+		return wc_ChaCha20Poly1305_Encrypt(r->key, r->nonce, p->ad, AD_LEN, from, p->len,
 						   p->text, p->tag);
 	case LNL_CIPHER_AES_128_CBC:
 	case LNL_CIPHER_AES_192_CBC:
@@ -90,7 +92,7 @@ static int seal_one(struct raw *r, const struct raw_packet *p)
 		       wc_HmacUpdate(&r->hmac, p->iv, LNL_BLOCK_LEN + p->len) |
 		       wc_HmacFinal(&r->hmac, p->tag);
 	default:
-		return wc_AesGcmEncrypt(&r->send, p->text, p->text, p->len, r->nonce, LNL_NONCE_LEN,
+		return wc_AesGcmEncrypt(&r->send, p->text, from, p->len, r->nonce, LNL_NONCE_LEN,
 					p->tag, LNL_TAG_LEN, p->ad, AD_LEN);
 	}
 }

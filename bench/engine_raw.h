@@ -11,13 +11,14 @@
 
 struct raw;
 
-/* Where one packet's parts stand; text is changed in place. */
+/* Where one packet's parts stand; text is changed in place, or sealed from elsewhere. */
 struct raw_packet {
 	uint8_t *ad;  /* 8 bytes */
 	uint8_t *tag; /* the tag, or the HMAC */
 	uint8_t *iv;  /* of CBC; directly in front of text */
 	uint8_t *text;
-	uint32_t len; /* with CBC a multiple of 16 */
+	uint32_t len;	     /* with CBC a multiple of 16 */
+	const uint8_t *from; /* AEAD's plaintext where it is not at |text|; not for opening */
 };
 
 /* Both directions of one key; NULL when the library lacks the cipher. */

@@ -225,7 +225,9 @@ static void send_packet(struct limit *l, const uint8_t *read, size_t len)
 		give_up("the kernel gave a packet that this program does not understand");
 	for (size_t n; (n = limit_split_len(&split)) > 0;) {
 		uint8_t *p = out_place(l, HEADER + n);
-		struct raw_packet one = { p, p + AD_LEN, NULL, p + HEADER, (uint32_t)n };
+		struct raw_packet one = {
+			.ad = p, .tag = p + AD_LEN, .text = p + HEADER, .len = (uint32_t)n
+		};
 		limit_split_take(&split, p + HEADER);
 		put32(p, DATA_V2);
 		put32(p + 4, ++l->id);
@@ -261,7 +263,9 @@ static void take(struct limit *l, uint8_t *p, size_t len)
 
 	if (len <= HEADER)
 		return;
-	struct raw_packet one = { p, p + AD_LEN, NULL, p + HEADER, (uint32_t)(len - HEADER) };
+	struct raw_packet one = {
+		.ad = p, .tag = p + AD_LEN, .text = p + HEADER, .len = (uint32_t)(len - HEADER)
+	};
 	memcpy(&id, p + 4, sizeof(id));
 	if (!raw_open(l->open, &one, 1, ntohl(id))) {
 		if (!l->told)

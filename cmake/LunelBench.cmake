@@ -31,7 +31,11 @@ if(TARGET bench_engine)
 	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 endif()
 
-# A short run, so that it does not rot; what it measures is nothing.
+# Short runs, so that they do not rot; what they measure is nothing.
+if(LUNEL_TESTS AND TARGET bench_engine)
+	add_test(NAME bench_engine COMMAND bench_engine --rounds 1 --milliseconds 1)
+	set_tests_properties(bench_engine PROPERTIES LABELS bench TIMEOUT 120)
+endif()
 if(LUNEL_TESTS AND TARGET bench_handshake AND TARGET lunel)
 	add_test(NAME bench_handshake COMMAND bench_handshake --rounds 1 --seconds 0.05 --clients 2)
 	set_tests_properties(bench_handshake PROPERTIES LABELS bench TIMEOUT 120
