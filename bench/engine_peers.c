@@ -4,7 +4,8 @@
 #include "bench/engine_server.h"
 
 #define ROUNDS_MAX  1000
-#define BATCHES_MAX 8192 /* in a round */
+#define BATCHES_MIN 30 /* in a round, however busy the machine is */
+#define BATCHES_MAX 8192
 #define JUDGED	    1400 /* bytes */
 
 static const uint32_t counts[] = { 1, 100, 10000 };
@@ -52,7 +53,7 @@ static unsigned run_round(struct server *s, unsigned train, unsigned millisecond
 
 	do {
 		run_batch(s, train, &t, n, allocations, sums);
-	} while (++n < BATCHES_MAX && bench_now_ns() < end);
+	} while (++n < BATCHES_MIN || (n < BATCHES_MAX && bench_now_ns() < end));
 	for (unsigned op = 0; op < SERVER_OPS; op++)
 		for (unsigned side = 0; has(train, op) && side < SERVER_SIDES; side++)
 			out[op][side] = bench_median(t.v[op][side], n);

@@ -9,7 +9,8 @@
 
 #define THREADS	    2
 #define ROUNDS_MAX  1000
-#define BATCHES_MAX 4096 /* in a phase */
+#define BATCHES_MIN 100 /* in a phase, however busy the machine is */
+#define BATCHES_MAX 4096
 #define BYTES	    1400
 
 static const unsigned trains[] = { SERVER_TRAIN, 1 };
@@ -56,7 +57,7 @@ static void *work(void *arg)
 			w->took[op][n] =
 				(double)server_run(w->server, w->side, ops[op]) / SERVER_BATCH;
 		}
-	} while (++n < BATCHES_MAX && bench_now_ns() < w->end);
+	} while (++n < BATCHES_MIN || (n < BATCHES_MAX && bench_now_ns() < w->end));
 	for (unsigned op = 0; op < N_OPS; op++)
 		w->median[op] = bench_median(w->took[op], n);
 	return NULL;
