@@ -6,7 +6,27 @@
  */
 #include "data/keyslot.h"
 
+#include <string.h>
+
 #include "data/bytes.h"
+
+typedef uint32_t vector __attribute__((vector_size(LNL_NONCE_ROOM)));
+
+/*
+ * The nonce of the packet whose id stands at |pid|. It is stored in one piece, as ciphers read it:
+ * a load of what was just stored in parts would wait until all stores before it are in the cache,
+ * those of the packet before among them.
+ */
+static inline vector nonce_of(const struct lnl_keyslot_half *h, const uint8_t *pid)
+{
+	vector nonce;
+	uint32_t id;
+
+	memcpy(&nonce, h->nonce, sizeof(nonce));
+	memcpy(&id, pid, sizeof(id));
+	nonce[0] = id;
+	return nonce;
+}
 
 uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id)
 {
@@ -23,14 +43,15 @@ uint16_t lnl_keyslot_seal_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, ui
 	pkt->len += LNL_PID_LEN + LNL_TAG_LEN;
 	uint8_t *pid = pkt->p;
 	lnl_store32(pid, id);
-	lnl_store32(k->send.nonce, id);
+	vector nonce = nonce_of(&k->send, pid);
 	lnl_keyslot_put_header(k, pkt, wire_id);
 
 	const uint8_t *ad = pkt->p;
 	if (wire_id == LNL_PEER_ID_NONE)
 		ad = pid;
-	if (lnl_aead_seal(k->send.aead, k->send.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), sealed,
-			  text, len, pid + LNL_PID_LEN) != 0)
+	if (lnl_aead_seal(k->send.aead, (const uint8_t *)&nonce, ad,
+			  (size_t)(pid + LNL_PID_LEN - ad), sealed, text, len,
+			  pid + LNL_PID_LEN) != 0)
 		return LNL_DROP_NO_KEY;
 	return LNL_DROP_NONE;
 }
@@ -46,10 +67,11 @@ uint16_t lnl_keyslot_open_aead(struct lnl_keyslot *k, struct lnl_packet *pkt, ui
 
 	if (!lnl_replay_check(&k->replay, id))
 		return LNL_DROP_REPLAY;
-	lnl_store32(k->recv.nonce, id);
+	vector nonce = nonce_of(&k->recv, pid);
 	const uint8_t *ad = header == 1 ? pid : pkt->p;
-	if (lnl_aead_open(k->recv.aead, k->recv.nonce, ad, (size_t)(pid + LNL_PID_LEN - ad), text,
-			  text, len, pid + LNL_PID_LEN) != 0)
+	if (lnl_aead_open(k->recv.aead, (const uint8_t *)&nonce, ad,
+			  (size_t)(pid + LNL_PID_LEN - ad), text, text, len,
+			  pid + LNL_PID_LEN) != 0)
 		return LNL_DROP_AUTH;
 	if (!lnl_replay_accept(&k->replay, id))
 		return LNL_DROP_REPLAY;

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "data/bytes.h"
-
 static bool is_gcm(enum lnl_cipher c)
 {
 	return c == LNL_CIPHER_AES_128_GCM || c == LNL_CIPHER_AES_192_GCM ||
@@ -87,17 +85,6 @@ void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env)
 	lnl_release(env, k);
 }
 
-bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id)
-{
-	uint64_t used = k->send.used + 1 + (len + LNL_BLOCK_LEN - 1) / LNL_BLOCK_LEN;
-
-	if (k->next_id > UINT32_MAX || used > k->limit)
-		return false;
-	*id = (uint32_t)k->next_id++;
-	k->send.used = used;
-	return true;
-}
-
 unsigned lnl_keyslot_overhead(enum lnl_cipher cipher, enum lnl_digest digest, bool data_v2)
 {
 	unsigned header = data_v2 ? 4 : 1;
@@ -106,18 +93,4 @@ unsigned lnl_keyslot_overhead(enum lnl_cipher cipher, enum lnl_digest digest, bo
 		return header + LNL_PID_LEN + LNL_TAG_LEN;
 	return header + (unsigned)lnl_digest_len(digest) + LNL_BLOCK_LEN + LNL_PID_LEN +
 	       LNL_BLOCK_LEN;
-}
-
-void lnl_keyslot_put_header(const struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id)
-{
-	uint32_t n = lnl_keyslot_header_len(wire_id);
-
-	pkt->p -= n;
-	pkt->len += n;
-	if (n == 1) {
-		pkt->p[0] = lnl_op_byte(LNL_OP_DATA_V1, k->id);
-		return;
-	}
-	pkt->p[0] = lnl_op_byte(LNL_OP_DATA_V2, k->id);
-	lnl_store24(pkt->p + 1, wire_id);
 }

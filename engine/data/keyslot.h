@@ -6,11 +6,13 @@
 #ifndef LNL_DATA_KEYSLOT_H
 #define LNL_DATA_KEYSLOT_H
 
+#include "data/bytes.h"
 #include "data/data.h"
 #include "wire/replay.h"
 
-#define LNL_PID_LEN	4 /* a packet id in its short form, the only one on the data channel */
-#define LNL_IMPLICIT_IV 8 /* bytes of the nonce that are not sent */
+#define LNL_PID_LEN	4  /* a packet id in its short form, the only one on the data channel */
+#define LNL_IMPLICIT_IV 8  /* bytes of the nonce that are not sent */
+#define LNL_NONCE_ROOM	16 /* LNL_NONCE_LEN as a whole vector */
 
 #define LNL_PID_WARN UINT32_C(0xff000000) /* OpenVPN packet_id.h: time to renegotiate */
 
@@ -30,8 +32,8 @@ struct lnl_keyslot_half {
 	struct lnl_aead *aead;
 	struct lnl_cbc *cbc;
 	struct lnl_hmac *hmac;
-	uint8_t nonce[LNL_NONCE_LEN]; /* the id's place, then the implicit IV */
-	uint64_t used;		      /* messages plus blocks */
+	uint8_t nonce[LNL_NONCE_ROOM]; /* the id's place, then the implicit IV */
+	uint64_t used;		       /* messages plus blocks */
 };
 
 struct lnl_keyslot {
@@ -77,19 +79,40 @@ static inline bool lnl_keyslot_is_worn(const struct lnl_keyslot *k)
  * Takes the next packet id for a message of |len| bytes, before anything is encrypted with it, so
  * that none is ever used twice. False when ids or blocks are used up.
  */
-bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id);
+static inline bool lnl_keyslot_take_id(struct lnl_keyslot *k, uint32_t len, uint32_t *id)
+{
+	uint64_t used = k->send.used + 1 + (len + LNL_BLOCK_LEN - 1) / LNL_BLOCK_LEN;
+
+	if (k->next_id > UINT32_MAX || used > k->limit)
+		return false;
+	*id = (uint32_t)k->next_id++;
+	k->send.used = used;
+	return true;
+}
 
 /*
  * Bytes that header, MAC, IV and id take in front of the payload, and padding behind it, at most.
  */
 unsigned lnl_keyslot_overhead(enum lnl_cipher cipher, enum lnl_digest digest, bool data_v2);
 
-/* Writes the opcode byte, and the peer-id unless it is LNL_PEER_ID_NONE, in front of |pkt|. */
-void lnl_keyslot_put_header(const struct lnl_keyslot *k, struct lnl_packet *pkt, uint32_t wire_id);
-/* Bytes of that header. */
+/* Bytes of a header. */
 static inline uint32_t lnl_keyslot_header_len(uint32_t wire_id)
 {
 	return wire_id == LNL_PEER_ID_NONE ? 1 : 4;
+}
+
+/* Writes the opcode byte, and the peer-id unless it is LNL_PEER_ID_NONE, in front of |pkt|. */
+static inline void lnl_keyslot_put_header(const struct lnl_keyslot *k, struct lnl_packet *pkt,
+					  uint32_t wire_id)
+{
+	uint32_t n = lnl_keyslot_header_len(wire_id);
+
+	pkt->p -= n;
+	pkt->len += n;
+	if (n == 1)
+		pkt->p[0] = lnl_op_byte(LNL_OP_DATA_V1, k->id);
+	else
+		lnl_store32(pkt->p, (uint32_t)lnl_op_byte(LNL_OP_DATA_V2, k->id) << 24 | wire_id);
 }
 
 /*

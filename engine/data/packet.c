@@ -15,12 +15,26 @@
 
 _Static_assert(LNL_SPECIAL_LEN_MAX <= 64, "what lnl_data_special asks of its buffer");
 
-/* Looks for peer |id|, first where the packet before went: packets come in trains. */
-static struct lnl_peer *find_next(const struct lnl_data *d, struct lnl_peer *last, uint32_t id)
+/* Whether peer |id| is where the packet before went. */
+static inline bool is_last(const struct lnl_data *d, uint32_t id)
 {
-	if (last != NULL && last->conf.id == id)
-		return last;
-	return lnl_table_find(&d->peers, id);
+	return d->last != NULL && d->last->conf.id == id;
+}
+
+static inline struct lnl_peer *find_peer(struct lnl_data *d, uint32_t id)
+{
+	if (is_last(d, id))
+		return d->last;
+	struct lnl_peer *p = lnl_table_find(&d->peers, id);
+	if (p != NULL)
+		d->last = p;
+	return p;
+}
+
+static inline void clamp(const struct lnl_peer *p, uint8_t *packet, uint32_t len)
+{
+	if (p->conf.mss != 0 && lnl_mss_concerns(packet, len, p->conf.tap))
+		lnl_mss_clamp(packet, len, p->conf.mss, p->conf.tap);
 }
 
 static bool works(const struct lnl_keyslot *k, uint64_t now)
@@ -54,7 +68,8 @@ static void move_first(const struct lnl_peer *p, const struct lnl_keyslot *k,
 }
 
 /* From payload to datagram. */
-static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt, uint64_t now)
+static inline uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt,
+			    uint64_t now)
 {
 	struct lnl_keyslot *k = p->slots[LNL_SLOT_PRIMARY];
 	uint16_t drop;
@@ -62,7 +77,8 @@ static uint16_t seal(struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *
 	if (!works(k, now))
 		return LNL_DROP_NO_KEY;
 	move_first(p, k, pkt);
-	lnl_framing_add(p->conf.framing, pkt);
+	if (p->conf.framing != LNL_FRAMING_NONE)
+		lnl_framing_add(p->conf.framing, pkt);
 	if (k->mac_len == 0)
 		drop = lnl_keyslot_seal_aead(k, pkt, p->conf.wire_id);
 	else
@@ -88,8 +104,7 @@ static uint16_t seal_payload(struct lnl_data *d, struct lnl_peer *p, struct lnl_
 		return LNL_DROP_LONG;
 	if (!lnl_rate_pass(&p->down, len, now))
 		return LNL_DROP_RATE;
-	if (p->conf.mss != 0)
-		lnl_mss_clamp(pkt->p, len, p->conf.mss, p->conf.tap);
+	clamp(p, pkt->p, len);
 	uint16_t drop = seal(d, p, pkt, now);
 	if (drop != LNL_DROP_NONE)
 		return drop;
@@ -100,14 +115,15 @@ static uint16_t seal_payload(struct lnl_data *d, struct lnl_peer *p, struct lnl_
 
 unsigned lnl_data_seal(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now)
 {
-	struct lnl_peer *p = NULL;
 	unsigned sent = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
 		if (pkt->drop == LNL_DROP_ROUTE)
 			continue; /* counted when no route was found */
-		p = find_next(d, p, pkt->peer);
+		if (!is_last(d, pkt->peer))
+			lnl_ahead_seal(d, pkt->peer);
+		struct lnl_peer *p = find_peer(d, pkt->peer);
 		if (p == NULL) {
 			pkt->drop = LNL_DROP_PEER;
 			d->strays.drops[LNL_DROP_PEER]++;
@@ -147,12 +163,12 @@ int lnl_data_special(struct lnl_data *d, uint32_t peer, enum lnl_special what,
 /* ---- opening ---- */
 
 /* The peer that a datagram is for: its address's, else the one that it names. */
-static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt,
-			  struct lnl_peer *last, struct lnl_peer **p, uint32_t *header)
+static uint16_t find_owner(struct lnl_data *d, const struct lnl_packet *pkt, struct lnl_peer **p,
+			   uint32_t *header)
 {
 	bool named = pkt->peer == LNL_PEER_ID_NONE;
 
-	*p = named ? NULL : find_next(d, last, pkt->peer);
+	*p = named ? NULL : find_peer(d, pkt->peer);
 	if (pkt->len == 0)
 		return LNL_DROP_SHORT;
 	switch (lnl_op_of(pkt->p[0])) {
@@ -164,7 +180,7 @@ static uint16_t find_peer(const struct lnl_data *d, const struct lnl_packet *pkt
 		if (pkt->len < 4)
 			return LNL_DROP_SHORT;
 		if (named)
-			*p = find_next(d, last, lnl_load24(pkt->p + 1));
+			*p = find_peer(d, lnl_load24(pkt->p + 1));
 		break;
 	default:
 		return LNL_DROP_OPCODE;
@@ -279,8 +295,7 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 		pkt->drop = LNL_DROP_RATE;
 		return false;
 	}
-	if (p->conf.mss != 0)
-		lnl_mss_clamp(pkt->p, pkt->len, p->conf.mss, p->conf.tap);
+	clamp(p, pkt->p, pkt->len);
 	p->counters.rx_packets++;
 	p->counters.rx_bytes += pkt->len;
 	return false;
@@ -288,21 +303,20 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 
 unsigned lnl_data_open(struct lnl_data *d, struct lnl_packet *pkts, unsigned n, uint64_t now)
 {
-	struct lnl_peer *last = NULL;
-	unsigned delivered = 0;
+	unsigned delivered = 0, ahead = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct lnl_packet *pkt = &pkts[i];
+		if (i == ahead)
+			ahead += lnl_ahead_open(d, pkt, n - i);
 		struct lnl_peer *p;
 		uint32_t header = 0;
 		bool message = false;
 
 		pkt->relay = LNL_PEER_ID_NONE;
-		pkt->drop = find_peer(d, pkt, last, &p, &header);
-		if (p != NULL) {
+		pkt->drop = find_owner(d, pkt, &p, &header);
+		if (p != NULL)
 			pkt->peer = p->conf.id;
-			last = p;
-		}
 		if (pkt->drop == LNL_DROP_NONE)
 			message = open_datagram(d, p, pkt, header, now);
 		if (pkt->drop == LNL_DROP_NONE)

@@ -118,10 +118,18 @@ int lnl_data_peer_del(struct lnl_data *d, uint32_t id)
 	lnl_notice_forget(d, p);
 	lnl_timer_remove(d, p);
 	lnl_table_remove(&d->peers, p);
+	if (d->last == p)
+		d->last = NULL;
 	for (const struct lnl_peer_route *r = p->routes; r != NULL; r = r->next)
 		lnl_routes_remove(d->routes, &r->prefix);
 	free_peer(d, p);
 	return 0;
+}
+
+static void keys_changed(struct lnl_data *d, struct lnl_peer *p)
+{
+	lnl_table_note_key(&d->peers, p);
+	lnl_timer_update(d, p);
 }
 
 int lnl_data_key_install(struct lnl_data *d, uint32_t peer, enum lnl_slot slot,
@@ -137,7 +145,7 @@ int lnl_data_key_install(struct lnl_data *d, uint32_t peer, enum lnl_slot slot,
 		return r;
 	lnl_keyslot_free(p->slots[slot], d->env);
 	p->slots[slot] = k;
-	lnl_timer_update(d, p);
+	keys_changed(d, p);
 	return 0;
 }
 
@@ -150,7 +158,7 @@ int lnl_data_key_swap(struct lnl_data *d, uint32_t peer)
 	struct lnl_keyslot *k = p->slots[LNL_SLOT_PRIMARY];
 	p->slots[LNL_SLOT_PRIMARY] = p->slots[LNL_SLOT_SECONDARY];
 	p->slots[LNL_SLOT_SECONDARY] = k;
-	lnl_timer_update(d, p);
+	keys_changed(d, p);
 	return 0;
 }
 
@@ -162,7 +170,7 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot)
 		return LNL_E_NOTFOUND;
 	lnl_keyslot_free(p->slots[slot], d->env);
 	p->slots[slot] = NULL;
-	lnl_timer_update(d, p);
+	keys_changed(d, p);
 	return 0;
 }
 
@@ -205,6 +213,7 @@ static int add_route(struct lnl_data *d, struct lnl_peer *p, const struct lnl_pr
 		lnl_release(d->env, r);
 		return rc;
 	}
+	d->route_changes++;
 	r->prefix = *masked;
 	r->next = p->routes;
 	p->routes = r;
@@ -246,6 +255,7 @@ int lnl_data_route_del(struct lnl_data *d, const struct lnl_prefix *prefix)
 		at = &r->next;
 	*at = r->next;
 	p->n_routes--;
+	d->route_changes++;
 	lnl_release(d->env, r);
 	lnl_routes_remove(d->routes, &masked);
 	return 0;

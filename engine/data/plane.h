@@ -34,13 +34,26 @@ struct lnl_peer {
 	struct lnl_peer *prev_noticed;
 	struct lnl_peer_route *routes;
 	uint32_t n_routes;
+	/*
+	 * The source that was last found to route to this peer, and as of which change of the
+	 * routes; family 0: none.
+	 */
+	struct lnl_ip source;
+	uint64_t source_change;
 	struct lnl_rate down, up;
 	struct lnl_counters counters;
 };
 
+/* A peer, and its primary key, which is there only to be brought near: see ahead.c. */
+struct lnl_peer_cell {
+	struct lnl_peer *peer; /* NULL: empty */
+	const struct lnl_keyslot *key;
+	const struct lnl_aead *send, *recv;
+};
+
 /* Peers by id: open addressing, at most half full. */
 struct lnl_peer_table {
-	struct lnl_peer **cells;
+	struct lnl_peer_cell *cells;
 	uint32_t shift; /* 32 - log2 of the number of cells */
 	uint32_t mask;
 	uint32_t n;
@@ -59,6 +72,7 @@ struct lnl_data {
 	const struct lnl_env *env;
 	uint32_t max_peers;
 	struct lnl_peer_table peers;
+	struct lnl_peer *last; /* found by a packet: packets come in trains. NULL: it is gone */
 	struct lnl_due *heap;
 	uint32_t heap_n;
 	uint32_t heap_cap;
@@ -68,6 +82,8 @@ struct lnl_data {
 	struct lnl_ivs ivs;
 	bool relay;		   /* client-to-client */
 	struct lnl_routes *routes; /* NULL: there has been none */
+	/* How often a route came, or was taken from a peer that stays: see lnl_peer's source. */
+	uint64_t route_changes;
 };
 
 /* ---- table.c ---- */
@@ -78,8 +94,23 @@ void lnl_table_deinit(struct lnl_peer_table *t, const struct lnl_env *env);
 struct lnl_peer *lnl_table_find(const struct lnl_peer_table *t, uint32_t id);
 /* Adds |p|, whose id is not in the table. LNL_E_NOMEM. */
 int lnl_table_add(struct lnl_peer_table *t, const struct lnl_env *env, struct lnl_peer *p);
+/* Notes the primary key of |p|, which is in the table. */
+void lnl_table_note_key(struct lnl_peer_table *t, const struct lnl_peer *p);
+/* Where |id| is in most tables; what is there may be another peer, or none. */
+const struct lnl_peer_cell *lnl_table_home(const struct lnl_peer_table *t, uint32_t id);
 /* Takes out |p|, which is in the table. */
 void lnl_table_remove(struct lnl_peer_table *t, const struct lnl_peer *p);
+
+/* ---- ahead.c ---- */
+
+/* They have memory brought near and change nothing. */
+
+/* What sealing needs for the peer |id|. */
+void lnl_ahead_seal(const struct lnl_data *d, uint32_t id);
+/*
+ * What opening needs for the first of |n| packets; returns for how many of them, at least 1.
+ */
+unsigned lnl_ahead_open(const struct lnl_data *d, const struct lnl_packet *pkts, unsigned n);
 
 /* ---- timers.c ---- */
 
@@ -96,7 +127,7 @@ void lnl_timer_update(struct lnl_data *d, struct lnl_peer *p);
  * What a server asks of an opened IP packet of |p|: LNL_DROP_SOURCE when it may not be from there;
  * sets `relay` when it is for another peer.
  */
-uint16_t lnl_steer(const struct lnl_data *d, const struct lnl_peer *p, struct lnl_packet *pkt);
+uint16_t lnl_steer(const struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt);
 
 /* ---- notice.c ---- */
 

@@ -2,6 +2,8 @@
 /* Where a server's packets go, and where they may come from. */
 #include "data/plane.h"
 
+#include <string.h>
+
 /*
  * Where addresses stand in IP headers; a packet's version is its own claim, checked against its
  * length.
@@ -48,9 +50,32 @@ unsigned lnl_data_route(struct lnl_data *d, struct lnl_packet *pkts, unsigned n)
 	return found;
 }
 
-uint16_t lnl_steer(const struct lnl_data *d, const struct lnl_peer *p, struct lnl_packet *pkt)
+/*
+ * Whether the source routes to |p|. Most peers have one address: as long as no route changes, it is
+ * not looked for again. What is no IP packet has no source.
+ */
+static bool comes_from(const struct lnl_data *d, struct lnl_peer *p, const struct lnl_packet *pkt)
 {
-	if (p->conf.check_source && find_end(d, pkt, END_SOURCE) != p->conf.id)
+	uint8_t family = pkt->len > 0 ? pkt->p[0] >> 4 : 0;
+	const uint8_t *source = pkt->p + (family == 4 ? IPV4_SOURCE : IPV6_SOURCE);
+
+	if (p->source.family == family && p->source_change == d->route_changes) {
+		if (family == 4 && pkt->len >= IPV4_LEN && memcmp(p->source.bytes, source, 4) == 0)
+			return true;
+		if (family == 6 && pkt->len >= IPV6_LEN && memcmp(p->source.bytes, source, 16) == 0)
+			return true;
+	}
+	if (find_end(d, pkt, END_SOURCE) != p->conf.id)
+		return false;
+	p->source.family = family;
+	memcpy(p->source.bytes, source, family == 4 ? 4 : 16);
+	p->source_change = d->route_changes;
+	return true;
+}
+
+uint16_t lnl_steer(const struct lnl_data *d, struct lnl_peer *p, struct lnl_packet *pkt)
+{
+	if (p->conf.check_source && !comes_from(d, p, pkt))
 		return LNL_DROP_SOURCE;
 	if (!d->relay)
 		return LNL_DROP_NONE;

@@ -14,7 +14,7 @@ static uint32_t home_of(const struct lnl_peer_table *t, uint32_t id)
 
 static int alloc_cells(struct lnl_peer_table *t, const struct lnl_env *env, uint32_t log2)
 {
-	t->cells = lnl_alloc(env, sizeof(struct lnl_peer *) << log2);
+	t->cells = lnl_alloc(env, sizeof(*t->cells) << log2);
 	if (t->cells == NULL)
 		return LNL_E_NOMEM;
 	t->shift = 32 - log2;
@@ -22,13 +22,22 @@ static int alloc_cells(struct lnl_peer_table *t, const struct lnl_env *env, uint
 	return 0;
 }
 
-static void put(struct lnl_peer_table *t, struct lnl_peer *p)
+static void put(struct lnl_peer_table *t, const struct lnl_peer_cell *cell)
+{
+	uint32_t i = home_of(t, cell->peer->conf.id);
+
+	while (t->cells[i].peer != NULL)
+		i = (i + 1) & t->mask;
+	t->cells[i] = *cell;
+}
+
+static uint32_t place_of(const struct lnl_peer_table *t, const struct lnl_peer *p)
 {
 	uint32_t i = home_of(t, p->conf.id);
 
-	while (t->cells[i] != NULL)
+	while (t->cells[i].peer != p)
 		i = (i + 1) & t->mask;
-	t->cells[i] = p;
+	return i;
 }
 
 int lnl_table_init(struct lnl_peer_table *t, const struct lnl_env *env)
@@ -46,7 +55,7 @@ struct lnl_peer *lnl_table_find(const struct lnl_peer_table *t, uint32_t id)
 {
 	struct lnl_peer *p;
 
-	for (uint32_t i = home_of(t, id); (p = t->cells[i]) != NULL; i = (i + 1) & t->mask) {
+	for (uint32_t i = home_of(t, id); (p = t->cells[i].peer) != NULL; i = (i + 1) & t->mask) {
 		if (p->conf.id == id)
 			return p;
 	}
@@ -60,15 +69,30 @@ int lnl_table_add(struct lnl_peer_table *t, const struct lnl_env *env, struct ln
 		if (alloc_cells(&wider, env, 32 - t->shift + 1) != 0)
 			return LNL_E_NOMEM;
 		for (uint32_t i = 0; i <= t->mask; i++) {
-			if (t->cells[i] != NULL)
-				put(&wider, t->cells[i]);
+			if (t->cells[i].peer != NULL)
+				put(&wider, &t->cells[i]);
 		}
 		lnl_release(env, t->cells);
 		*t = wider;
 	}
-	put(t, p);
+	put(t, &(struct lnl_peer_cell){ .peer = p });
 	t->n++;
 	return 0;
+}
+
+void lnl_table_note_key(struct lnl_peer_table *t, const struct lnl_peer *p)
+{
+	struct lnl_peer_cell *cell = &t->cells[place_of(t, p)];
+	const struct lnl_keyslot *k = p->slots[LNL_SLOT_PRIMARY];
+
+	cell->key = k;
+	cell->send = k != NULL ? k->send.aead : NULL;
+	cell->recv = k != NULL ? k->recv.aead : NULL;
+}
+
+const struct lnl_peer_cell *lnl_table_home(const struct lnl_peer_table *t, uint32_t id)
+{
+	return &t->cells[home_of(t, id)];
 }
 
 /*
@@ -77,17 +101,15 @@ int lnl_table_add(struct lnl_peer_table *t, const struct lnl_env *env, struct ln
  */
 void lnl_table_remove(struct lnl_peer_table *t, const struct lnl_peer *p)
 {
-	uint32_t gap = home_of(t, p->conf.id);
+	uint32_t gap = place_of(t, p);
 
-	while (t->cells[gap] != p)
-		gap = (gap + 1) & t->mask;
-	for (uint32_t i = (gap + 1) & t->mask; t->cells[i] != NULL; i = (i + 1) & t->mask) {
-		uint32_t home = home_of(t, t->cells[i]->conf.id);
+	for (uint32_t i = (gap + 1) & t->mask; t->cells[i].peer != NULL; i = (i + 1) & t->mask) {
+		uint32_t home = home_of(t, t->cells[i].peer->conf.id);
 		if (((i - home) & t->mask) < ((i - gap) & t->mask))
 			continue;
 		t->cells[gap] = t->cells[i];
 		gap = i;
 	}
-	t->cells[gap] = NULL;
+	t->cells[gap] = (struct lnl_peer_cell){ 0 };
 	t->n--;
 }

@@ -166,7 +166,10 @@ static bool is_tap(const struct shape *shape)
 	return shape->link[0] != '\0';
 }
 
-/* Runs the clamp over an exact copy on the heap, where ASan guards both ends. */
+/*
+ * Runs the clamp over an exact copy on the heap, where ASan guards both ends. What it changes is a
+ * packet that it should have been asked for.
+ */
 static void clamp_exact(uint8_t *p, uint32_t len, uint16_t mss, bool tap)
 {
 	uint8_t *exact = malloc(len + 1);
@@ -174,7 +177,9 @@ static void clamp_exact(uint8_t *p, uint32_t len, uint16_t mss, bool tap)
 	assert_non_null(exact);
 	if (len > 0)
 		memcpy(exact + 1, p, len);
+	bool concerned = lnl_mss_concerns(exact + 1, len, tap);
 	lnl_mss_clamp(exact + 1, len, mss, tap);
+	assert_true(concerned || memcmp(p, exact + 1, len) == 0);
 	if (len > 0)
 		memcpy(p, exact + 1, len);
 	free(exact);

@@ -103,6 +103,45 @@ static void sources_follow_routes(void **state)
 	world_deinit(&w);
 }
 
+/* A source that was found right is remembered no longer than it is right. */
+static void sources_are_judged_anew(void **state)
+{
+	(void)state;
+	struct world w;
+	struct test_buffer b;
+	struct lnl_packet pkt;
+	struct lnl_peer_conf conf = { .id = WIRE_ID, .wire_id = WIRE_ID, .check_source = true };
+	struct lnl_peer_conf other = { .id = OTHER_PEER, .wire_id = OTHER_PEER };
+	const uint8_t six[40] = { 0x60, [8] = 10, 8, 0, 7, [24] = 0xfd };
+	struct lnl_prefix net = { { 4, { 10, 8, 0, 0 } }, 24 },
+			  host = { { 4, { 10, 8, 0, 7 } }, 32 };
+
+	world_init_gcm(&w);
+	assert_int_equal(lnl_data_peer_set(w.server, &conf, w.now), 0);
+	assert_int_equal(lnl_data_peer_add(w.server, &other, w.now), 0);
+	assert_int_equal(lnl_data_route_add(w.server, &net, WIRE_ID), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		pkt = seal_from_to(&w, &b, 7, 1);
+		assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
+		/* The same bytes of another family are another source. */
+		pkt = world_seal(&w, &b, six, sizeof(six));
+		assert_int_equal(world_open(&w, &pkt), LNL_DROP_SOURCE);
+	}
+	/* A longer prefix leads to somebody else; then not any more. */
+	assert_int_equal(lnl_data_route_add(w.server, &host, OTHER_PEER), 0);
+	pkt = seal_from_to(&w, &b, 7, 1);
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_SOURCE);
+	pkt = seal_from_to(&w, &b, 8, 1);
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
+	assert_int_equal(lnl_data_peer_del(w.server, OTHER_PEER), 0);
+	pkt = seal_from_to(&w, &b, 7, 1);
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_NONE);
+	assert_int_equal(lnl_data_route_del(w.server, &net), 0);
+	pkt = seal_from_to(&w, &b, 7, 1);
+	assert_int_equal(world_open(&w, &pkt), LNL_DROP_SOURCE);
+	world_deinit(&w);
+}
+
 /* R4: what a peer claims to be changes no table and takes no memory. */
 static void r4_sources_leave_nothing_behind(void **state)
 {
@@ -292,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(d6_spoofed_sources_are_dropped),
 		cmocka_unit_test(sources_follow_routes),
+		cmocka_unit_test(sources_are_judged_anew),
 		cmocka_unit_test(r4_sources_leave_nothing_behind),
 		cmocka_unit_test(relays_to_other_peers),
 		cmocka_unit_test(d4_only_fresh_packets_say_where_a_peer_is),

@@ -90,7 +90,7 @@ static uint32_t longest_run(const struct lnl_peer_table *t)
 	uint32_t longest = 0, run = 0;
 
 	for (uint32_t i = 0; i <= 2 * t->mask; i++) {
-		run = t->cells[i & t->mask] != NULL ? run + 1 : 0;
+		run = t->cells[i & t->mask].peer != NULL ? run + 1 : 0;
 		longest = run > longest ? run : longest;
 	}
 	return longest;
