@@ -275,9 +275,11 @@ static bool open_datagram(struct lnl_data *d, struct lnl_peer *p, struct lnl_pac
 	if (pkt->drop != LNL_DROP_NONE)
 		return false;
 	hear(d, p, len, now);
-	pkt->drop = lnl_framing_strip(p->conf.framing, pkt);
-	if (pkt->drop != LNL_DROP_NONE)
-		return false;
+	if (p->conf.framing != LNL_FRAMING_NONE || pkt->len == 0) {
+		pkt->drop = lnl_framing_strip(p->conf.framing, pkt);
+		if (pkt->drop != LNL_DROP_NONE)
+			return false;
+	}
 	if (consume(d, p, pkt)) {
 		pkt->drop = LNL_DROP_EMPTY;
 		return true;

@@ -21,17 +21,6 @@ static uint64_t *word_of(struct lnl_replay *r, uint64_t id)
 	return &r->seen[id / 64 % (LNL_REPLAY_MAX / 64)];
 }
 
-bool lnl_replay_check(const struct lnl_replay *r, uint64_t id)
-{
-	if (id == 0)
-		return false;
-	if (id > r->highest)
-		return true;
-	if (r->highest - id >= r->window)
-		return false;
-	return !(r->seen[id / 64 % (LNL_REPLAY_MAX / 64)] & bit_of(id));
-}
-
 /* The bits of the ids between the highest and |id| still say what was there one turn of the ring
  * ago. */
 static void advance(struct lnl_replay *r, uint64_t id)

@@ -26,7 +26,16 @@ void lnl_replay_init(struct lnl_replay *r, uint32_t window);
  * Whether |id| may be accepted: not 0, not below the window, not seen. Changes nothing, so that it
  * can be asked before the tag is checked.
  */
-bool lnl_replay_check(const struct lnl_replay *r, uint64_t id);
+static inline bool lnl_replay_check(const struct lnl_replay *r, uint64_t id)
+{
+	if (id == 0)
+		return false;
+	if (id > r->highest)
+		return true;
+	if (r->highest - id >= r->window)
+		return false;
+	return !(r->seen[id / 64 % (LNL_REPLAY_MAX / 64)] >> (id % 64) & 1);
+}
 
 /* Marks |id| as seen after its packet was authenticated. Returns false, unchanged, where check
  * would. */
