@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "io/socket.h"
 #include "io/worker_state.h"
 
 /* ---- what arrived ---- */
@@ -254,6 +255,9 @@ static void set_offload(struct lnl_worker *w, struct lnl_link *l)
 		l->gro = lnl_offload_gro(l->conf.fd);
 		l->segments = lnl_offload_segment(l->conf.fd);
 	}
+	/* Packets are put together before they are written: what waits for more only waits. */
+	if (l->conf.kind == LNL_LINK_TCP)
+		lnl_socket_tune(l->conf.fd, 0, 0, true);
 	if (l->conf.offload == LNL_OFFLOAD_SINGLE)
 		w->in.single = w->tx.single = w->relay.single = true;
 }
