@@ -127,7 +127,7 @@ static void add_client(uint32_t id)
 		if (lnl_data_route_add(house.data, &p, id) < 0)
 			die("cannot add a route");
 	}
-	if (lnl_worker_carrier_add(house.w, id, LINK, &from) < 0)
+	if (lnl_worker_carrier_add(house.w, id, LINK, &from, 0) < 0)
 		die("out of memory");
 	v->service = house.s;
 	v->id = id;
@@ -163,6 +163,7 @@ static void open_house(uint32_t n)
 	house.e->env = env;
 	house.s->engine = house.e;
 	house.s->conf.o.max_clients = n;
+	house.s->n_workers = 1;
 	if (lnl_data_new(&house.data, &env, n) < 0 || lnl_door_init(house.s) < 0 ||
 	    env.random(NULL, (uint8_t *)house.w->seeds, sizeof(house.w->seeds)) < 0)
 		die("out of memory");

@@ -183,6 +183,7 @@ static const struct option server_options[] = {
 	S(mssfix_fixed, BOOL),
 	S(txqueuelen, INT),
 	S(offload, INT),
+	S(workers, UNSIGNED),
 	S(ifconfig_noexec, BOOL),
 	S(route_noexec, BOOL),
 	S(network4, TEXT),

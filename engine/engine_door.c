@@ -27,11 +27,15 @@ static uint64_t mix(uint64_t h, const void *data, size_t len)
 	return h;
 }
 
-/* |from| NULL: a TCP connection, which has a link of its own. */
+/*
+ * |from| NULL: a TCP connection, which has a link of its own. Datagrams of a client may come by any
+ * worker's link of its listening address.
+ */
 static struct lnl_served **address_bucket(const struct lnl_service *s, uint32_t link,
 					  const struct lnl_addr *from)
 {
-	uint64_t h = mix(s->seed, &link, sizeof(link));
+	uint32_t place = from ? lnl_service_place_of(s, link) : link;
+	uint64_t h = mix(s->seed, &place, sizeof(place));
 	struct lnl_ip ip;
 	uint16_t port;
 
@@ -53,12 +57,21 @@ static struct lnl_served **name_bucket(const struct lnl_service *s, const char *
 	return &s->by_name[mix(s->seed, name, strlen(name)) & s->mask];
 }
 
+/* Whether |v|'s datagrams come to |link|'s listening address, from |from|. */
+static bool is_at(const struct lnl_served *v, uint32_t link, const struct lnl_addr *from)
+{
+	const struct lnl_service *s = v->service;
+
+	return lnl_service_place_of(s, v->link) == lnl_service_place_of(s, link) &&
+	       lnl_addr_equal(&v->from, from);
+}
+
 struct lnl_served *lnl_door_by_address(const struct lnl_service *s, uint32_t link,
 				       const struct lnl_addr *from)
 {
 	struct lnl_served *v = *address_bucket(s, link, from);
 
-	while (v && (v->link != link || !lnl_addr_equal(&v->from, from)))
+	while (v && !is_at(v, link, from))
 		v = v->next_address;
 	return v;
 }
@@ -620,8 +633,7 @@ static struct lnl_served *sender(const struct lnl_service *s, const struct lnl_n
 
 	/* Behind a client stand no more than may knock from one source. */
 	for (i = 0; v && i <= HALF_OPEN_A_SOURCE; i++) {
-		if (!v->ended && !v->tcp && v->link == n->id &&
-		    lnl_addr_equal(&v->from, &n->u.datagram.from) && is_of(v, n))
+		if (!v->ended && !v->tcp && is_at(v, n->id, &n->u.datagram.from) && is_of(v, n))
 			return v;
 		v = lnl_served_find(s, v->replaces);
 	}
@@ -633,6 +645,9 @@ static void datagram(struct lnl_service *s, const struct lnl_ntf *n)
 	struct lnl_served *there = lnl_door_by_address(s, n->id, &n->u.datagram.from);
 	struct lnl_served *v = sender(s, n, there);
 
+	/* Its packets shall be that worker's whose socket they come in by. */
+	if (v && !v->peer_added)
+		v->link = n->id;
 	if (v)
 		input(v, n->u.datagram.bytes, len_of(v, n));
 	else
@@ -676,7 +691,7 @@ void lnl_door_packet(struct lnl_service *s, const struct lnl_ntf *n)
 void lnl_door_accept(struct lnl_service *s, int fd, const struct lnl_addr *from)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
-	struct lnl_served *v = add(s, ++s->next_link, from, true);
+	struct lnl_served *v = add(s, lnl_service_tcp_link(s), from, true);
 
 	if (!v) {
 		close(fd);

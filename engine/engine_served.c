@@ -26,14 +26,6 @@ const char *lnl_served_address(const struct lnl_served *v, char out[LNL_ADDR_TEX
 	return lnl_addr_text(&plain, out);
 }
 
-static void ask_counters(struct lnl_served *v)
-{
-	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .id = v->link };
-
-	v->counters_asked++;
-	command(v, &cmd);
-}
-
 /* ---- time ---- */
 
 static void arm(struct lnl_served *v)
@@ -87,7 +79,7 @@ void lnl_served_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	if (now >= v->pending_at)
 		tell_pending(v, now);
 	if (v->up && lnl_activity_doubt(&v->activity, now))
-		ask_counters(v);
+		lnl_service_ask_counters(v);
 	if (v->control)
 		lnl_server_tick(v->control, now);
 	lnl_served_run(v);
@@ -122,6 +114,9 @@ static void add_peer(struct lnl_served *v, const struct lnl_server_event *ev)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ADD, .id = v->link };
 
+	/* From here on that worker has its packets, wherever else they come to. */
+	v->worker = lnl_service_worker_of(v->service, v->link);
+	cmd.u.peer.serial = ++v->service->serial;
 	cmd.u.peer.conf = ev->peer;
 	cmd.u.peer.conf.rate_down = v->rate_down;
 	cmd.u.peer.conf.rate_up = v->rate_up;
@@ -277,8 +272,8 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
  */
 void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
 {
-	bool vital = kind == LNL_CMD_PEER_ADD || kind == LNL_CMD_ROUTE_ADD ||
-		     kind == LNL_CMD_KEY_INSTALL;
+	bool vital = kind == LNL_CMD_PEER_ADD || kind == LNL_CMD_PEER_ELSEWHERE ||
+		     kind == LNL_CMD_ROUTE_ADD || kind == LNL_CMD_KEY_INSTALL;
 	const char *why = error == LNL_E_EXIST ? "an address or network of it is another client's"
 					       : lnl_error_text(error);
 
@@ -302,6 +297,7 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 	out->link_rx_bytes = c->link_rx_bytes;
 	out->link_tx_bytes = c->link_tx_bytes;
 	memcpy(out->drops, c->drops, sizeof(out->drops));
+	out->drops[LNL_DROP_QUEUE] += v->lost_elsewhere;
 	out->connected_at = v->connected_at;
 }
 
@@ -352,7 +348,7 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	v->deadline = lnl_clock_now();
 	if (v->peer_added) {
 		v->deadline += COUNTERS_BY;
-		ask_counters(v);
+		lnl_service_ask_counters(v);
 		command(v, &cmd);
 		v->peer_added = false;
 	}

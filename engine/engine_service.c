@@ -18,13 +18,6 @@
 /* After that, the last counters are waited for. */
 #define COUNTERS_BY (2 * LNL_SECOND)
 
-void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
-{
-	if (lnl_worker_command(s->worker, cmd) < 0)
-		lnl_log(&s->engine->log, LNL_LEVEL_ERROR, "worker.command",
-			LNL_F("error", lnl_error_text(LNL_E_NOMEM)));
-}
-
 struct lnl_service *lnl_service_find(struct lnl_engine *e, uint32_t id)
 {
 	struct lnl_service *s;
@@ -35,10 +28,13 @@ struct lnl_service *lnl_service_find(struct lnl_engine *e, uint32_t id)
 	return NULL;
 }
 
-/* ---- the worker's notifications ---- */
+/* ---- the workers' notifications ---- */
 
+/* Each worker that has the device may say so. */
 static void tun_failed(struct lnl_service *s, int error)
 {
+	if (s->exit_status)
+		return;
 	lnl_log(&s->engine->log, LNL_LEVEL_ERROR, "tun.failed", LNL_F("dev", s->ifname),
 		LNL_F("error", strerror(error)));
 	s->exit_status = 1;
@@ -64,7 +60,7 @@ static void moved(struct lnl_served *v, const struct lnl_ntf *n)
 	lnl_served_run(v);
 }
 
-static void take(struct lnl_service *s, const struct lnl_ntf *n)
+static void take(struct lnl_service *s, unsigned worker, const struct lnl_ntf *n)
 {
 	struct lnl_served *v = lnl_served_find(s, n->peer);
 
@@ -85,7 +81,7 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 		break;
 	case LNL_NTF_COUNTERS:
 		if (v)
-			lnl_served_counters(v, &n->u.counters);
+			lnl_service_counted(v, worker, &n->u.counters);
 		break;
 	case LNL_NTF_FLOAT:
 		if (v)
@@ -104,23 +100,32 @@ static void take(struct lnl_service *s, const struct lnl_ntf *n)
 	}
 }
 
+/* False: there may be more than |most|. */
+static bool take_some(struct lnl_service *s, unsigned worker, unsigned most)
+{
+	struct lnl_ntf n;
+
+	for (; most > 0; most--) {
+		if (!lnl_worker_next(s->workers[worker], &n))
+			return true;
+		take(s, worker, &n);
+	}
+	return false;
+}
+
 static void woken(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct lnl_service *s = w->data;
-	unsigned taken = 0;
-	struct lnl_ntf n;
+	unsigned i;
 
 	(void)revents;
-	while (taken < AT_ONCE && lnl_worker_next(s->worker, &n)) {
-		take(s, &n);
-		taken++;
-	}
-	if (taken == AT_ONCE)
-		ev_async_send(loop, w);
+	for (i = 0; i < s->n_workers; i++)
+		if (!take_some(s, i, AT_ONCE / s->n_workers))
+			ev_async_send(loop, w);
 	lnl_service_settle(s);
 }
 
-/* Called from the worker's thread. */
+/* Called from the workers' threads. */
 static void wake(void *ctx)
 {
 	struct lnl_service *s = ctx;
@@ -132,7 +137,6 @@ static void wake(void *ctx)
 
 static void ask_counters(struct lnl_service *s)
 {
-	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS };
 	uint32_t looked = 0;
 	unsigned i;
 
@@ -145,11 +149,8 @@ static void ask_counters(struct lnl_service *s)
 
 		for (; !v && looked < s->n_slots; looked++)
 			v = s->served[s->search++ % s->n_slots];
-		if (!v || !v->peer_added || v->counters_asked)
-			continue;
-		v->counters_asked++;
-		cmd.peer = v->id;
-		lnl_service_command(s, &cmd);
+		if (v && v->peer_added && !v->counters_asked)
+			lnl_service_ask_counters(v);
 	}
 }
 
@@ -255,7 +256,7 @@ static int start(struct lnl_service *s, struct lnl_reason *why)
 	int rc = make_inside(s, why);
 
 	if (rc == 0)
-		rc = lnl_worker_new(&s->worker, &s->engine->env, s->n_slots, wake, s);
+		rc = lnl_workers_start(s, wake);
 	if (rc < 0)
 		return rc;
 	lnl_service_command(s, &relay);
@@ -346,11 +347,11 @@ void lnl_service_free(struct lnl_service *s)
 			lnl_door_remove(s->served[i]);
 	if (s->conf.o.leases && s->id)
 		lnl_leases_save(s, true);
-	if (s->worker)
+	if (s->n_workers)
 		lnl_service_net_down(s);
 	ev_timer_stop(s->engine->loop, &s->timer);
 	ev_async_stop(s->engine->loop, &s->wake);
-	lnl_worker_free(s->worker);
+	lnl_workers_free(s);
 	lnl_admission_free(s->admission);
 	lnl_tokens_deinit(&s->tokens);
 	lnl_pools_deinit(s);

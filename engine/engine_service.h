@@ -46,6 +46,7 @@ struct lnl_served {
 	struct lnl_addr from;			     /* where it is */
 	uint32_t replaces;	    /* whose address in the table it took; LNL_PEER_ID_NONE */
 	uint64_t came_at, heard_at; /* when it was admitted; while half-open */
+	uint8_t worker;		    /* whose it is in the data plane, once it is there */
 	bool tcp, half_open, in_table, named, peer_added, up, closing, ended;
 	bool again;	   /* the login that is judged is a renegotiation's */
 	bool has_token;	   /* `token` */
@@ -82,7 +83,8 @@ struct lnl_served {
 	/* What it did. */
 	uint64_t connected_at;
 	struct lnl_counters counters;
-	unsigned counters_asked;
+	uint64_t lost_elsewhere; /* packets on their way to it, between workers */
+	unsigned counters_asked; /* answers that are to come */
 	struct lnl_activity activity;
 	enum lnl_cause cause;
 	enum lnl_phase phase;
@@ -118,14 +120,17 @@ struct lnl_service {
 	struct lnl_engine *engine;
 	uint32_t id;
 	struct lnl_service_conf conf;
-	struct lnl_worker *worker;
+	struct lnl_worker *workers[LNL_WORKERS_MAX];
+	unsigned n_workers;
+	uint64_t serial; /* of the latest peer */
 	ev_async wake;
 	ev_timer timer; /* seconds: limits, leases, CRL */
 	struct lnl_admission *admission;
 	struct lnl_tokens tokens;
 	struct lnl_listener listeners[LNL_SERVICE_LISTEN]; /* TCP */
 	unsigned n_listeners;
-	uint32_t next_link;
+	uint32_t
+		next_link; /* the number that was given to a listening address or connection last */
 
 	struct lnl_served **served; /* by id */
 	uint32_t n_slots, n_served, n_half_open, n_up;
@@ -172,7 +177,25 @@ void lnl_service_free(struct lnl_service *s);
 void lnl_service_stop(struct lnl_service *s, const char *reason);
 /* A client is gone, or a second has passed: whether the service's own end has come. */
 void lnl_service_settle(struct lnl_service *s);
+
+/* ---- engine_workers.c: which worker is told what ---- */
+
+/* As many as the options say. Errors as lnl_worker_new. */
+int lnl_workers_start(struct lnl_service *s, void (*wake)(void *ctx));
+void lnl_workers_free(struct lnl_service *s);
+/* The worker of |link|, and its listening address, which has a link of each worker. */
+unsigned lnl_service_worker_of(const struct lnl_service *s, uint32_t link);
+uint32_t lnl_service_place_of(const struct lnl_service *s, uint32_t link);
+/* The link of |worker|'s that has this number. */
+uint32_t lnl_service_link(const struct lnl_service *s, uint32_t number, unsigned worker);
+/* A link for another TCP connection; workers have them in turns. */
+uint32_t lnl_service_tcp_link(struct lnl_service *s);
+/* To the worker or workers that the command concerns. */
 void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd);
+void lnl_service_command_to(struct lnl_service *s, unsigned worker, const struct lnl_command *cmd);
+void lnl_service_ask_counters(struct lnl_served *v);
+/* One worker's answer. */
+void lnl_service_counted(struct lnl_served *v, unsigned worker, const struct lnl_counters *c);
 
 /* ---- engine_service_net.c: device, addresses, routes, sockets ---- */
 

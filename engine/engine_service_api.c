@@ -52,15 +52,12 @@ int lnl_peer_info(struct lnl_engine *e, uint32_t server, uint32_t peer, struct l
 int lnl_peer_stats(struct lnl_engine *e, uint32_t server, uint32_t peer, struct lnl_stats *out)
 {
 	struct lnl_served *v = find(e, server, peer);
-	struct lnl_command cmd = { .kind = LNL_CMD_COUNTERS, .peer = peer };
 
 	if (!v)
 		return LNL_E_NOTFOUND;
 	lnl_served_stats(v, out);
-	if (v->peer_added && !v->counters_asked) {
-		v->counters_asked++;
-		lnl_service_command(v->service, &cmd); /* for the next time */
-	}
+	if (v->peer_added && !v->counters_asked)
+		lnl_service_ask_counters(v); /* for the next time */
 	return 0;
 }
 

@@ -14,6 +14,7 @@ void lnl_server_options_init(struct lnl_server_options *o)
 	o->mssfix_mtu = true;
 	o->topology = LNL_SERVER_SUBNET;
 	o->leases_interval = 600;
+	o->workers = 1;
 	o->max_clients = 1024;
 	o->max_routes_per_client = LNL_ROUTES_PEER;
 	o->connect_freq_initial = 100;
@@ -150,6 +151,8 @@ static int check(const struct lnl_server_options *o, struct lnl_reason *why)
 		return lnl_reason_set(why, LNL_E_INVAL,
 				      "clients get no address: 'server' or 'server-ipv6' is "
 				      "missing");
+	if (o->workers == 0 || o->workers > LNL_WORKERS_MAX)
+		return lnl_reason_set(why, LNL_E_INVAL, "workers: 1 to %d", LNL_WORKERS_MAX);
 	if (o->max_clients == 0 || o->max_clients > 1000000)
 		return lnl_reason_set(why, LNL_E_INVAL, "max-clients: 1 to 1,000,000");
 	if (o->auth_user_pass && !(o->asks & LNL_ASK_AUTHENTICATE))

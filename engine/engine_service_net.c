@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a server does to the machine: device, addresses, routes, sockets. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,34 +90,95 @@ static void warned(void *ctx, const char *text)
 	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "net.warning", LNL_F("why", text));
 }
 
-static int open_tun(struct lnl_service *s, struct lnl_reason *why)
+static int open_queue(const struct lnl_service *s, const char *name, bool queues,
+		      struct lnl_tun *out, struct lnl_reason *why)
 {
 	struct lnl_tun_conf conf = {
-		.name = s->conf.o.dev,
+		.name = name,
 		.txqueuelen = s->conf.o.txqueuelen,
 		.offload = (enum lnl_offload)s->conf.o.offload,
+		.queues = queues,
 		.node = lnl_process_open_tun(s->engine->process),
 	};
+
+	return lnl_tun_open(out, &conf, why);
+}
+
+/* What goes on with fewer queues than workers: those without write into another's. */
+static void tell_queues(struct lnl_service *s, const char *name, const struct lnl_reason *why)
+{
+	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "tun.queues_missing", LNL_F("dev", name),
+		LNL_F("workers", s->n_workers), LNL_F("why", why->text));
+}
+
+/* The first queue; |*queues|: there can be more. */
+static int open_first(struct lnl_service *s, struct lnl_tun *out, bool *queues,
+		      struct lnl_reason *why)
+{
+	struct lnl_reason refused;
+	int rc;
+
+	*queues = s->n_workers > 1;
+	rc = open_queue(s, s->conf.o.dev, *queues, out, why);
+	if (rc == 0 || !*queues)
+		return rc;
+	*queues = false;
+	refused = *why;
+	rc = open_queue(s, s->conf.o.dev, false, out, why);
+	if (rc == 0)
+		tell_queues(s, out->name, &refused);
+	return rc;
+}
+
+/* Gives each worker the device: its own queue, or what it can only write to. */
+static int give_queues(struct lnl_service *s, const struct lnl_tun *first, bool queues)
+{
 	struct lnl_command cmd = { .kind = LNL_CMD_TUN_ADD };
+	struct lnl_reason why;
+	struct lnl_tun more;
+	unsigned i;
+
+	cmd.u.tun.fd = first->fd;
+	cmd.u.tun.routed = true;
+	cmd.u.tun.offload = first->offload;
+	for (i = s->n_workers - 1; i > 0; i--) {
+		struct lnl_command other = cmd;
+
+		if (queues && open_queue(s, first->name, true, &more, &why) < 0) {
+			queues = false;
+			tell_queues(s, first->name, &why);
+		}
+		other.u.tun.unread = !queues;
+		other.u.tun.fd = queues ? more.fd : fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
+		if (other.u.tun.fd < 0)
+			return LNL_E_SYSTEM;
+		lnl_service_command_to(s, i, &other);
+	}
+	lnl_service_command_to(s, 0, &cmd);
+	return 0;
+}
+
+static int open_tun(struct lnl_service *s, struct lnl_reason *why)
+{
 	struct lnl_tun tun;
-	int rc = lnl_tun_open(&tun, &conf, why);
+	bool queues;
+	int rc = open_first(s, &tun, &queues, why);
 
 	if (rc < 0)
 		return rc;
 	rc = lnl_netconf_new(&s->net, tun.name, tun.index, why);
+	if (rc == 0) {
+		snprintf(s->ifname, sizeof(s->ifname), "%s", tun.name);
+		s->tun_open = true;
+		rc = give_queues(s, &tun, queues);
+	}
 	if (rc < 0) {
 		close(tun.fd);
 		return rc;
 	}
-	snprintf(s->ifname, sizeof(s->ifname), "%s", tun.name);
-	cmd.u.tun.fd = tun.fd;
-	cmd.u.tun.routed = true;
-	cmd.u.tun.offload = tun.offload;
-	lnl_service_command(s, &cmd);
-	s->tun_open = true;
 	lnl_engine_fit_tun(s->net, tun.offload, s->conf.o.tun_mtu, s->conf.o.mssfix,
 			   s->conf.o.mssfix_mtu);
-	lnl_engine_tell_tun(s->engine, s->ifname, conf.offload, tun.offload);
+	lnl_engine_tell_tun(s->engine, s->ifname, (enum lnl_offload)s->conf.o.offload, tun.offload);
 	return 0;
 }
 
@@ -195,21 +257,53 @@ static void accept_failed(void *ctx, const struct lnl_reason *why)
 	lnl_log(&s->engine->log, LNL_LEVEL_WARN, "server.accept_failed", LNL_F("why", why->text));
 }
 
+/* A socket for each worker; all of them, or none. */
+static int open_sockets(const struct lnl_service *s, const struct lnl_listen_conf *conf, int *fds,
+			struct lnl_reason *why)
+{
+	struct lnl_listen_conf c = *conf;
+	socklen_t len = sizeof(c.local.u);
+	unsigned n;
+
+	fds[0] = lnl_listen_udp(conf, why);
+	if (fds[0] < 0 || s->n_workers == 1)
+		return fds[0] < 0 ? fds[0] : 0;
+	/* That one was to find out that nobody else has it, which those that share it cannot. */
+	getsockname(fds[0], &c.local.u.sa, &len);
+	close(fds[0]);
+	c.shared = true;
+	for (n = 0; n < s->n_workers; n++) {
+		int rc = fds[n] = lnl_listen_udp(&c, why);
+
+		if (rc >= 0)
+			continue;
+		while (n > 0)
+			close(fds[--n]);
+		return rc;
+	}
+	return 0;
+}
+
 static int listen_udp(struct lnl_service *s, const struct lnl_listen_conf *conf,
 		      struct lnl_reason *why)
 {
 	struct lnl_command cmd = { .kind = LNL_CMD_LINK_ADD };
-	int fd = lnl_listen_udp(conf, why);
+	int fds[LNL_WORKERS_MAX];
+	int rc = open_sockets(s, conf, fds, why);
+	unsigned i;
 
-	if (fd < 0)
-		return fd;
-	cmd.u.link.id = ++s->next_link;
-	cmd.u.link.fd = fd;
+	if (rc < 0)
+		return rc;
 	cmd.u.link.kind = LNL_LINK_UDP;
 	cmd.u.link.peer = LNL_PEER_ID_NONE;
 	cmd.u.link.many = true;
 	cmd.u.link.offload = (enum lnl_offload)s->conf.o.offload;
-	lnl_service_command(s, &cmd);
+	s->next_link++;
+	for (i = 0; i < s->n_workers; i++) {
+		cmd.u.link.id = lnl_service_link(s, s->next_link, i);
+		cmd.u.link.fd = fds[i];
+		lnl_service_command(s, &cmd);
+	}
 	return 0;
 }
 

@@ -238,6 +238,7 @@ struct lnl_server_options {
 	bool mssfix_mtu, mssfix_fixed;
 	int txqueuelen, offload;
 	bool ifconfig_noexec, route_noexec;
+	unsigned workers;		 /* data threads, 1 to 16; each client is one's; 1 */
 	const char *network4, *network6; /* `server`, `server-ipv6`: the first address is ours */
 	enum lnl_server_topology topology;
 	const char *const *network; /* our own "route ..." lines */

@@ -19,14 +19,15 @@ static int set(int fd, int level, int name, int value)
 /* ---- sockets ---- */
 
 /* What has to be set before bind and needs no rights. */
-static int make(int type, const struct lnl_addr *local, bool v6only)
+static int make(int type, const struct lnl_addr *local, bool v6only, bool shared)
 {
 	int family = local->len == 0 ? AF_UNSPEC : local->u.sa.sa_family;
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only) < 0) {
+	if ((family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only) < 0) ||
+	    (shared && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)) {
 		int err = errno;
 
 		close(fd);
@@ -41,9 +42,9 @@ static int make(int type, const struct lnl_addr *local, bool v6only)
 	return fd;
 }
 
-int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only)
+static int make_bound(int type, const struct lnl_addr *local, bool v6only, bool shared)
 {
-	int fd = make(type, local, v6only);
+	int fd = make(type, local, v6only, shared);
 
 	if (fd >= 0 && bind(fd, &local->u.sa, local->len) < 0) {
 		int err = errno;
@@ -52,6 +53,16 @@ int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only)
 		return -err;
 	}
 	return fd;
+}
+
+int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only)
+{
+	return make_bound(type, local, v6only, false);
+}
+
+int lnl_listen_bind_shared(const struct lnl_addr *local, bool v6only)
+{
+	return make_bound(SOCK_DGRAM, local, v6only, true);
 }
 
 static int fail(struct lnl_reason *why, int err, int type, const struct lnl_addr *local)
@@ -80,7 +91,7 @@ static int set_options(int fd, int type, const struct lnl_listen_conf *conf, str
 /* A device or mark is set before bind, so that nothing arrives that shall not. */
 static int open_bound(int type, const struct lnl_listen_conf *conf, struct lnl_reason *why)
 {
-	int fd = make(type, &conf->local, conf->v6only), rc;
+	int fd = make(type, &conf->local, conf->v6only, conf->shared), rc;
 
 	if (fd < 0)
 		return fail(why, -fd, type, &conf->local);
@@ -94,7 +105,8 @@ static int open_bound(int type, const struct lnl_listen_conf *conf, struct lnl_r
 		return rc;
 	if (rc != EACCES || conf->helper == NULL)
 		return fail(why, rc, type, &conf->local);
-	fd = lnl_process_bind(conf->helper, type, &conf->local, conf->v6only);
+	fd = conf->shared ? lnl_process_bind_shared(conf->helper, &conf->local, conf->v6only)
+			  : lnl_process_bind(conf->helper, type, &conf->local, conf->v6only);
 	if (fd < 0)
 		return fail(why, -fd, type, &conf->local);
 	rc = set_options(fd, type, conf, why);

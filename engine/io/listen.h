@@ -15,6 +15,7 @@
 struct lnl_listen_conf {
 	/* Address, perhaps the unspecified one (0.0.0.0, ::), and port; port 0: the kernel picks. */
 	struct lnl_addr local;
+	bool shared; /* UDP: several sockets have this address, and the kernel gives each its clients */
 	bool v6only; /* an IPv6 socket without IPv4's peers, which it shows as ::ffff:a.b.c.d */
 	struct lnl_socket_conf socket; /* but for `local` and `lport`; mtu_disc -1: the system's */
 	struct lnl_process *helper;    /* binds where we may not (ports below 1024), until sealed */
@@ -25,6 +26,8 @@ struct lnl_listen_conf {
  * errno: what the helper does for us, too. TCP's port may be one that was in use just now.
  */
 int lnl_listen_bind(int type, const struct lnl_addr *local, bool v6only);
+/* The same for one of several UDP sockets (SO_REUSEPORT). */
+int lnl_listen_bind_shared(const struct lnl_addr *local, bool v6only);
 
 /*
  * A UDP socket for packets of many peers, bound and not connected: the file descriptor, or an error

@@ -347,18 +347,30 @@ int lnl_process_open_tun(struct lnl_process *p)
 	return ask_open(p, LNL_HELPER_TUN, "", &fd) == 0 ? fd : -1;
 }
 
-int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only)
+static int ask_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only,
+		    bool shared)
 {
 	struct lnl_helper_path m = { .op = LNL_HELPER_BIND };
 	int fd, err;
 
 	m.u.bind.type = type;
 	m.u.bind.v6only = v6only;
+	m.u.bind.shared = shared;
 	m.u.bind.local = *local;
 	err = ask(p, &m, -1, &fd);
 	if (err != 0)
 		return -err;
 	return fd >= 0 ? fd : -EIO;
+}
+
+int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only)
+{
+	return ask_bind(p, type, local, v6only, false);
+}
+
+int lnl_process_bind_shared(struct lnl_process *p, const struct lnl_addr *local, bool v6only)
+{
+	return ask_bind(p, SOCK_DGRAM, local, v6only, true);
 }
 
 int lnl_process_listen(struct lnl_process *p, const char *path,

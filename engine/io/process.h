@@ -66,6 +66,8 @@ int lnl_process_open_tun(struct lnl_process *p);
  * is taken later that was not asked for at the start.
  */
 int lnl_process_bind(struct lnl_process *p, int type, const struct lnl_addr *local, bool v6only);
+/* The same as lnl_listen_bind_shared does it. */
+int lnl_process_bind_shared(struct lnl_process *p, const struct lnl_addr *local, bool v6only);
 
 /* Who a Unix socket belongs to; UINT32_MAX: to whom the helper is. */
 struct lnl_socket_owner {

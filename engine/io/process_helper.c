@@ -514,10 +514,13 @@ static int bind_for(const struct lnl_helper_path *m, int *fd)
 	if (self->files.sealed)
 		return EPERM;
 	if ((m->u.bind.type != SOCK_DGRAM && m->u.bind.type != SOCK_STREAM) ||
-	    local->len > sizeof(local->u) ||
+	    (m->u.bind.shared && m->u.bind.type != SOCK_DGRAM) || local->len > sizeof(local->u) ||
 	    lnl_addr_from_sockaddr(&checked, &local->u.sa, local->len) < 0)
 		return EINVAL;
-	*fd = lnl_listen_bind(m->u.bind.type, &checked, m->u.bind.v6only != 0);
+	if (m->u.bind.shared)
+		*fd = lnl_listen_bind_shared(&checked, m->u.bind.v6only != 0);
+	else
+		*fd = lnl_listen_bind(m->u.bind.type, &checked, m->u.bind.v6only != 0);
 	if (*fd >= 0)
 		return 0;
 	return -*fd;

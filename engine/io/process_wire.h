@@ -67,6 +67,7 @@ struct lnl_helper_path {
 		struct {
 			int32_t type;
 			uint32_t v6only;
+			uint32_t shared; /* UDP's alone */
 			struct lnl_addr local;
 		} bind;
 		struct {

@@ -74,19 +74,27 @@ static void wipe(struct lnl_ring *r, size_t at, size_t len)
 	lnl_secret_wipe(r->data, len - first);
 }
 
-bool lnl_ring_put(struct lnl_ring *r, const void *msg, size_t len, size_t reserve)
+bool lnl_ring_put_behind(struct lnl_ring *r, const void *head, size_t head_len, const void *msg,
+			 size_t len, size_t reserve)
 {
 	size_t written = atomic_load_explicit(&r->written, memory_order_relaxed);
 	size_t used = written - atomic_load_explicit(&r->read, memory_order_acquire);
 	size_t free_bytes = r->size - used;
-	uint64_t prefix = len;
+	uint64_t prefix = head_len + len;
 
-	if (len > r->size || free_bytes < reserve || free_bytes - reserve < room_of(len))
+	if (head_len > r->size || len > r->size || free_bytes < reserve ||
+	    free_bytes - reserve < room_of(head_len + len))
 		return false;
 	copy_in(r, written, &prefix, sizeof(prefix));
-	copy_in(r, written + PREFIX, msg, len);
-	atomic_store_explicit(&r->written, written + room_of(len), memory_order_release);
+	copy_in(r, written + PREFIX, head, head_len);
+	copy_in(r, written + PREFIX + head_len, msg, len);
+	atomic_store_explicit(&r->written, written + room_of(head_len + len), memory_order_release);
 	return true;
+}
+
+bool lnl_ring_put(struct lnl_ring *r, const void *msg, size_t len, size_t reserve)
+{
+	return lnl_ring_put_behind(r, NULL, 0, msg, len, reserve);
 }
 
 bool lnl_ring_get(struct lnl_ring *r, void *out, size_t cap, size_t *len)

@@ -36,6 +36,9 @@ void lnl_ring_deinit(struct lnl_ring *r);
  * bytes free: then false. A message takes its length rounded up to 8, and 8 more.
  */
 bool lnl_ring_put(struct lnl_ring *r, const void *msg, size_t len, size_t reserve);
+/* The same for a message in two pieces: |head_len| bytes, and |len| behind them. */
+bool lnl_ring_put_behind(struct lnl_ring *r, const void *head, size_t head_len, const void *msg,
+			 size_t len, size_t reserve);
 
 /*
  * Reader: copies the oldest message to |out|, at most |cap| bytes of it (the rest is lost: give the

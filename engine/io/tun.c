@@ -101,15 +101,16 @@ static int set_up(struct lnl_tun *t, const struct lnl_tun_conf *conf, struct lnl
 {
 	struct ifreq ifr = { 0 };
 	int rc = choose_name(ifr.ifr_name, conf->name, why);
-	int more = conf->offload == LNL_OFFLOAD_FULL && has_vnet(t->fd) ? IFF_VNET_HDR : 0;
+	int vnet = conf->offload == LNL_OFFLOAD_FULL && has_vnet(t->fd) ? IFF_VNET_HDR : 0;
 
 	if (rc == 0)
-		rc = attach(t->fd, &ifr, conf->name, conf->tap, more, why);
+		rc = attach(t->fd, &ifr, conf->name, conf->tap,
+			    vnet | (conf->queues ? IFF_MULTI_QUEUE : 0), why);
 	if (rc < 0)
 		return rc;
 	memcpy(t->name, ifr.ifr_name, IFNAMSIZ);
 	t->tap = conf->tap;
-	if (more != 0)
+	if (vnet != 0)
 		t->offload = lnl_offload_tun(t->fd);
 	t->index = if_nametoindex(t->name);
 	if (t->index == 0)

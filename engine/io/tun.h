@@ -15,7 +15,8 @@ struct lnl_tun_conf {
 	bool tap;
 	int txqueuelen; /* packets; 0: the system's */
 	enum lnl_offload offload;
-	int node; /* /dev/net/tun opened by somebody else, ours from now on; -1: open it */
+	bool queues; /* it can be opened again, for a queue more (IFF_MULTI_QUEUE) */
+	int node;    /* /dev/net/tun opened by somebody else, ours from now on; -1: open it */
 };
 
 struct lnl_tun {

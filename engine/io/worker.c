@@ -37,7 +37,8 @@ void lnl_worker_note_packet(struct lnl_worker *w, uint32_t link, const struct ln
 {
 	struct lnl_ntf n;
 	size_t len = offsetof(struct lnl_ntf, u.datagram.bytes) + pkt->len;
-	bool stranger = from != NULL && lnl_worker_at(w, link, from) == NULL;
+	bool stranger = from != NULL && lnl_worker_at(w, link, from) == NULL &&
+			(w->across == NULL || !lnl_worker_across_at(w, link, from));
 
 	n.kind = LNL_NTF_PACKET;
 	n.id = link;
@@ -192,6 +193,8 @@ static void prepared(struct ev_loop *loop, struct ev_prepare *prepare, int reven
 	tell_all(w);
 	wake_for_strangers(w);
 	arm(w);
+	if (w->across != NULL)
+		lnl_worker_across_wake(w);
 	if (w->noted) {
 		w->noted = false;
 		w->wake(w->wake_ctx);
@@ -206,7 +209,7 @@ static void stop(struct lnl_worker *w)
 	ev_break(w->loop, EVBREAK_ALL);
 }
 
-/* Commands wait in the ring, or there is room for notifications again. */
+/* Commands wait in the ring, there is room for notifications again, or others handed something over. */
 static void woken(struct ev_loop *loop, struct ev_async *async, int revents)
 {
 	struct lnl_worker *w = async->data;
@@ -227,6 +230,8 @@ static void woken(struct ev_loop *loop, struct ev_async *async, int revents)
 		w->noted = true;
 	if (w->stopping)
 		stop(w);
+	else if (w->across != NULL)
+		lnl_worker_across_take(w);
 }
 
 static void *run(void *arg)
@@ -415,16 +420,23 @@ static void discard_commands(struct lnl_worker *w)
 	}
 }
 
+void lnl_worker_stop(struct lnl_worker *w)
+{
+	if (w->started)
+		join(w);
+	w->started = false;
+}
+
 void lnl_worker_free(struct lnl_worker *w)
 {
 	if (w == NULL)
 		return;
-	if (w->started)
-		join(w);
+	lnl_worker_stop(w);
 	discard_commands(w);
 	lnl_worker_tun_del(w);
 	lnl_worker_links_free(w);
 	lnl_worker_carriers_free(w);
+	lnl_worker_across_free(w->connected);
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
 	lnl_data_free(w->data);

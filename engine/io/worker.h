@@ -9,6 +9,10 @@
  * queue and the senders behind it feel that. A server's go where routes lead; there a full TCP link
  * drops its own peer's packets (queue_full) and holds up nobody else. Packets from peer to peer wait
  * for nothing.
+ *
+ * A server may have several, that know of one another (lnl_worker_connect). Each peer is one
+ * worker's, both ways: keys, packet ids, replay window. What comes to another one (from TUN, from a
+ * peer, or from an address that the kernel leads to that one's socket) goes to it by a bounded ring.
  */
 #ifndef LNL_IO_WORKER_H
 #define LNL_IO_WORKER_H
@@ -17,6 +21,8 @@
 #include "io/address.h"
 #include "io/offload.h"
 
+#define LNL_WORKERS_MAX 16
+
 /* A control packet in a message; data packets never travel by ring. Longer ones are dropped. */
 #define LNL_DATAGRAM_MAX 2048
 
@@ -24,7 +30,12 @@ enum lnl_link_kind { LNL_LINK_UDP, LNL_LINK_TCP };
 
 /* A socket handed over: connected, non-blocking, close-on-exec. The worker closes it. */
 struct lnl_link_conf {
-	uint32_t id; /* the control thread's number for it, never 0 */
+	/*
+	 * The control thread's number for it, never 0. Of several workers the last digit of it (to
+	 * the base of how many they are) is the worker's place among them; their links of one
+	 * listening address differ in that alone.
+	 */
+	uint32_t id;
 	int fd;
 	enum lnl_link_kind kind;
 	/*
@@ -53,8 +64,12 @@ struct lnl_worker_tun {
 	bool tap;
 	/* its packets go where routes lead (a server's), else to the peer that was added last */
 	bool routed;
+	/* it is not read: a device without a queue for each worker, which another one reads */
+	bool unread;
 	unsigned offload; /* enum lnl_tun_offload */
 };
+
+struct lnl_across;
 
 enum lnl_command_kind {
 	/* link. An id of 0 or in use is LNL_NTF_FAILED, and the new socket is closed. */
@@ -77,9 +92,14 @@ enum lnl_command_kind {
 	 * now on, until it is deleted.
 	 */
 	LNL_CMD_PEER_ADD,
+	/*
+	 * peer, elsewhere: a peer of another worker's, so that routes can lead to it; id, address: its
+	 * link and where it is, as that one was told them
+	 */
+	LNL_CMD_PEER_ELSEWHERE,
 	LNL_CMD_PEER_SET,    /* conf */
 	LNL_CMD_PEER_LINK,   /* peer: data goes out by link id from now on */
-	LNL_CMD_PEER_DEL,    /* peer */
+	LNL_CMD_PEER_DEL,    /* peer, whosever it is */
 	LNL_CMD_KEY_INSTALL, /* peer, key.slot, key.key (wiped in the ring once read) */
 	LNL_CMD_KEY_SWAP,    /* peer */
 	LNL_CMD_KEY_DEL,     /* peer, key.slot */
@@ -88,8 +108,13 @@ enum lnl_command_kind {
 	LNL_CMD_ROUTE_ADD,   /* peer, route */
 	LNL_CMD_ROUTE_DEL,   /* route */
 	LNL_CMD_RELAY,	     /* relay: client-to-client on or off */
-	/* peer: answered by LNL_NTF_COUNTERS; LNL_PEER_ID_NONE: what is nobody's */
+	/*
+	 * peer: answered by LNL_NTF_COUNTERS; LNL_PEER_ID_NONE: what is nobody's. Of another
+	 * worker's peer: packets for it (`queue_full`) that were lost on the way to that one since
+	 * this was asked last.
+	 */
 	LNL_CMD_COUNTERS,
+	LNL_CMD_CONNECT, /* across: lnl_worker_connect's alone */
 	LNL_CMD_STOP, /* the thread ends after LNL_NTF_STOPPED; commands behind it are not done */
 };
 
@@ -104,7 +129,18 @@ struct lnl_command {
 		struct {
 			struct lnl_peer_conf conf;
 			struct lnl_addr address;
+			/*
+			 * Another one for each peer that ever was: ids come again, and a packet that
+			 * is on its way between workers must not find its peer's successor.
+			 */
+			uint64_t serial;
 		} peer;
+		struct {
+			unsigned worker;
+			uint64_t serial; /* as with PEER_ADD */
+			struct lnl_addr address;
+		} elsewhere;
+		struct lnl_across *across;
 		struct lnl_prefix route;
 		bool relay;
 		struct {
@@ -186,9 +222,17 @@ struct lnl_worker;
 int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 		   void (*wake)(void *ctx), void *ctx);
 /*
- * Sends LNL_CMD_STOP, joins the thread, wipes and releases everything; |w| may be NULL. Commands
- * sent before are done first. Blocks for at most the loop turns in progress.
+ * Lets |n| workers (2 to LNL_WORKERS_MAX) know of one another; before any of them has a link or a
+ * peer. From then on none may be freed before all are stopped. LNL_E_NOMEM, LNL_E_INVAL: they are
+ * as they were, or to be freed.
  */
+int lnl_worker_connect(struct lnl_worker *const *workers, unsigned n);
+/*
+ * Sends LNL_CMD_STOP and joins the thread. Commands sent before are done first. Blocks for at most
+ * the loop turns in progress.
+ */
+void lnl_worker_stop(struct lnl_worker *w);
+/* Stops |w| (may be NULL), wipes and releases everything. */
 void lnl_worker_free(struct lnl_worker *w);
 
 /*

@@ -20,6 +20,10 @@ size_t lnl_worker_command_len(const struct lnl_command *cmd)
 		return UPTO(u.tun);
 	case LNL_CMD_PEER_ADD:
 		return UPTO(u.peer);
+	case LNL_CMD_PEER_ELSEWHERE:
+		return UPTO(u.elsewhere);
+	case LNL_CMD_CONNECT:
+		return UPTO(u.across);
 	case LNL_CMD_PEER_SET:
 		return UPTO(u.conf);
 	case LNL_CMD_ROUTE_ADD:
@@ -60,7 +64,7 @@ static int add_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 
 	if (rc < 0)
 		return rc;
-	rc = lnl_worker_carrier_add(w, peer, cmd->id, &cmd->u.peer.address);
+	rc = lnl_worker_carrier_add(w, peer, cmd->id, &cmd->u.peer.address, cmd->u.peer.serial);
 	if (rc < 0)
 		lnl_data_peer_del(w->data, peer);
 	return rc;
@@ -79,6 +83,8 @@ static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 static int del_peer(struct lnl_worker *w, uint32_t peer)
 {
 	lnl_worker_carrier_del(w, peer);
+	if (w->across != NULL)
+		lnl_worker_across_del(w, peer);
 	return lnl_data_peer_del(w->data, peer);
 }
 
@@ -151,6 +157,11 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 		return 0;
 	case LNL_CMD_PEER_ADD:
 		return add_peer(w, cmd);
+	case LNL_CMD_PEER_ELSEWHERE:
+		return lnl_worker_across_add(w, cmd);
+	case LNL_CMD_CONNECT:
+		w->across = cmd->u.across;
+		return 0;
 	case LNL_CMD_PEER_SET:
 		return lnl_data_peer_set(w->data, &cmd->u.conf, lnl_clock_now());
 	case LNL_CMD_PEER_LINK:

@@ -54,8 +54,7 @@ static bool sort(struct lnl_link *l)
 	return in->n > 0;
 }
 
-/* What was cut last goes its ways: to the control thread, or through the data plane to TUN. */
-static void take(struct lnl_link *l)
+void lnl_worker_link_take(struct lnl_link *l)
 {
 	struct lnl_worker *w = l->worker;
 	struct lnl_carrier *owners[LNL_IN_PACKETS];
@@ -104,7 +103,7 @@ static void receive_datagrams(struct lnl_link *l)
 			continue;
 		}
 		while (!l->closed && lnl_incoming_cut(in))
-			take(l);
+			lnl_worker_link_take(l);
 		if (l->closed || !lnl_incoming_was_full(in, l->gro))
 			return;
 	}
@@ -128,7 +127,7 @@ static int take_stream(struct lnl_link *l, struct lnl_stream *stream)
 				break;
 			lnl_incoming_add(in, p, (uint32_t)len, NULL);
 		}
-		take(l);
+		lnl_worker_link_take(l);
 	} while (rc > 0 && !l->closed);
 	return rc;
 }

@@ -18,10 +18,8 @@ static uint32_t named_by(const struct lnl_packet *pkt)
  * By the name it carries, else by the address. A peer behind a link of its own (TCP) has no packets
  * here, or whoever forges one would end its stream.
  */
-static struct lnl_carrier *owner_of(struct lnl_link *l, const struct lnl_packet *pkt,
-				    const struct lnl_addr *from)
+static struct lnl_carrier *owner_of(struct lnl_link *l, uint32_t named, const struct lnl_addr *from)
 {
-	uint32_t named = pkt->len > 0 ? named_by(pkt) : LNL_PEER_ID_NONE;
 	struct lnl_carrier *c;
 
 	if (named == LNL_PEER_ID_NONE)
@@ -33,11 +31,24 @@ static struct lnl_carrier *owner_of(struct lnl_link *l, const struct lnl_packet 
 void lnl_worker_owners(struct lnl_link *l, struct lnl_carrier **owners)
 {
 	struct lnl_incoming *in = &l->worker->in;
+	unsigned kept = 0;
 
 	for (unsigned i = 0; i < in->n; i++) {
-		owners[i] = owner_of(l, &in->pkts[i], in->from[i]);
-		in->pkts[i].peer = owners[i] != NULL ? owners[i]->peer : LNL_WORKER_STRANGER;
+		struct lnl_packet *pkt = &in->pkts[i];
+		uint32_t named = pkt->len > 0 ? named_by(pkt) : LNL_PEER_ID_NONE;
+		struct lnl_carrier *c = owner_of(l, named, in->from[i]);
+
+		if (c == NULL && l->worker->across != NULL &&
+		    lnl_worker_hand_datagram(l, named, pkt, in->from[i]))
+			continue;
+		pkt->peer = c != NULL ? c->peer : LNL_WORKER_STRANGER;
+		if (kept != i) {
+			in->pkts[kept] = *pkt;
+			in->from[kept] = in->from[i];
+		}
+		owners[kept++] = c;
 	}
+	in->n = kept;
 }
 
 /* ---- floats ---- */
@@ -84,9 +95,12 @@ static void move(struct lnl_link *l, struct lnl_carrier *c, const struct lnl_add
 {
 	struct lnl_worker *w = l->worker;
 
-	if (lnl_worker_at(w, l->conf.id, to) != NULL)
+	if (lnl_worker_at(w, l->conf.id, to) != NULL ||
+	    (w->across != NULL && lnl_worker_across_at(w, l->conf.id, to)))
 		return;
 	lnl_worker_carrier_link(w, c, l->conf.id, to);
+	if (w->across != NULL)
+		lnl_worker_across_moved(w, c);
 	if (c->floats != NULL)
 		return;
 	if (c->float_told && now - c->float_at < LNL_SECOND) {
@@ -160,12 +174,16 @@ int lnl_worker_set_relay(struct lnl_worker *w, bool on)
 
 void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
 {
+	static const struct lnl_vnet whole;
 	struct lnl_outgoing *o = &w->relay;
 
 	for (unsigned i = 0; i < w->in.n; i++) {
 		struct lnl_packet *pkt = &w->in.pkts[i];
 
 		if (pkt->drop != LNL_DROP_NONE || pkt->relay == LNL_PEER_ID_NONE)
+			continue;
+		if (w->across != NULL &&
+		    lnl_worker_hand_packet(w, pkt->relay, pkt->p, pkt->len, &whole))
 			continue;
 		if (!lnl_outgoing_has_room(o, pkt->len))
 			lnl_worker_send_or_drop(w, o);

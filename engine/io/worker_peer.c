@@ -31,7 +31,8 @@ struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer)
  * Keyed by numbers drawn at start: who can choose its address cannot choose its place. The link
  * counts, too: behind a NAT two clients of two of our sockets may have the same address.
  */
-static uint32_t key_of(const struct lnl_worker *w, uint32_t link_id, const struct lnl_addr *a)
+uint32_t lnl_worker_address_key(const struct lnl_worker *w, uint32_t link_id,
+				const struct lnl_addr *a)
 {
 	const struct lnl_ip ip = lnl_addr_ip(a);
 	uint64_t sum = w->seeds[0] + link_id * w->seeds[1] + lnl_addr_port(a) * w->seeds[2];
@@ -45,7 +46,8 @@ static uint32_t key_of(const struct lnl_worker *w, uint32_t link_id, const struc
 
 struct lnl_carrier *lnl_worker_at(struct lnl_worker *w, uint32_t link_id, const struct lnl_addr *a)
 {
-	struct lnl_node *node = lnl_nodes_find(&w->addresses, key_of(w, link_id, a));
+	struct lnl_node *node =
+		lnl_nodes_find(&w->addresses, lnl_worker_address_key(w, link_id, a));
 
 	for (; node != NULL; node = lnl_nodes_again(node)) {
 		struct lnl_carrier *c = LNL_NODE_OF(node, struct lnl_carrier, place);
@@ -73,7 +75,7 @@ static void place(struct lnl_worker *w, struct lnl_carrier *c)
 	other = lnl_worker_at(w, c->link_id, &c->address);
 	if (other != NULL)
 		unplace(w, other);
-	lnl_nodes_put(&w->addresses, &c->place, key_of(w, c->link_id, &c->address));
+	lnl_nodes_put(&w->addresses, &c->place, lnl_worker_address_key(w, c->link_id, &c->address));
 	c->placed = true;
 }
 
@@ -143,13 +145,14 @@ void lnl_worker_carriers_unlink(struct lnl_worker *w, struct lnl_link *link)
 /* ---- coming and going ---- */
 
 int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id,
-			   const struct lnl_addr *address)
+			   const struct lnl_addr *address, uint64_t serial)
 {
 	struct lnl_carrier *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return LNL_E_NOMEM;
 	c->peer = peer;
+	c->serial = serial;
 	c->link_id = link_id;
 	c->address = *address;
 	lnl_nodes_put(&w->carriers, &c->node, peer);
@@ -197,6 +200,8 @@ void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *
 	const struct lnl_carrier *c = lnl_worker_carrier(w, peer);
 
 	memset(out, 0, sizeof(*out));
+	if (w->across != NULL && lnl_worker_across_count(w, peer, out))
+		return;
 	if (lnl_data_counters(w->data, peer, out) < 0)
 		return;
 	if (c == NULL)

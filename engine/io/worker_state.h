@@ -70,6 +70,7 @@ struct lnl_carrier {
 	struct lnl_carrier *older; /* added before */
 	struct lnl_carrier *newer;
 	uint32_t peer;
+	uint64_t serial;
 	uint32_t link_id;
 	struct lnl_link *link;	 /* NULL: none */
 	struct lnl_addr address; /* behind a link of many */
@@ -104,6 +105,7 @@ struct lnl_worker {
 	struct lnl_waiting **waiting_end;
 	pthread_t thread;
 	bool started;
+	struct lnl_across *connected; /* to be released */
 
 	/* Shared. */
 	struct lnl_ring commands;
@@ -146,6 +148,7 @@ struct lnl_worker {
 	bool tap;
 	bool routed;   /* a server's: packets go where routes lead */
 	bool vnet;     /* a struct lnl_vnet in front of every packet */
+	bool unread;   /* another worker reads it */
 	int tun_error; /* to be told; 0: nothing */
 	struct ev_io tun_readable;
 	uint8_t *super;	     /* the packet that TUN gave last, LNL_WORKER_SUPER */
@@ -169,6 +172,8 @@ struct lnl_worker {
 	struct lnl_outgoing tx;
 	struct lnl_outgoing relay; /* without memory until it is asked for */
 	uint8_t special[LNL_WORKER_SPECIAL];
+
+	struct lnl_across *across; /* NULL: there is no other worker */
 };
 
 /* ---- worker.c ---- */
@@ -206,13 +211,16 @@ struct lnl_carrier *lnl_worker_carrier(struct lnl_worker *w, uint32_t peer); /* 
 struct lnl_carrier *lnl_worker_counting(struct lnl_worker *w, uint32_t peer);
 /* LNL_E_NOMEM. */
 int lnl_worker_carrier_add(struct lnl_worker *w, uint32_t peer, uint32_t link_id,
-			   const struct lnl_addr *address);
+			   const struct lnl_addr *address, uint64_t serial);
 /* |c| is behind |link_id| from now on, and at |address| (NULL: where it was). */
 void lnl_worker_carrier_link(struct lnl_worker *w, struct lnl_carrier *c, uint32_t link_id,
 			     const struct lnl_addr *address);
 /* Who is at |address| behind a link of many, or NULL. */
 struct lnl_carrier *lnl_worker_at(struct lnl_worker *w, uint32_t link_id,
 				  const struct lnl_addr *address);
+/* The number under which |address| behind |link_id| is looked for. */
+uint32_t lnl_worker_address_key(const struct lnl_worker *w, uint32_t link_id,
+				const struct lnl_addr *address);
 void lnl_worker_carrier_del(struct lnl_worker *w, uint32_t peer);
 void lnl_worker_carriers_free(struct lnl_worker *w);
 /* |link| has come, or goes: so for the peers behind it. */
@@ -238,6 +246,37 @@ int lnl_worker_set_relay(struct lnl_worker *w, bool on);
 /* Sends those of what was received that go on to another peer. */
 void lnl_worker_relay(struct lnl_worker *w, uint64_t now);
 
+/* ---- worker_across.c, all but the last for who has `across` ---- */
+
+/*
+ * Hands a packet of TUN's or of a peer's to the worker whose peer it is for; false when that is ours.
+ * What finds no room is dropped and counted.
+ */
+bool lnl_worker_hand_packet(struct lnl_worker *w, uint32_t peer, const uint8_t *p, uint32_t len,
+			    const struct lnl_vnet *vnet);
+/* The same with a datagram that names |peer| and came by |l|, a link of many, from |from|. */
+bool lnl_worker_hand_datagram(struct lnl_link *l, uint32_t peer, const struct lnl_packet *pkt,
+			      const struct lnl_addr *from);
+/* Tells the others where |c| is now. */
+void lnl_worker_across_moved(struct lnl_worker *w, const struct lnl_carrier *c);
+/* Whether a peer of another worker's is at |address|, behind our link of its listening address. */
+bool lnl_worker_across_at(const struct lnl_worker *w, uint32_t link_id,
+			  const struct lnl_addr *address);
+/* Wakes those that something was handed to. */
+void lnl_worker_across_wake(struct lnl_worker *w);
+/* Takes what others have handed over, as far as it is our turn and sockets have room. */
+void lnl_worker_across_take(struct lnl_worker *w);
+/* A link has room again: what waited for it goes on. */
+void lnl_worker_across_go_on(struct lnl_worker *w);
+/* Of an LNL_CMD_PEER_ELSEWHERE. LNL_E_NOMEM, LNL_E_EXIST, LNL_E_INVAL: our own, or no worker. */
+int lnl_worker_across_add(struct lnl_worker *w, const struct lnl_command *cmd);
+/* |peer|, ours or another's, is no more. */
+void lnl_worker_across_del(struct lnl_worker *w, uint32_t peer);
+/* Tells in |out| of what was lost on the way to |peer|; false when it is not another worker's. */
+bool lnl_worker_across_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *out);
+/* |a| may be NULL. */
+void lnl_worker_across_free(struct lnl_across *a);
+
 /* ---- worker_link.c ---- */
 
 struct lnl_link *lnl_worker_link(struct lnl_worker *w, uint32_t id); /* NULL: none */
@@ -249,6 +288,8 @@ void lnl_worker_link_end(struct lnl_link *l, bool tell, int error);
 void lnl_worker_link_error(struct lnl_link *l, int error);
 /* Whether an error says that the socket is of no use any more. */
 bool lnl_worker_link_is_useless(int err);
+/* What `in` has, which is the link's, goes its ways: to control, or through the data plane to TUN. */
+void lnl_worker_link_take(struct lnl_link *l);
 /* Tells of links that ended, as far as there is room. */
 void lnl_worker_links_tell(struct lnl_worker *w);
 void lnl_worker_links_free(struct lnl_worker *w);

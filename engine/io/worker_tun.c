@@ -47,6 +47,8 @@ static void begin(struct lnl_worker *w, size_t len)
 	len -= before;
 	if (!find_peer(w, p, (uint32_t)len))
 		return;
+	if (w->across != NULL && lnl_worker_hand_packet(w, w->super_peer, p, (uint32_t)len, &vnet))
+		return;
 	/* A kernel that contradicts itself. */
 	if (lnl_split_init(&w->split, p, (uint32_t)len, &vnet, w->tap ? ETHERNET_LEN : 0) < 0) {
 		w->nobody.drops_tun++;
@@ -127,6 +129,8 @@ void lnl_worker_tun_go_on(struct lnl_worker *w)
 		seal_rest(w, lnl_clock_now());
 		lnl_worker_flush(w);
 	}
+	if (w->across != NULL)
+		lnl_worker_across_go_on(w);
 	lnl_worker_tun_watch(w);
 }
 
@@ -139,6 +143,7 @@ void lnl_worker_tun_add(struct lnl_worker *w, const struct lnl_worker_tun *tun)
 	w->tap = tun->tap;
 	w->routed = tun->routed;
 	w->vnet = (tun->offload & LNL_TUN_VNET) != 0;
+	w->unread = tun->unread;
 	w->coalesce.link = tun->tap ? ETHERNET_LEN : 0;
 	w->coalesce.of = (tun->offload & LNL_TUN_TSO ? LNL_COALESCE_TCP : 0) |
 			 (tun->offload & LNL_TUN_USO ? LNL_COALESCE_UDP : 0);
@@ -159,7 +164,7 @@ void lnl_worker_tun_del(struct lnl_worker *w)
 
 void lnl_worker_tun_watch(struct lnl_worker *w)
 {
-	if (w->tun_fd < 0)
+	if (w->tun_fd < 0 || w->unread)
 		return;
 	if (w->blocked == NULL)
 		ev_io_start(w->loop, &w->tun_readable);

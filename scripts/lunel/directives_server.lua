@@ -75,6 +75,13 @@ rows["max-routes-per-client"] = row(1, 1, "f", function(b, args)
   if type(n) == "number" and n > 254 then n = 254 end -- its own addresses count here, too
   b:set("max_routes_per_client", n)
 end)
+-- Not a sign of a server: whoever thinks that it makes a client faster shall read why not.
+rows["workers"] = { kind = "act", min = 1, max = 1, where = "f", act = function(b, args)
+  b:later(function()
+    if b.is_server then return b:set("workers", value_of(args[1])) end
+    b:fail("it is a server's: one peer is one worker's, and a client has but one; remove the line")
+  end)
+end }
 rows["connect-freq"] = pair "connect_freq"
 rows["connect-freq-initial"] = pair "connect_freq_initial"
 rows["verify-client-cert"] = row(0, 1, "f", function(b, args)

@@ -471,6 +471,7 @@ local moved = {
   server_poll_timeout = "it is named 'connect_timeout'", client = "vpn.client says it",
   crl_verify = "it is 'tls.crl'", remote_cert_tls = "it is 'tls.remote_cert'",
   ncp_ciphers = "it is named 'data_ciphers'",
+  workers = "it is a server's: one peer is one worker's, and a client has but one",
 }
 for _, name in ipairs { "ca", "cert", "key", "pkcs12", "extra_certs", "askpass",
                         "key_direction", "remote_cert_ku", "remote_cert_eku",

@@ -10,7 +10,7 @@ local M = {}
 local SAME = {
   "verify_client_cert", "bind_dev", "mark", "sndbuf", "rcvbuf", "tcp_nodelay", "dev", "tun_mtu",
   "txqueuelen", "ifconfig_noexec", "route_noexec", "topology", "listen", "push",
-  "client_to_client", "duplicate_cn", "max_clients", "max_routes_per_client", "ping",
+  "client_to_client", "duplicate_cn", "max_clients", "max_routes_per_client", "workers", "ping",
   "ping_restart", "explicit_exit_notify", "username_as_common_name", "data_ciphers", "auth",
   "reneg_sec", "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window",
   "max_packet_size", "disable_occ", "session_timeout",

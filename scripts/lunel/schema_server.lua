@@ -191,6 +191,8 @@ local own = {
     doc = "Clients at the same time." },
   { "max_routes_per_client", integer { min = 1, max = 254 }, default = 254,
     doc = "Networks behind one client." },
+  { "workers", integer { min = 1, max = 16 }, default = 1,
+    doc = "Threads that move packets; each client is one's." },
   { "connect_freq", pair("Clients ...", "... in so many seconds.", "{ clients, seconds }"),
     doc = "How many may connect in how many seconds." },
   { "connect_freq_initial", pair("Answers ...", "... in so many seconds.", "{ answers, seconds }"),

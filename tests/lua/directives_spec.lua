@@ -222,6 +222,8 @@ local SERVER = {
   { "client-config-dir ccd", "client_config_dir", "ccd" },
   { "ccd-exclusive", "ccd_exclusive", true },
   { "max-clients 50", "max_clients", 50 },
+  { "workers 4", "workers", 4,
+    refused = "it is a server's: one peer is one worker's, and a client has but one" },
   { "max-routes-per-client 9999", "max_routes_per_client", 254 },
   { "connect-freq 5 10", "connect_freq", { 5, 10 } },
   { "connect-freq-initial 50 5", "connect_freq_initial", { 50, 5 } },
@@ -271,8 +273,8 @@ describe("directives of a server", function()
         assert.matches("'" .. name .. "': ignored: " .. row.ignored, errors[1].text)
       else
         assert.is_nil(conf, row[1])
-        assert.matches("t%.ovpn:2: '" .. name .. "': it is a server's; remove the line",
-          table.concat(errors, "\n"))
+        assert.matches("t%.ovpn:2: '" .. name .. "': " .. (row.refused or "it is a server's")
+          .. "; remove the line", table.concat(errors, "\n"))
       end
     end
   end)

@@ -38,7 +38,8 @@ describe("the schema of a server", function()
     local c = check()
     for key, value in pairs {
       topology = "subnet", client_to_client = false, duplicate_cn = false, max_clients = 1024,
-      max_routes_per_client = 254, tls_crypt_v2_cookie = true, tls_crypt_v2_max_age = 0,
+      max_routes_per_client = 254, workers = 1,
+      tls_crypt_v2_cookie = true, tls_crypt_v2_max_age = 0,
       verify_client_cert = "require", auth_user_pass = false, username_as_common_name = false,
       session_timeout = 0, explicit_exit_notify = 1, tcp_nodelay = false, ccd_exclusive = false,
       auth_user_pass_via = "via-file", ping = 10, ping_restart = 120, dev = "tun",
@@ -75,7 +76,7 @@ describe("the schema of a server", function()
       { "ifconfig_pool_persist", "ipp.txt", { file = "ipp.txt", seconds = 600 } },
       { "ifconfig_pool_persist", { "ipp.txt", "1m" }, { file = "ipp.txt", seconds = 60 } },
       { "client_to_client", true }, { "duplicate_cn", true }, { "max_clients", 5 },
-      { "max_routes_per_client", 254 },
+      { "max_routes_per_client", 254 }, { "workers", 16 },
       { "connect_freq", { 5, "1m" }, { n = 5, seconds = 60 } },
       { "connect_freq_initial", { n = 1, seconds = 2 } }, { "tls_crypt_v2_cookie", false },
       { "tls_crypt_v2_max_age", "180d", 15552000 }, { "username_as_common_name", true },
@@ -166,6 +167,8 @@ describe("the schema of a server", function()
       { "push", "a,b", "is not an option without commas" },
       { "push", { {} }, "is not an option without commas" },
       { "max_clients", 0, "0 is out of range: a whole number from 1 to 1000000" },
+      { "workers", 0, "0 is out of range: a whole number from 1 to 16" },
+      { "workers", 17, "a whole number from 1 to 16" },
       { "max_routes_per_client", 255, "a whole number from 1 to 254" },
       { "connect_freq", 5, "'seconds' is missing" }, { "connect_freq", { 0, 1 }, "out of range" },
       { "connect_freq", { 1, 1, 1 }, "there is no key of this name" },
@@ -396,7 +399,7 @@ describe("the engine's options of a server", function()
     auth_gen_token_secret = "t.key", inactive = { 60, 9 }, session_timeout = 9, mark = 3,
     bind_dev = "eth0", sndbuf = 1, rcvbuf = 2, txqueuelen = 5, reneg_bytes = 5, reneg_pkts = 5,
     reneg_sec_min = 60,
-    client_config_dir = "ccd", route = "10.9.0.0/16", route_ipv6 = "fd01::/16",
+    workers = 3, client_config_dir = "ccd", route = "10.9.0.0/16", route_ipv6 = "fd01::/16",
     cipher = "AES-256-CBC", compress = "stub-v2", mssfix = { 1400, "fixed" },
     auth_user_pass = "optional", on = { authenticate = yes, authorize = yes },
     tls = { ca = "ca.pem", cert = "s.pem", key = "s.key", extra_certs = "ex.pem", crl = "x.crl",
@@ -436,7 +439,7 @@ describe("the engine's options of a server", function()
       connect_freq_sec = 6, connect_freq_initial = 100, connect_freq_init_sec = 10,
       v2_force_cookie = true, v2_max_age = 86400, inactive = 60, inactive_bytes = 9, framing = 3,
       mssfix = 1400, mssfix_fixed = true, mssfix_mtu = false, eku = "clientAuth", name = "x",
-      cipher = "AES-256-CBC", remote_cert_tls = false, max_clients = 1024,
+      cipher = "AES-256-CBC", remote_cert_tls = false, max_clients = 1024, workers = 3,
     } do
       assert.equal(value, o[key], key)
     end

@@ -296,7 +296,7 @@ describe("the schema", function()
       ca = "it is 'tls.ca'", crl_verify = "it is 'tls.crl'", ["crl-verify"] = "it is 'tls.crl'",
       ["tls-crypt"] = "it is 'tls.crypt'", remote = "remotes go into 'remotes'",
       select_remote = "hooks go into 'on'", ["persist-key"] = "keys are always kept",
-      fragment = "are not split", server = "it is a server's",
+      fragment = "are not split", workers = "one peer is one worker's", server = "it is a server's",
       ["connect-timeout"] = "did you mean 'connect_timeout'?",
       remote_randon = "did you mean 'remote_random'?",
       [1] = "there is no key of this name", [true] = "there is no key of this name",

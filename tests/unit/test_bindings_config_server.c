@@ -137,6 +137,7 @@ static const struct field server_fields[] = {
 	S_NUMBER(mssfix_mtu, "false", false),
 	S_NUMBER(mssfix_fixed, "true", true),
 	S_NUMBER(txqueuelen, "501", 501),
+	S_NUMBER(workers, "3", 3),
 	S_NUMBER(ifconfig_noexec, "true", true),
 	S_NUMBER(route_noexec, "true", true),
 	S_TEXT(network4),

@@ -25,6 +25,13 @@
 #define GUESTS	  16
 #define QUEUE	  256
 
+/* What a worker was told by the commands of one kind. */
+struct house_told {
+	unsigned n;
+	uint32_t id, peer;
+	uint64_t serial;
+};
+
 /* A control packet on its way to a guest. */
 struct house_packet {
 	uint32_t link;
@@ -82,11 +89,15 @@ struct house {
 	struct lnl_peer_conf added;  /* the latest of them */
 	void (*wake)(void *ctx);     /* of the control thread, with wake_ctx */
 	void *wake_ctx;
+	unsigned n_workers, connected; /* workers that were made, and that know of one another */
+	/* By worker and kind: commands, and what the latest said of whose and which. */
+	struct house_told told[LNL_WORKERS_MAX][LNL_CMD_STOP + 1];
 	unsigned junk; /* packets of nobody's that wait in the worker's ring */
 	struct lnl_addr junk_from;
 };
 
 static struct house house;
+static char house_workers[LNL_WORKERS_MAX]; /* their addresses are all that counts */
 static struct lnl_reason house_why;
 
 /* ---- in the place of io's ---- */
@@ -95,6 +106,8 @@ uint64_t __wrap_lnl_clock_now(void);
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 			  void (*wake)(void *ctx), void *ctx);
 void __wrap_lnl_worker_free(struct lnl_worker *w);
+void __wrap_lnl_worker_stop(struct lnl_worker *w);
+int __wrap_lnl_worker_connect(struct lnl_worker *const *workers, unsigned n);
 int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cmd);
 bool __wrap_lnl_worker_next(struct lnl_worker *w, struct lnl_ntf *out);
 int __wrap_lnl_service_net_up(struct lnl_service *s, struct lnl_reason *why);
@@ -108,13 +121,23 @@ uint64_t __wrap_lnl_clock_now(void)
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 			  void (*wake)(void *ctx), void *ctx)
 {
-	static char nothing;
-
 	(void)env;
 	(void)max_peers;
 	house.wake = wake;
 	house.wake_ctx = ctx;
-	*out = (struct lnl_worker *)&nothing;
+	*out = (struct lnl_worker *)&house_workers[house.n_workers++];
+	return 0;
+}
+
+void __wrap_lnl_worker_stop(struct lnl_worker *w)
+{
+	(void)w;
+}
+
+int __wrap_lnl_worker_connect(struct lnl_worker *const *workers, unsigned n)
+{
+	assert_ptr_equal(workers[0], house_workers);
+	house.connected = n;
 	return 0;
 }
 
@@ -125,9 +148,16 @@ void __wrap_lnl_worker_free(struct lnl_worker *w)
 
 int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cmd)
 {
+	struct house_told *told = &house.told[(const char *)w - house_workers][cmd->kind];
 	struct house_packet *p;
 
-	(void)w;
+	told->n++;
+	told->id = cmd->kind == LNL_CMD_LINK_ADD ? cmd->u.link.id : cmd->id;
+	told->peer = cmd->kind == LNL_CMD_PEER_ADD ? cmd->u.peer.conf.id : cmd->peer;
+	if (cmd->kind == LNL_CMD_PEER_ADD)
+		told->serial = cmd->u.peer.serial;
+	else if (cmd->kind == LNL_CMD_PEER_ELSEWHERE)
+		told->serial = cmd->u.elsewhere.serial;
 	switch (cmd->kind) {
 	case LNL_CMD_LINK_ADD:
 		close(cmd->u.link.fd);
@@ -145,7 +175,7 @@ int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cm
 		house.added = cmd->u.peer.conf;
 		break;
 	case LNL_CMD_PEER_DEL:
-		house.peers--;
+		house.peers -= (const char *)w == house_workers;
 		break;
 	case LNL_CMD_COUNTERS:
 		assert_true(house.n_counters < QUEUE);
@@ -385,7 +415,8 @@ static inline void guest_come(struct guest *g, const char *user, const char *pas
 		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		lnl_door_accept(house.s, fd, &g->at);
-		g->link = house.s->next_link;
+		g->link = lnl_service_link(house.s, house.s->next_link,
+					   house.s->next_link % house.n_workers);
 	}
 	assert_int_equal(lnl_client_new(&g->c, &g->conf, user, password, house.now), 0);
 }
@@ -442,12 +473,20 @@ static inline bool guest_turn(struct guest *g)
 	return g->sent != before;
 }
 
+/* All workers' sockets of a listening address are the same to a guest. */
+static inline bool house_is_of(const struct guest *g, uint32_t link)
+{
+	if (g->conf.session.tcp)
+		return g->link == link;
+	return g->link / house.n_workers == link / house.n_workers;
+}
+
 static inline void house_deliver(const struct house_packet *p)
 {
 	for (unsigned i = 0; i < house.n_guests; i++) {
 		struct guest *g = &house.guests[i];
 
-		if (!g->c || g->link != p->link ||
+		if (!g->c || !house_is_of(g, p->link) ||
 		    (!g->conf.session.tcp && !lnl_addr_equal(&g->at, &p->to)))
 			continue;
 		lnl_client_input(g->c, p->bytes, p->len, house.now);

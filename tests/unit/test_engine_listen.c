@@ -33,6 +33,20 @@ static bool switch_off_ipv6(void)
 	return ok;
 }
 
+/* A port that nobody has just now. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&a, len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		_exit(100);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
 /* What lnl_service_listen says to |l|, in a process of its own: minus its result as exit status. */
 static int listens(const struct lnl_listen *l)
 {
@@ -47,9 +61,10 @@ static int listens(const struct lnl_listen *l)
 		int rc;
 
 		if (!s || lnl_engine_new(&s->engine, &options, &why) < 0 ||
-		    lnl_worker_new(&s->worker, &s->engine->env, 4, wake, s) < 0 ||
+		    lnl_worker_new(&s->workers[0], &s->engine->env, 4, wake, s) < 0 ||
 		    !switch_off_ipv6())
 			_exit(100);
+		s->n_workers = 1;
 		s->conf.o.listen = l;
 		s->conf.o.n_listen = 1;
 		rc = lnl_service_listen(s, &why);
@@ -91,10 +106,62 @@ static void test_no_ipv6(void **state)
 	}
 }
 
+/* A server's sockets of one address are its own: who comes later gets none, however many it wants. */
+static int listens_twice(unsigned first, unsigned second)
+{
+	static const struct lnl_engine_options options = { .level = LNL_LEVEL_ERROR,
+							   .stay_root = true };
+	const unsigned workers[] = { first, second };
+	struct lnl_reason why = { "" };
+	struct lnl_listen l = { .address = "127.0.0.1", .proto = LNL_PROTO_UDP };
+	int rc = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct lnl_service *s = calloc(1, sizeof(*s));
+
+		if (!s || lnl_engine_new(&s->engine, &options, &why) < 0)
+			_exit(100);
+		for (; s->n_workers < workers[i]; s->n_workers++)
+			if (lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, 4, wake, s) <
+			    0)
+				_exit(100);
+		if (l.port == 0)
+			l.port = free_port();
+		s->conf.o.listen = &l;
+		s->conf.o.n_listen = 1;
+		rc = lnl_service_listen(s, &why);
+		if (i == 0 && rc < 0)
+			_exit(101);
+	}
+	return rc;
+}
+
+static void test_sockets_are_ours(void **state)
+{
+	static const struct {
+		unsigned first, second;
+	} rows[] = { { 1, 1 }, { 1, 3 }, { 3, 1 }, { 3, 3 } };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0)
+			_exit(-listens_twice(rows[i].first, rows[i].second));
+		assert_true(pid > 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) != -LNL_E_SYSTEM)
+			fail_msg("row %u: %d", i, WEXITSTATUS(status));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_ipv6),
+		cmocka_unit_test(test_sockets_are_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

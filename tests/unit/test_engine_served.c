@@ -28,6 +28,7 @@ static void test_worker_failed(void **state)
 	} rows[] = {
 		{ LNL_CMD_PEER_ADD, LNL_E_LIMIT, true },
 		{ LNL_CMD_PEER_ADD, LNL_E_NOMEM, true },
+		{ LNL_CMD_PEER_ELSEWHERE, LNL_E_NOMEM, true },
 		{ LNL_CMD_ROUTE_ADD, LNL_E_EXIST, true },
 		{ LNL_CMD_ROUTE_ADD, LNL_E_NOMEM, true },
 		{ LNL_CMD_KEY_INSTALL, LNL_E_NOMEM, true },

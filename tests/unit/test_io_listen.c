@@ -141,6 +141,55 @@ static void families_are_joined_or_apart(void **state)
 	close(second);
 }
 
+/* Several of one address: each sender has one of them for good, and not all the same. */
+static void shared_sockets_share(void **state)
+{
+	enum { SENDERS = 64 };
+	struct lnl_listen_conf conf = conf_of("127.0.0.1", 0);
+	struct lnl_reason why;
+	unsigned heard[2] = { 0 };
+	int fds[2], senders[SENDERS];
+	struct pollfd p[2];
+	uint8_t by[SENDERS];
+
+	(void)state;
+	conf.shared = true;
+	for (unsigned i = 0; i < 2; i++) {
+		fds[i] = lnl_listen_udp(&conf, &why);
+		assert_true(fds[i] >= 0);
+		conf.local = local_of(fds[0]);
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	}
+	for (uint8_t n = 0; n < SENDERS * 2; n++) {
+		uint8_t i = n % SENDERS, got[2];
+
+		if (n < SENDERS)
+			senders[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(sendto(senders[i], &i, 1, 0, &conf.local.u.sa, conf.local.len), 1);
+		assert_int_equal(poll(p, 2, 5000), 1);
+		unsigned which = p[0].revents != 0 ? 0 : 1;
+		assert_int_equal(recv(fds[which], got, sizeof(got), 0), 1);
+		assert_int_equal(got[0], i);
+		if (n < SENDERS)
+			by[i] = (uint8_t)which;
+		assert_int_equal(by[i], which);
+		heard[which]++;
+	}
+	assert_true(heard[0] > 0 && heard[1] > 0);
+	/* One that does not share gets no part, and lets nobody in. */
+	conf.shared = false;
+	assert_int_equal(lnl_listen_udp(&conf, &why), LNL_E_SYSTEM);
+	close(fds[0]);
+	close(fds[1]);
+	fds[0] = lnl_listen_udp(&conf, &why);
+	assert_true(fds[0] >= 0);
+	conf.shared = true;
+	assert_int_equal(lnl_listen_udp(&conf, &why), LNL_E_SYSTEM);
+	close(fds[0]);
+	for (unsigned i = 0; i < SENDERS; i++)
+		close(senders[i]);
+}
+
 static void what_cannot_be_bound_is_said(void **state)
 {
 	struct lnl_listen_conf conf = conf_of("192.0.2.77", 0);
@@ -477,6 +526,14 @@ static int bind_as_nobody(struct lnl_process *p)
 	if (lnl_listen_tcp(&l, loop, &conf, came, NULL, NULL, &why) != 0)
 		return 5;
 	lnl_listener_stop(&l);
+	/* Two of one address, if both share it. */
+	conf.shared = true;
+	if (lnl_listen_udp(&conf, &why) != LNL_E_SYSTEM)
+		return 11;
+	conf.local = make("127.0.0.1", 444);
+	if (lnl_listen_udp(&conf, &why) < 0 || lnl_listen_udp(&conf, &why) < 0)
+		return 12;
+	conf.shared = false;
 	if (lnl_process_bind(p, SOCK_RAW, &conf.local, false) != -EINVAL)
 		return 6;
 	conf.local.len = 4;
@@ -484,7 +541,8 @@ static int bind_as_nobody(struct lnl_process *p)
 		return 7;
 	conf.local = make("127.0.0.1", 80);
 	lnl_process_seal(p);
-	if (lnl_process_bind(p, SOCK_DGRAM, &conf.local, false) != -EPERM)
+	if (lnl_process_bind(p, SOCK_DGRAM, &conf.local, false) != -EPERM ||
+	    lnl_process_bind_shared(p, &conf.local, false) != -EPERM)
 		return 8;
 	if (lnl_listen_udp(&conf, &why) != LNL_E_PERM)
 		return 9;
@@ -522,6 +580,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_sockets_hear_many),
 		cmocka_unit_test(families_are_joined_or_apart),
+		cmocka_unit_test(shared_sockets_share),
 		cmocka_unit_test(what_cannot_be_bound_is_said),
 		cmocka_unit_test(tcp_is_accepted),
 		cmocka_unit_test(tcp_families_are_joined_or_apart),

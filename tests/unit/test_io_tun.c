@@ -97,6 +97,33 @@ static void a_persistent_device_is_attached_to(void **state)
 				      " and is of another kind");
 }
 
+/* A device of several queues, and one that has but one and keeps it. */
+static void queues_are_asked_for(void **state)
+{
+	struct lnl_tun_conf conf = { .name = "tun", .queues = true, .node = -1 };
+	struct lnl_tun t[3], one;
+	struct lnl_reason why;
+
+	(void)state;
+	need_namespace();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(lnl_tun_open(&t[i], &conf, &why), 0);
+		assert_string_equal(t[i].name, "tun0");
+		assert_int_equal(t[i].index, t[0].index);
+		assert_int_equal(t[i].offload, t[0].offload);
+		conf.name = t[0].name;
+	}
+	assert_int_equal(open_named(&one, "tun0", false, &why), LNL_E_INVAL);
+	assert_int_equal(open_named(&one, "keep", false, &why), 0);
+	assert_int_equal(ioctl(one.fd, TUNSETPERSIST, 1), 0);
+	close(one.fd);
+	conf.name = "keep";
+	assert_int_equal(lnl_tun_open(&one, &conf, &why), LNL_E_INVAL);
+	for (unsigned i = 0; i < 3; i++)
+		close(t[i].fd);
+	assert_int_equal(if_nametoindex("tun0"), 0);
+}
+
 static void what_has_another_owner_is_busy(void **state)
 {
 	struct lnl_reason why;
@@ -195,6 +222,7 @@ int main(void)
 		cmocka_unit_test(the_next_free_number_is_taken),
 		cmocka_unit_test(a_name_and_a_queue_are_set),
 		cmocka_unit_test(a_persistent_device_is_attached_to),
+		cmocka_unit_test(queues_are_asked_for),
 		cmocka_unit_test(what_has_another_owner_is_busy),
 		cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(causes_are_named),

@@ -100,7 +100,8 @@ static inline void next_of(struct side *s, enum lnl_ntf_kind kind, struct lnl_nt
 	} while (n->kind != kind);
 }
 
-static inline void open_side_for(struct side *s, uint32_t max_peers)
+static inline void open_side_with(struct side *s, uint32_t max_peers, void (*waker)(void *ctx),
+				  void *ctx)
 {
 	int tun[2];
 
@@ -110,7 +111,12 @@ static inline void open_side_for(struct side *s, uint32_t max_peers)
 	s->tun = tun[0];
 	s->tun_given = tun[1];
 	s->tun_offload = 0;
-	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, wake, s), 0);
+	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, waker, ctx), 0);
+}
+
+static inline void open_side_for(struct side *s, uint32_t max_peers)
+{
+	open_side_with(s, max_peers, wake, s);
 }
 
 static inline void open_side(struct side *s)

@@ -468,7 +468,7 @@ static void open_server(void)
 		fprintf(stderr, "%s\n", why.text);
 	sim_require(rc == 0, "no server");
 	crowd.s = lnl_service_find(crowd.e, handle);
-	crowd.w = crowd.s->worker;
+	crowd.w = crowd.s->workers[0];
 	crowd_settle();
 }
 
