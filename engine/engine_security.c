@@ -294,10 +294,11 @@ void lnl_secured_deinit(struct lnl_secured *c)
 }
 
 /*
- * Below every interval that people set, and it holds a client that never stops to a handshake in so
- * long. What it dropped comes again by retransmission, well within its hand-window.
+ * Below every interval that can be set, since a client whose soft reset is dropped has a key id by
+ * then that hears nothing of ours until it comes again; and it holds a client that never stops to a
+ * handshake in so long.
  */
-#define CLIENT_RENEG_INTERVAL (5 * LNL_SECOND)
+#define CLIENT_RENEG_INTERVAL LNL_SECOND
 
 /* OpenVPN's: a server's sessions, which began together after a restart, fall apart by a tenth. */
 static uint64_t reneg_spread(const struct lnl_security *s, bool server)
