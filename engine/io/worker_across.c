@@ -199,6 +199,8 @@ static void open_all(struct lnl_worker *w)
 
 	if (a->link == NULL)
 		return;
+	/* What they bring to other peers must not overtake what has been sealed for those. */
+	lnl_worker_flush(w);
 	/* Those are our own peers': nothing is handed on once more. */
 	lnl_worker_link_take(a->link);
 	a->link = NULL;

@@ -588,6 +588,37 @@ static void datagrams_leave_room_to_packets(void **state)
 	close_client(&c[1]);
 }
 
+/* Ids go out as they were given out: what is passed on overtakes nothing that is sealed already. */
+static void nothing_is_overtaken(void **state)
+{
+	enum { PACKETS = 100 };
+	struct server s[WORKERS];
+	struct client c[3];
+
+	(void)state;
+	open_workers(s);
+	connect_at(s, 0, &c[0], 10);
+	connect_at(s, 1, &c[1], 11);
+	connect_at(s, 1, &c[2], 12);
+	command(&s[1].side, &(struct lnl_command){ .kind = LNL_CMD_RELAY, .u.relay = true });
+	settle_all(s);
+	close_gate(s);
+	for (uint32_t i = 0; i < PACKETS; i++)
+		into_tun(&s[0], 11, i);
+	into_tun(&s[0], 10, 1);
+	expect_at(&c[0], c[0].fd, 1, 1);
+	say(&c[2], &s[0], 11, 7);
+	say(&c[0], &s[0], 1, 1);
+	expect_tun(&s[0], 10, 1, 1);
+	sem_post(&gates[1].open);
+	for (uint32_t i = 0; i < PACKETS; i++)
+		expect_at(&c[1], c[1].fd, 1, i);
+	expect_at(&c[1], c[1].fd, 12, 7);
+	close_workers(s);
+	for (unsigned i = 0; i < 3; i++)
+		close_client(&c[i]);
+}
+
 /* ---- beginning and end ---- */
 
 static void what_cannot_be_is_refused(void **state)
@@ -677,6 +708,7 @@ int main(void)
 		cmocka_unit_test(streams_are_safe_from_datagrams),
 		cmocka_unit_test(a_full_ring_drops_and_counts),
 		cmocka_unit_test(datagrams_leave_room_to_packets),
+		cmocka_unit_test(nothing_is_overtaken),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(the_end_comes_at_any_time),
 	};
