@@ -13,7 +13,7 @@
  */
 #define BYTES  (160 * 1024)
 #define MARGIN (LNL_OUT_PREFIX + LNL_HEADROOM + LNL_TAILROOM + 64)
-#define MEMORY (BYTES + 65536 + MARGIN)
+#define MEMORY (BYTES + 65536 + MARGIN + LNL_OUT_RESERVE * MARGIN)
 /* Pieces of memory in a call, all messages together: one a packet at most. */
 #define PIECES LNL_OUT_PACKETS
 
@@ -55,7 +55,22 @@ void lnl_outgoing_clear(struct lnl_outgoing *o)
 
 bool lnl_outgoing_has_room(const struct lnl_outgoing *o, uint32_t len)
 {
-	return o->n < LNL_OUT_PACKETS && o->used < BYTES && o->used + len + MARGIN <= MEMORY;
+	return o->n < LNL_OUT_PACKETS - LNL_OUT_RESERVE && o->used < BYTES &&
+	       o->used + len + LNL_OUT_RESERVE * MARGIN + MARGIN <= MEMORY;
+}
+
+bool lnl_outgoing_append(struct lnl_outgoing *o, const struct lnl_packet *pkt, uint32_t prefix)
+{
+	struct lnl_packet *to = &o->pkts[o->n];
+
+	if (o->n == LNL_OUT_PACKETS || o->used + prefix + pkt->len > MEMORY)
+		return false;
+	*to = *pkt;
+	to->p = o->memory + o->used + prefix;
+	memcpy(to->p, pkt->p, pkt->len);
+	o->used += prefix + pkt->len;
+	o->prefix[o->n++] = (uint8_t)prefix;
+	return true;
 }
 
 bool lnl_outgoing_seal(struct lnl_outgoing *o, struct lnl_data *d, uint8_t *text, uint32_t len,

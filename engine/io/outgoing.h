@@ -13,7 +13,9 @@
 #include "io/address.h"
 #include "io/offload.h"
 
-#define LNL_OUT_PACKETS	 256
+#define LNL_OUT_PACKETS 256
+/* Of them, those that only lnl_outgoing_append adds: a ping for each interval that a link is full. */
+#define LNL_OUT_RESERVE	 8
 #define LNL_OUT_MESSAGES 64
 /* TCP's length prefix, which stands in front of every packet of a stream */
 #define LNL_OUT_PREFIX 2
@@ -35,7 +37,7 @@ void lnl_outgoing_deinit(struct lnl_outgoing *o);
 /* Forgets all packets. */
 void lnl_outgoing_clear(struct lnl_outgoing *o);
 
-/* Whether a packet of |len| bytes of payload finds room. */
+/* Whether a packet of |len| bytes of payload finds room; some is left for lnl_outgoing_append. */
 bool lnl_outgoing_has_room(const struct lnl_outgoing *o, uint32_t len);
 /*
  * Seals the payload of |len| bytes at |text| for |peer|, room for |prefix| bytes in front of it. False
@@ -43,6 +45,12 @@ bool lnl_outgoing_has_room(const struct lnl_outgoing *o, uint32_t len);
  */
 bool lnl_outgoing_seal(struct lnl_outgoing *o, struct lnl_data *d, uint8_t *text, uint32_t len,
 		       uint32_t peer, uint32_t prefix, uint64_t now);
+
+/*
+ * Puts a packet that is sealed already behind all others, room for |prefix| bytes in front of it.
+ * False when there is no room.
+ */
+bool lnl_outgoing_append(struct lnl_outgoing *o, const struct lnl_packet *pkt, uint32_t prefix);
 
 /* Begins a call. */
 void lnl_outgoing_begin(struct lnl_outgoing *o);

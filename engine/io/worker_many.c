@@ -185,6 +185,11 @@ void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
 		if (w->across != NULL &&
 		    lnl_worker_hand_packet(w, pkt->relay, pkt->p, pkt->len, &whole))
 			continue;
+		/* The socket is full, and what waits for it must not be overtaken. */
+		if (w->blocked != NULL) {
+			lnl_worker_counting(w, pkt->relay)->drops_queue++;
+			continue;
+		}
 		if (!lnl_outgoing_has_room(o, pkt->len))
 			lnl_worker_send_or_drop(w, o);
 		lnl_outgoing_seal(o, w->data, pkt->p, pkt->len, pkt->relay,

@@ -410,15 +410,36 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct ln
 	return false;
 }
 
+/* Whether packets of |peer| are sealed and wait for its link. */
+static bool waits_to_go(const struct lnl_worker *w, uint32_t peer)
+{
+	for (unsigned i = w->tx_at; i < w->tx.n; i++)
+		if (w->tx.pkts[i].peer == peer)
+			return true;
+	return false;
+}
+
+/*
+ * A ping has the latest id: before packets that wait, it would put them out of the peer's replay
+ * window, which ends a stock peer's connection by TCP. A goodbye may.
+ */
 int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special what)
 {
 	struct lnl_packet pkt = { .p = w->special + LNL_OUT_PREFIX + LNL_HEADROOM, .peer = peer };
 	struct lnl_carrier *c = lnl_worker_counting(w, peer);
 	int rc = lnl_data_special(w->data, peer, what, &pkt, lnl_clock_now());
 
-	if (rc == 0 && (c->link == NULL || !lnl_worker_send(c->link, &pkt, &c->address)))
+	bool sent;
+
+	if (rc < 0)
+		return rc;
+	if (what == LNL_SPECIAL_PING && waits_to_go(w, peer))
+		sent = lnl_outgoing_append(&w->tx, &pkt, lnl_worker_prefix(w, peer));
+	else
+		sent = c->link != NULL && lnl_worker_send(c->link, &pkt, &c->address);
+	if (!sent)
 		c->drops_send++;
-	return rc;
+	return 0;
 }
 
 void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents)

@@ -217,7 +217,11 @@ static void room_is_bounded(void **state)
 	lnl_outgoing_clear(&w->o);
 	for (n = 0; lnl_outgoing_has_room(&w->o, 1); n++)
 		seal(w, 1, 0);
-	assert_int_equal(n, LNL_OUT_PACKETS);
+	assert_int_equal(n, LNL_OUT_PACKETS - LNL_OUT_RESERVE);
+	for (n = 0; n < LNL_OUT_RESERVE; n++)
+		assert_true(lnl_outgoing_append(&w->o, &w->o.pkts[0], LNL_OUT_PREFIX));
+	assert_memory_equal(w->o.pkts[w->o.n - 1].p, w->o.pkts[0].p, w->o.pkts[0].len);
+	assert_false(lnl_outgoing_append(&w->o, &w->o.pkts[0], LNL_OUT_PREFIX));
 	/* What the plane drops takes none. */
 	lnl_outgoing_clear(&w->o);
 	assert_false(lnl_outgoing_seal(&w->o, w->data, longest, 10, PEER + 1, 0, 1));

@@ -228,7 +228,8 @@ static void a_full_stream_stops_in_the_middle(void **state)
 	static uint8_t packet[sizeof(struct lnl_vnet) + 65536], got[1 << 20];
 	const int small = 16 * 1024;
 	struct lnl_stream in;
-	uint32_t sent = 0, seen = 0, next_id = 1;
+	uint32_t sent = 0, seen = 0, pings = 0, next_id = 1;
+	struct lnl_counters c;
 	struct side s;
 	int fd = open_raw(&s, LNL_LINK_TCP);
 
@@ -257,6 +258,11 @@ static void a_full_stream_stops_in_the_middle(void **state)
 			break;
 	}
 	assert_true(sent > 4 * PAYLOAD);
+	/* What is sealed now must not overtake what was sealed before. */
+	command(&s, &(struct lnl_command){
+			    .kind = LNL_CMD_SPECIAL, .peer = PEER, .u.special = LNL_SPECIAL_PING });
+	counters(&s, PEER, &c);
+	assert_int_equal(c.pings_sent, 1);
 	lnl_stream_init(&in, got, sizeof(got), 65535);
 	while (seen < sent) {
 		size_t room, len;
@@ -272,10 +278,14 @@ static void a_full_stream_stops_in_the_middle(void **state)
 			/* Every packet once and in order: ids say so, lengths what they carry. */
 			assert_int_equal(get32(p + 4), next_id);
 			next_id++;
-			seen += (uint32_t)len - 24 - HEADERS;
+			if (len == 24 + 16)
+				pings++;
+			else
+				seen += (uint32_t)len - 24 - HEADERS;
 		}
 	}
 	assert_int_equal(seen, sent);
+	assert_int_equal(pings, 1);
 	close(fd);
 	close_side(&s);
 }
