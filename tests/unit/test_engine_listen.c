@@ -114,13 +114,18 @@ static int listens_twice(unsigned first, unsigned second)
 	const unsigned workers[] = { first, second };
 	struct lnl_reason why = { "" };
 	struct lnl_listen l = { .address = "127.0.0.1", .proto = LNL_PROTO_UDP };
+	struct lnl_engine *e;
 	int rc = 0;
 
+	/* One for both, since it forks its helper: before there are threads. */
+	if (lnl_engine_new(&e, &options, &why) < 0)
+		_exit(100);
 	for (unsigned i = 0; i < 2; i++) {
 		struct lnl_service *s = calloc(1, sizeof(*s));
 
-		if (!s || lnl_engine_new(&s->engine, &options, &why) < 0)
+		if (!s)
 			_exit(100);
+		s->engine = e;
 		for (; s->n_workers < workers[i]; s->n_workers++)
 			if (lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, 4, wake, s) <
 			    0)
