@@ -82,6 +82,7 @@ static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 
 static int del_peer(struct lnl_worker *w, uint32_t peer)
 {
+	lnl_worker_tun_forget(w, peer);
 	lnl_worker_carrier_del(w, peer);
 	if (w->across != NULL)
 		lnl_worker_across_del(w, peer);

@@ -322,6 +322,8 @@ void lnl_worker_tun_del(struct lnl_worker *w);
 void lnl_worker_tun_watch(struct lnl_worker *w);
 /* A link has room again, or is gone: what waited for it goes on. */
 void lnl_worker_tun_go_on(struct lnl_worker *w);
+/* |peer| goes: what waits is no longer its, nor of who has its id next. */
+void lnl_worker_tun_forget(struct lnl_worker *w, uint32_t peer);
 /* Writes what was received, opened and goes on to nobody. */
 void lnl_worker_tun_write(struct lnl_worker *w);
 

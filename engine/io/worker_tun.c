@@ -107,7 +107,18 @@ static bool fill(struct lnl_worker *w)
 	return false;
 }
 
-/* More in the device than a few batches makes the loop come back. */
+static void end_packet(struct lnl_worker *w)
+{
+	while (w->splitting && w->blocked == NULL) {
+		seal_rest(w, lnl_clock_now());
+		lnl_worker_flush(w);
+	}
+}
+
+/*
+ * More in the device than a few batches makes the loop come back; the rest of a packet does not, so
+ * what was begun is brought to an end.
+ */
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 {
 	struct lnl_worker *w = io->data;
@@ -119,19 +130,27 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 		more = fill(w);
 		lnl_worker_flush(w);
 	}
+	end_packet(w);
 	lnl_worker_tun_watch(w);
 }
 
 void lnl_worker_tun_go_on(struct lnl_worker *w)
 {
 	lnl_worker_flush(w);
-	while (w->splitting && w->blocked == NULL) {
-		seal_rest(w, lnl_clock_now());
-		lnl_worker_flush(w);
-	}
+	end_packet(w);
 	if (w->across != NULL)
 		lnl_worker_across_go_on(w);
 	lnl_worker_tun_watch(w);
+}
+
+void lnl_worker_tun_forget(struct lnl_worker *w, uint32_t peer)
+{
+	if (w->splitting && w->super_peer == peer)
+		w->splitting = false;
+	/* Dropped, and counted as nobody's, when their turn comes. */
+	for (unsigned i = w->tx_at; i < w->tx.n; i++)
+		if (w->tx.pkts[i].peer == peer)
+			w->tx.pkts[i].peer = LNL_WORKER_STRANGER;
 }
 
 /* ---- the device ---- */

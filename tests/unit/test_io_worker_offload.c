@@ -219,44 +219,99 @@ static void packets_allocate_nothing(void **state)
 	}
 }
 
+/* So many segments that they are several turns' work, and nothing behind them that wakes anybody. */
+static void a_packet_of_two_thousand_segments_ends(void **state)
+{
+	static uint8_t packet[sizeof(struct lnl_vnet) + 65536];
+	struct lnl_vnet vnet;
+	struct side s[2];
+	size_t len = make_super(packet, 0, 65535 - HEADERS);
+	uint32_t seq = 0;
+
+	(void)state;
+	open_offloaded(s, LNL_LINK_TCP, LNL_CIPHER_AES_256_GCM, LNL_OFFLOAD_FULL);
+	memcpy(&vnet, packet, sizeof(vnet));
+	vnet.gso_size = 32;
+	memcpy(packet, &vnet, sizeof(vnet));
+	assert_int_equal(write(s[0].tun, packet, len), len);
+	while (seq < 65535 - HEADERS)
+		seq += take_super(s[1].tun, seq);
+	close_pair(s);
+}
+
+/* TUN takes super-packets until |s|'s link and its own queue are full: how much payload. */
+static uint32_t fill_up(struct side *s)
+{
+	static uint8_t packet[sizeof(struct lnl_vnet) + 65536];
+	uint32_t sent = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = s->tun, .events = POLLOUT };
+		size_t len = make_super(packet, sent, PAYLOAD);
+
+		if (write(s->tun, packet, len) == (ssize_t)len)
+			sent += PAYLOAD;
+		else if (poll(&p, 1, 300) == 0)
+			return sent;
+	}
+}
+
+/* One worker with offload at a device of its own, and the other end of its stream. */
+static int open_stream(struct side *s)
+{
+	const int small = 16 * 1024;
+	int fd = open_raw(s, LNL_LINK_TCP), tun[2];
+
+	s->tun_offload = FULL;
+	close(s->tun);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, tun), 0);
+	s->tun = tun[0];
+	s->tun_given = tun[1];
+	give_tun(s);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	return fd;
+}
+
+/* What waits for a full link is its peer's, and not of whoever has its number next. */
+static void what_waits_goes_with_its_peer(void **state)
+{
+	struct side s;
+	uint8_t got[2048];
+	int fd = open_stream(&s), fds[2];
+
+	(void)state;
+	fill_up(&s);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_PEER_DEL, .peer = PEER });
+	udp_pair(fds);
+	give_link(&s, LINK + 1, fds[0], LNL_LINK_UDP);
+	command(&s, &(struct lnl_command){
+			    .kind = LNL_CMD_PEER_ADD, .id = LINK + 1, .u.peer.conf = plain_peer });
+	give_key(&s, LNL_CIPHER_AES_256_GCM, false);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_LINK_DEL, .id = LINK });
+	/* The rest of the device's queue is the new one's, from its first id on. */
+	wait_readable(fds[1]);
+	assert_true(recv(fds[1], got, sizeof(got), 0) > 24);
+	assert_int_equal(get32(got + 4), 1);
+	close(fd);
+	close(fds[1]);
+	close_side(&s);
+}
+
 /*
  * A stream whose other end does not read: TUN waits, in the middle of a super-packet, and goes on
  * where it stopped.
  */
 static void a_full_stream_stops_in_the_middle(void **state)
 {
-	static uint8_t packet[sizeof(struct lnl_vnet) + 65536], got[1 << 20];
-	const int small = 16 * 1024;
-	struct lnl_stream in;
-	uint32_t sent = 0, seen = 0, pings = 0, next_id = 1;
+	static uint8_t got[1 << 20];
+	uint32_t sent, seen = 0, pings = 0, next_id = 1;
 	struct lnl_counters c;
+	struct lnl_stream in;
 	struct side s;
-	int fd = open_raw(&s, LNL_LINK_TCP);
+	int fd = open_stream(&s);
 
 	(void)state;
-	s.tun_offload = FULL;
-	close(s.tun);
-	{
-		int tun[2];
-
-		assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-					    tun),
-				 0);
-		s.tun = tun[0];
-		s.tun_given = tun[1];
-	}
-	give_tun(&s);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	/* Until its queue is full, too. */
-	for (;;) {
-		struct pollfd p = { .fd = s.tun, .events = POLLOUT };
-		size_t len = make_super(packet, sent, PAYLOAD);
-
-		if (write(s.tun, packet, len) == (ssize_t)len)
-			sent += PAYLOAD;
-		else if (poll(&p, 1, 300) == 0)
-			break;
-	}
+	sent = fill_up(&s);
 	assert_true(sent > 4 * PAYLOAD);
 	/* What is sealed now must not overtake what was sealed before. */
 	command(&s, &(struct lnl_command){
@@ -349,7 +404,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(super_packets_cross),
 		cmocka_unit_test(packets_allocate_nothing),
+		cmocka_unit_test(a_packet_of_two_thousand_segments_ends),
 		cmocka_unit_test(a_full_stream_stops_in_the_middle),
+		cmocka_unit_test(what_waits_goes_with_its_peer),
 		cmocka_unit_test(a_narrow_way_takes_no_segments),
 		cmocka_unit_test(a_device_that_contradicts_itself_is_survived),
 	};
