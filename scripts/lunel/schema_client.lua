@@ -279,7 +279,7 @@ M.groups = {
       doc = "Receive buffer of the socket; 0: the system's, raised." },
     { "mtu_disc", enum { "no", "maybe", "yes" }, doc = "Path MTU discovery." },
     { "socket_flags", list(enum { "TCP_NODELAY" }, { single = true, max = 4 }),
-      doc = "Flags of the socket." },
+      doc = "Flags of the socket; TCP_NODELAY is set in any case." },
   } },
   { "Device and network", {
     { "dev", text { max = 15, pattern = "^[%w._-]+$", want = "a device's name" },

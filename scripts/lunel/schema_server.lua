@@ -225,7 +225,8 @@ local own = {
     doc = "End each connection after so long; 0: never." },
   { "explicit_exit_notify", integer { min = 0, max = 2 }, default = 1,
     doc = "What clients are told when we end: 0 nothing, 1 to come back, 2 to go to the next." },
-  { "tcp_nodelay", boolean, default = false, doc = "Send small packets over TCP at once." },
+  { "tcp_nodelay", boolean, default = false,
+    doc = "Send small packets over TCP at once: so it is done in any case." },
   { "client_config_dir", text { max = 4096 },
     doc = "Folder with a file for each client, named as it is, or DEFAULT: `ifconfig-push`, "
       .. "`ifconfig-ipv6-push`, `iroute`, `iroute-ipv6`, `push`, `push-reset`, `push-remove`, "
