@@ -10,6 +10,7 @@
 #include "bench/engine_offload.h"
 #include "bench/engine_raw.h"
 #include "bench/engine_server.h"
+#include "bench/env.h"
 #include "data/data.h"
 
 #define BATCH	   64 /* packets between two looks at the clock: a burst of the real thing */
@@ -108,31 +109,6 @@ void *__wrap_realloc(void *p, size_t size)
 
 /* ---- the world ---- */
 
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return (uint64_t)time(NULL);
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = lnl_crypto_random,
-	.wallclock = env_wallclock,
-};
-
 static void die(const char *what)
 {
 	fprintf(stderr, "bench/engine: %s\n", what);
@@ -149,7 +125,8 @@ static void install(struct bench *b, unsigned c)
 	    lnl_crypto_random(NULL, key.send.hmac, sizeof(key.send.hmac)) != 0)
 		die("no randomness");
 	key.recv = key.send;
-	if (lnl_data_new(&b->client, &env, 1) != 0 || lnl_data_new(&b->server, &env, 1) != 0 ||
+	if (lnl_data_new(&b->client, &bench_env, 1) != 0 ||
+	    lnl_data_new(&b->server, &bench_env, 1) != 0 ||
 	    lnl_data_peer_add(b->client, &conf, 0) != 0 ||
 	    lnl_data_peer_add(b->server, &conf, 0) != 0 ||
 	    lnl_data_key_install(b->client, PEER, LNL_SLOT_PRIMARY, &key) != 0 ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/engine_server.h"
+#include "bench/env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,31 +40,6 @@ struct server {
 	uint8_t first[LNL_SPLIT_HEADERS]; /* a super-packet's headers, which cutting writes over */
 	uint8_t text[ROOM + SERVER_BATCH * BYTES_MAX];
 	uint8_t supers[SUPERS_MAX][ROOM + SUPER_MAX];
-};
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = lnl_crypto_random,
-	.wallclock = env_wallclock,
 };
 
 static void die(const char *what)
@@ -129,7 +105,7 @@ struct server *server_new(uint32_t peers)
 	s->clients = calloc(peers, sizeof(struct raw *));
 	s->ids = calloc(peers, sizeof(*s->ids));
 	if (s->raw == NULL || s->clients == NULL || s->ids == NULL ||
-	    lnl_data_new(&s->data, &env, peers) != 0 || lnl_outgoing_init(&s->out) != 0)
+	    lnl_data_new(&s->data, &bench_env, peers) != 0 || lnl_outgoing_init(&s->out) != 0)
 		die("out of memory");
 	for (uint32_t id = 0; id < peers; id++)
 		add_peer(s, id);

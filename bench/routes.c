@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/env.h"
 #include "bench/timing.h"
 #include "data/data.h"
 
@@ -22,31 +23,6 @@ static const char *const kind_names[] = { "IPv4", "IPv6", "iroute", "none" };
 static const uint32_t counts[] = { 1, 100, 10000 };
 
 #define N_COUNTS (sizeof(counts) / sizeof(counts[0]))
-
-static void *env_alloc(void *ctx, size_t size)
-{
-	(void)ctx;
-	return calloc(1, size);
-}
-
-static void env_release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static uint64_t env_wallclock(void *ctx)
-{
-	(void)ctx;
-	return 1;
-}
-
-static const struct lnl_env env = {
-	.alloc = env_alloc,
-	.release = env_release,
-	.random = lnl_crypto_random,
-	.wallclock = env_wallclock,
-};
 
 static void die(const char *what)
 {
@@ -74,7 +50,7 @@ static struct lnl_data *new_plane(uint32_t peers)
 {
 	struct lnl_data *d;
 
-	if (lnl_data_new(&d, &env, peers) != 0)
+	if (lnl_data_new(&d, &bench_env, peers) != 0)
 		die("out of memory");
 	for (uint32_t id = 0; id < peers; id++) {
 		struct lnl_peer_conf conf = { .id = id, .wire_id = id };

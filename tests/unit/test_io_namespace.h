@@ -34,6 +34,13 @@
 		skip();                                                                            \
 	} while (0)
 
+/* The same for what this kernel has not got, and older ones that we support have not. */
+#define test_skip_optional(reason)                                                                 \
+	do {                                                                                       \
+		fprintf(stderr, "SKIP %s: optional: %s\n", __func__, reason);                      \
+		skip();                                                                            \
+	} while (0)
+
 /* Leaves the test unless it runs as root. */
 #define test_need_root()                                                                           \
 	do {                                                                                       \
