@@ -65,9 +65,18 @@ const char *lnl_ops_text(lua_State *L, int index)
 	return text;
 }
 
+uint32_t lnl_ops_number(lua_State *L, int index)
+{
+	lua_Number n = luaL_checknumber(L, index);
+
+	luaL_argcheck(L, n >= 0 && n <= UINT32_MAX && n == (lua_Number)(uint32_t)n, index,
+		      "a handle is a whole number of 32 bits");
+	return (uint32_t)n;
+}
+
 static uint32_t tunnel_at(lua_State *L, int index)
 {
-	return (uint32_t)luaL_checknumber(L, index);
+	return lnl_ops_number(L, index);
 }
 
 /* ---- log and clocks ---- */

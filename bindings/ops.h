@@ -21,6 +21,8 @@ struct lnl_engine *lnl_ops_engine(lua_State *L);
 int lnl_ops_answer(lua_State *L, int rc);
 /* What an open answers: the handle, or nil, why, true when the key's pass phrase is missing. */
 int lnl_ops_opened(lua_State *L, int rc, uint32_t handle, const struct lnl_reason *why);
+/* The handle or number of a peer at |index|; what cannot be one is an error. */
+uint32_t lnl_ops_number(lua_State *L, int index);
 /* The text or secret at |index|, NULL for nil, an error for anything else. */
 const char *lnl_ops_text(lua_State *L, int index);
 /* Pushes a certificate's table. */

@@ -10,7 +10,7 @@
 
 static uint32_t number_at(lua_State *L, int index)
 {
-	return (uint32_t)luaL_checknumber(L, index);
+	return lnl_ops_number(L, index);
 }
 
 /* server_open(options): handle, or nil, why, true when the key's pass phrase is what is missing */

@@ -207,10 +207,11 @@ static void writable(struct ev_loop *loop, ev_io *w, int revents)
 static bool is_dangerous(const char *var)
 {
 	static const char *const starts[] = {
-		"LD_",		"PATH=",	"IFS=",		"ENV=",	  "BASH_",
-		"SHELLOPTS=",	"PS4=",		"GCONV_",	"PYTHON", "PERL",
-		"RUBY",		"NODE_",	"LUA_",		"GLIBC_", "MALLOC_",
-		"HOSTALIASES=", "LOCALDOMAIN=", "RES_OPTIONS=", "SHELL="
+		"LD_",		"PATH=",	"IFS=",		"ENV=",	     "BASH_",
+		"SHELLOPTS=",	"PS4=",		"GCONV_",	"PYTHON",    "PERL",
+		"RUBY",		"NODE_",	"LUA_",		"GLIBC_",    "MALLOC_",
+		"HOSTALIASES=", "LOCALDOMAIN=", "RES_OPTIONS=", "SHELL=",    "OPENSSL_",
+		"SSL_CERT_",	"JAVA_TOOL_",	"_JAVA_",	"JDK_JAVA_", "GIT_",
 	};
 	size_t i;
 
@@ -350,13 +351,21 @@ static void run(struct lnl_helper_exec *h, char *at, char *end)
 
 /* ---- Unix sockets that listen ---- */
 
-/* Takes away what we made, unless another has come in its place. */
-static void remove_made(struct made *m)
+/* Takes away what lies at |path|, unless another has come in the place of |made|. */
+static void remove_if_same(const char *path, const struct stat *made)
 {
 	struct stat st;
 
-	if (m->bound && lstat(m->path, &st) == 0 && st.st_dev == m->dev && st.st_ino == m->ino)
-		unlink(m->path);
+	if (lstat(path, &st) == 0 && st.st_dev == made->st_dev && st.st_ino == made->st_ino)
+		unlink(path);
+}
+
+static void remove_made(struct made *m)
+{
+	const struct stat made = { .st_dev = m->dev, .st_ino = m->ino };
+
+	if (m->bound)
+		remove_if_same(m->path, &made);
 	m->bound = false;
 }
 
@@ -390,11 +399,13 @@ static int give_to(const char *path, uint32_t uid, uint32_t gid, struct stat *ma
 
 	if (fd < 0)
 		return errno;
-	if (fstat(fd, made) < 0)
+	if (fstat(fd, made) < 0) {
 		err = errno;
-	else if (!S_ISSOCK(made->st_mode) || made->st_uid != geteuid())
+		*made = (struct stat){ 0 };
+	} else if (!S_ISSOCK(made->st_mode) || made->st_uid != geteuid()) {
 		err = EEXIST;
-	else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		*made = (struct stat){ 0 }; /* somebody else's: it stays */
+	} else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
 		err = errno;
 	close(fd);
 	return err;
@@ -407,14 +418,15 @@ static int bind_local(int fd, const struct sockaddr_un *a, const struct lnl_help
 	mode_t before = umask(~m->u.listen.mode & 0777);
 	int err = bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? errno : 0;
 
+	*made = (struct stat){ 0 };
 	umask(before);
 	if (err)
 		return err;
 	err = give_to(a->sun_path, m->u.listen.uid, m->u.listen.gid, made);
 	if (!err && listen(fd, SOMAXCONN) < 0)
 		err = errno;
-	if (err)
-		unlink(a->sun_path);
+	if (err && made->st_ino != 0)
+		remove_if_same(a->sun_path, made);
 	return err;
 }
 

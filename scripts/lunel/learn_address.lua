@@ -29,8 +29,10 @@ function learner:run(job, op, p, seconds, after)
   local name = p and p.name
   local words = { op, job.word, p and (name ~= "" and name or "UNDEF") or nil }
   core.spawn(0, "learn-address", seconds, function(ran, ok, why)
-    if ran then after(ok, why) else after(false, ok) end
-    self:finish(job)
+    if not ran then ok, why = false, ok end
+    after(ok, why)
+    self:finish(job) -- before the answer, whose error must leave no queue behind
+    if job.answer then job.answer(ok, why) end
   end, function() return self.with.run(words, self.with.environment(p)) end)
 end
 
@@ -46,15 +48,14 @@ end
 function learner:ask(job)
   local list, left = self.holders[job.prefix] or {}, job.till - core.now()
   if place_of(list, job.peer) or left <= 0 then
-    job.answer(left > 0, "there was no time left to ask")
-    return self:finish(job)
+    self:finish(job)
+    return job.answer(left > 0, "there was no time left to ask")
   end
-  self:run(job, list[1] and "update" or "add", job.peer, left, function(ok, why)
+  self:run(job, list[1] and "update" or "add", job.peer, left, function(ok)
     if ok then
       list[#list + 1] = job.peer
       self.holders[job.prefix] = list
     end
-    job.answer(ok, why)
   end)
 end
 

@@ -579,18 +579,61 @@ static const char *value_of(int argc, char **argv, const char *name, const char 
 	return otherwise;
 }
 
+/* A number from |least| on, or the end: rate=0 would never send a packet. */
+static double number_of(int argc, char **argv, const char *name, const char *otherwise,
+			double least)
+{
+	const char *text = value_of(argc, argv, name, otherwise);
+	char *end;
+	double n = strtod(text, &end);
+
+	if (*end != '\0' || end == text || !(n >= least) || n > 1e9) {
+		fprintf(stderr, "flood: %s=%s: a number from %g on is wanted\n", name, text, least);
+		exit(2);
+	}
+	return n;
+}
+
+/* What is not known would be passed over in silence. */
+static void check_words(int argc, char **argv)
+{
+	static const char *const known[] = { "from",   "wrap",	"rate", "seconds",
+					     "linger", "count", "key",	"dev" };
+
+	for (int i = 4; i < argc; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+			size_t len = strlen(known[k]);
+
+			found = found ||
+				(strncmp(argv[i], known[k], len) == 0 && argv[i][len] == '=');
+		}
+		if (!found) {
+			fprintf(stderr, "flood: there is no '%s'\n", argv[i]);
+			exit(2);
+		}
+	}
+}
+
 static void read_settings(int argc, char **argv)
 {
 	const char *from = value_of(argc, argv, "from", "random"),
 		   *wrap = value_of(argc, argv, "wrap", "none");
 
+	check_words(argc, argv);
+	if (strcmp(from, "one") != 0 && strcmp(from, "spread") != 0 &&
+	    strcmp(from, "random") != 0) {
+		fprintf(stderr, "flood: from=%s: one, spread or random is wanted\n", from);
+		exit(2);
+	}
 	f.from = strcmp(from, "one") == 0      ? FROM_ONE
 		 : strcmp(from, "spread") == 0 ? FROM_SPREAD
 					       : FROM_RANDOM;
-	f.rate = atof(value_of(argc, argv, "rate", "1000"));
-	f.seconds = atof(value_of(argc, argv, "seconds", "1"));
-	f.linger = atof(value_of(argc, argv, "linger", "0.5"));
-	f.count = (unsigned)atoi(value_of(argc, argv, "count", "0"));
+	f.rate = number_of(argc, argv, "rate", "1000", 1);
+	f.seconds = number_of(argc, argv, "seconds", "1", 0);
+	f.linger = number_of(argc, argv, "linger", "0.5", 0);
+	f.count = (unsigned)number_of(argc, argv, "count", "0", 0);
 	lnl_wrap_key_none(&f.key);
 	if (strcmp(wrap, "none") != 0)
 		read_key(wrap, value_of(argc, argv, "key", ""));

@@ -271,6 +271,19 @@ describe("learn-address", function()
     assert.same({ "delete 10.8.0.2" }, runs())
   end)
 
+  it("goes on when an answer could not be given", function()
+    open()
+    learn "10.8.0.2/32"
+    local second = learn "fd00::2/128"
+    local reply = core.reply_verdict
+    core.reply_verdict = function() error "no engine" end
+    assert.has_error(core.run, "no engine")
+    core.reply_verdict = reply
+    core.run()
+    assert.same({ [second] = true }, answers())
+    assert.same({ "add 10.8.0.2 anna", "add fd00::2 anna" }, runs())
+  end)
+
   it("has no name to tell of who has none", function()
     core.peers_known[7].name = ""
     open()
