@@ -248,6 +248,36 @@ static int host_attach(lua_State *L)
 	return 0;
 }
 
+/* capture(descriptor, { who =, keep =, most = }): true, or nil and why; it is closed in any case */
+static int host_capture(lua_State *L)
+{
+	struct lnl_host *h = check_running(L);
+	struct lnl_capture_options o = { .fd = luaL_checkint(L, 2) };
+	struct lnl_reason why = { { 0 } };
+
+	luaL_checktype(L, 3, LUA_TTABLE);
+	lua_getfield(L, 3, "who");
+	o.who = luaL_optstring(L, -1, NULL);
+	lua_getfield(L, 3, "keep");
+	o.keep = (unsigned)luaL_optint(L, -1, 0);
+	lua_getfield(L, 3, "most");
+	o.most = (uint64_t)luaL_optnumber(L, -1, 0);
+	if (lnl_capture_start(h->engine, &o, &why) == 0) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, why.text);
+	return 2;
+}
+
+/* capture_end(): true, or false when there is none */
+static int host_capture_end(lua_State *L)
+{
+	lua_pushboolean(L, lnl_capture_stop(check_running(L)->engine, NULL) == 0);
+	return 1;
+}
+
 static int host_turn(lua_State *L)
 {
 	struct lnl_host *h = check_running(L);
@@ -362,6 +392,8 @@ int luaopen_lunel_core(lua_State *L)
 		{ "policy", host_policy },
 		{ "start", host_start },
 		{ "attach", host_attach },
+		{ "capture", host_capture },
+		{ "capture_end", host_capture_end },
 		{ "turn", host_turn },
 		{ "records", host_records },
 		{ "close", host_close },

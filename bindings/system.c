@@ -294,6 +294,25 @@ static void push_signals(lua_State *L)
 	lua_setfield(L, -2, "signals");
 }
 
+/*
+ * open_capture(path): a descriptor, or nil and why. For its owner alone; a link is not followed, so that
+ * nobody leads us to another file.
+ */
+static int open_capture(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+
+	if (fd < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return 2;
+	}
+	fchmod(fd, 0600);
+	lua_pushinteger(L, fd);
+	return 1;
+}
+
 void lnl_system_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -308,6 +327,7 @@ void lnl_system_open(lua_State *L)
 		{ "daemon", become_daemon },
 		{ "detach", detach },
 		{ "write_pid", create_pid_file },
+		{ "open_capture", open_capture },
 		{ "openlog", open_syslog },
 		{ "syslog", write_syslog },
 		{ "notify", notify },

@@ -138,6 +138,7 @@ void lnl_engine_free(struct lnl_engine *e)
 
 	if (!e)
 		return;
+	lnl_capture_stop(e, NULL);
 	while ((t = e->tunnels)) {
 		e->tunnels = t->next;
 		lnl_tunnel_free(t);

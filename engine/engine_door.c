@@ -490,6 +490,7 @@ void lnl_door_remove(struct lnl_served *v)
 	return_id(s, v->id);
 	s->n_served--;
 	ev_timer_stop(s->engine->loop, &v->timer);
+	lnl_capture_forget(v);
 	lnl_server_free(v->control);
 	free(v->metadata);
 	free(v->names);
@@ -527,6 +528,7 @@ static bool begin(struct lnl_served *v, struct lnl_admitted *a)
 	put_newest(queue_of(v), v);
 	if (rc < 0)
 		return false;
+	lnl_capture_served(v);
 	v->deadline = LNL_NEVER;
 	memcpy(v->client_sid, a->client_sid, sizeof(v->client_sid));
 	if (!a->has_v2)

@@ -178,6 +178,13 @@ void lnl_service_stop(struct lnl_service *s, const char *reason);
 /* A client is gone, or a second has passed: whether the service's own end has come. */
 void lnl_service_settle(struct lnl_service *s);
 
+/* ---- engine_capture.c ---- */
+
+/* As lnl_capture_tunnel, of a client that control has. */
+void lnl_capture_served(struct lnl_served *v);
+/* It is not looked at any more. */
+void lnl_capture_forget(struct lnl_served *v);
+
 /* ---- engine_workers.c: which worker is told what ---- */
 
 /* As many as the options say. Errors as lnl_worker_new. */

@@ -49,6 +49,7 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	int rc;
 
 	fit_conf(t, tcp, peer);
+	lnl_capture_tunnel(t);
 	lnl_secured_refresh_crl(&t->conf.secured, &t->conf.o.sec, t->engine);
 	rc = lnl_auth_pair(t, &arena, &username, &password);
 	if (rc == 0)

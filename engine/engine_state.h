@@ -143,7 +143,8 @@ struct lnl_engine {
 	struct lnl_tunnel *tunnels;
 	struct lnl_service *services;
 	struct lnl_desk *desks;
-	struct lnl_arena answers; /* texts of the last lnl_peer_info */
+	struct lnl_capture *capture; /* NULL: nobody looks */
+	struct lnl_arena answers;    /* texts of the last lnl_peer_info */
 	ev_signal *signals[65];
 	uint64_t next_id;
 };
@@ -193,6 +194,11 @@ void lnl_tickets_drop(struct lnl_engine *e, struct lnl_tunnel *t);
 void lnl_tickets_drop_peer(struct lnl_engine *e, struct lnl_service *s, uint32_t peer);
 void lnl_tickets_drop_desk(struct lnl_engine *e, struct lnl_desk *d);
 
+/* ---- engine_capture.c ---- */
+
+/* A connection begins, or a capture: its control channel is looked at if there is one. */
+void lnl_capture_tunnel(struct lnl_tunnel *t);
+
 /* ---- tunnels ---- */
 
 /* What of the options is used as it came, and what was made of it. */
@@ -216,6 +222,7 @@ struct lnl_tunnel {
 	uint32_t id;
 	struct lnl_ticket *tickets; /* open questions about it */
 	struct lnl_tunnel_conf conf;
+	struct lnl_session_tap tap; /* of a capture */
 	struct lnl_worker *worker;
 	ev_async wake;
 	ev_timer timer; /* the next thing to do: client's timers, waits */

@@ -208,6 +208,16 @@ int lnl_server_new(struct lnl_server **out, const struct lnl_server_conf *conf,
 	return 0;
 }
 
+void lnl_server_watch(struct lnl_server *s, const struct lnl_session_tap *tap)
+{
+	s->session_conf.tap = tap;
+}
+
+const struct lnl_session_tap *lnl_server_watched(const struct lnl_server *s)
+{
+	return s ? s->session_conf.tap : NULL;
+}
+
 void lnl_server_free(struct lnl_server *s)
 {
 	const struct lnl_env *env;

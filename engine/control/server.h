@@ -122,6 +122,10 @@ int lnl_server_new(struct lnl_server **out, const struct lnl_server_conf *conf,
 		   const struct lnl_server_start *start, uint64_t now);
 /* Wipes and releases; |s| may be NULL. */
 void lnl_server_free(struct lnl_server *s);
+/* From now on |tap| (NULL: nobody), which has to outlive |s|, sees its control channel. */
+void lnl_server_watch(struct lnl_server *s, const struct lnl_session_tap *tap);
+/* Who does; |s| may be NULL. */
+const struct lnl_session_tap *lnl_server_watched(const struct lnl_server *s);
 
 /* A control packet arrived, without a WKc behind it; see lnl_session_input. */
 enum lnl_drop lnl_server_input(struct lnl_server *s, const uint8_t *data, size_t len, uint64_t now);

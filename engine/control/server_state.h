@@ -74,12 +74,12 @@ struct lnl_server {
 
 	/* the newest key: when it starts to send; LNL_NEVER: it does already */
 	uint64_t swap_at;
+	uint64_t ends_at;
 	bool swap_proven; /* the client has our record, so it has the key */
 	bool limit_reached;
-	uint64_t ends_at;
 
-	enum lnl_cause closing; /* the end was told; NONE: not closing */
 	bool lingers;		/* until close_at, whatever is acknowledged */
+	enum lnl_cause closing; /* the end was told; NONE: not closing */
 	uint64_t close_at;
 	char *why;
 	char *last_text; /* tells the end; NULL: nothing does */

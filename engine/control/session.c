@@ -290,6 +290,15 @@ static enum lnl_drop check_ids(const struct lnl_session *s, const struct lnl_con
 	return LNL_DROP_NONE;
 }
 
+static void show_packet(const struct lnl_session *s, bool out, const struct lnl_control *c,
+			enum lnl_drop drop)
+{
+	const struct lnl_session_tap *tap = s->conf->tap;
+
+	if (tap)
+		tap->packet(tap->ctx, out, c, drop);
+}
+
 enum lnl_drop lnl_session_input(struct lnl_session *s, const uint8_t *data, size_t len,
 				uint64_t now)
 {
@@ -304,8 +313,10 @@ enum lnl_drop lnl_session_input(struct lnl_session *s, const uint8_t *data, size
 		return LNL_DROP_SHORT;
 	drop = lnl_wrap_read(wrap_of(s, (uint8_t)lnl_key_id_of(data[0])), &c, data, len, scratch,
 			     sizeof(scratch));
-	if (drop == LNL_DROP_NONE)
-		drop = check_ids(s, &c);
+	if (drop != LNL_DROP_NONE)
+		return drop;
+	drop = check_ids(s, &c);
+	show_packet(s, false, &c, drop);
 	if (drop == LNL_DROP_NONE && (lnl_op_is_hard_reset(c.op) || c.op == LNL_OP_SOFT_RESET_V1))
 		drop = accept_reset(s, &c, now);
 	if (drop != LNL_DROP_NONE)
@@ -345,6 +356,7 @@ static size_t write_packet(struct lnl_session *s, struct lnl_negotiation *n,
 		c.payload = p->data;
 		c.payload_len = p->len;
 	}
+	show_packet(s, true, &c, LNL_DROP_NONE);
 	len = lnl_wrap_write(w, &c, out, cap);
 	if (len < 0) {
 		lnl_negotiation_fail(n, len, "a control packet cannot be wrapped");
@@ -473,6 +485,8 @@ static bool next_text(struct lnl_session *s, struct lnl_negotiation *n, struct l
 			*end = 0; /* there is one byte more than was read */
 			e->text = (const char *)start;
 			e->text_len = (size_t)(end - start);
+			if (s->conf->tap)
+				s->conf->tap->text(s->conf->tap->ctx, false, e->text, e->text_len);
 			return true;
 		}
 		if (s->took == n) {
@@ -672,6 +686,8 @@ int lnl_session_send_text(struct lnl_session *s, const char *text, uint64_t now)
 
 	if (len > LNL_CONTROL_TEXT_MAX)
 		return LNL_E_INVAL;
+	if (s->conf->tap)
+		s->conf->tap->text(s->conf->tap->ctx, true, text, len - 1);
 	/* OpenVPN hears control messages of its newest key state alone. */
 	if (is_renegotiating(s))
 		return hold(s, text, len);

@@ -14,10 +14,21 @@
 
 #define LNL_SESSION_PACKET_MAX 1600 /* room for any packet that we send */
 
+/*
+ * Who looks at a session's control channel (a capture): packets as they are without their wrapping,
+ * and texts. What is sent passes once for each transmission.
+ */
+struct lnl_session_tap {
+	void *ctx;
+	void (*packet)(void *ctx, bool out, const struct lnl_control *c, enum lnl_drop drop);
+	void (*text)(void *ctx, bool out, const char *text, size_t len);
+};
+
 /* What sessions of one kind share; the session keeps a pointer. Times in microseconds. */
 struct lnl_session_conf {
 	const struct lnl_env *env;
-	const struct lnl_log *log; /* may be NULL */
+	const struct lnl_log *log;	   /* may be NULL */
+	const struct lnl_session_tap *tap; /* NULL: nobody looks */
 	struct lnl_tls_conf *tls;
 	const struct lnl_wrap_key *wrap;
 	const struct lnl_static_key *

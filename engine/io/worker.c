@@ -450,5 +450,6 @@ void lnl_worker_free(struct lnl_worker *w)
 	lnl_outgoing_deinit(&w->relay);
 	lnl_ring_deinit(&w->commands);
 	lnl_ring_deinit(&w->notes);
+	lnl_ring_deinit(&w->captured);
 	free(w);
 }

@@ -244,6 +244,33 @@ void lnl_worker_free(struct lnl_worker *w);
 int lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cmd);
 /* Takes the next notification: true, or false when there is none. Call until false after |wake|. */
 bool lnl_worker_next(struct lnl_worker *w, struct lnl_ntf *out);
+/* ---- a capture: copies of what passes, for who looks ---- */
+
+#define LNL_CAPTURED_MAX 65535 /* bytes kept of one packet, at most */
+
+/* A packet that passed the data plane. */
+struct lnl_captured {
+	uint64_t time; /* as lnl_clock_now */
+	uint32_t peer; /* LNL_PEER_ID_NONE: nobody's */
+	uint32_t len;  /* bytes that it had */
+	uint16_t kept; /* of them */
+	uint16_t
+		drop; /* enum lnl_drop; then it is the datagram as it came, or the payload that was not sealed */
+	bool out; /* from TUN to the peer */
+};
+
+/*
+ * From now on packets of |peer| (LNL_PEER_ID_NONE: of all) are copied, |keep| bytes of each, into a
+ * ring of 4 MiB, which stays until the worker goes; called again it changes them. From the control
+ * thread. LNL_E_NOMEM.
+ */
+int lnl_worker_capture(struct lnl_worker *w, uint32_t peer, uint32_t keep);
+void lnl_worker_capture_end(struct lnl_worker *w);
+/* Takes the oldest one, its bytes to |data| (LNL_CAPTURED_MAX); false when there is none. */
+bool lnl_worker_captured(struct lnl_worker *w, struct lnl_captured *out, uint8_t *data);
+/* Packets that found no room since this was asked last. */
+uint64_t lnl_worker_capture_lost(struct lnl_worker *w);
+
 /* Notifications dropped because the ring was full (packets only: the peer sends them again). */
 uint64_t lnl_worker_lost(const struct lnl_worker *w);
 

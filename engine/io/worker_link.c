@@ -54,6 +54,20 @@ static bool sort(struct lnl_link *l)
 	return in->n > 0;
 }
 
+/* Opens what is `in`; true where something goes on. */
+static bool open_all(struct lnl_worker *w, uint64_t now)
+{
+	struct lnl_seen seen;
+	unsigned n;
+
+	if (!lnl_worker_captures(w))
+		return lnl_data_open(w->data, w->in.pkts, w->in.n, now) > 0;
+	lnl_worker_capture_look(w, &seen);
+	n = lnl_data_open(w->data, w->in.pkts, w->in.n, now);
+	lnl_worker_capture_in(w, &seen);
+	return n > 0;
+}
+
 void lnl_worker_link_take(struct lnl_link *l)
 {
 	struct lnl_worker *w = l->worker;
@@ -66,7 +80,7 @@ void lnl_worker_link_take(struct lnl_link *l)
 	if (l->conf.many)
 		lnl_worker_owners(l, owners);
 	now = lnl_clock_now();
-	any = lnl_data_open(w->data, w->in.pkts, w->in.n, now) > 0;
+	any = open_all(w, now);
 	if (l->conf.many)
 		lnl_worker_follow(l, owners, now);
 	else if (l->conf.remote.len != 0)

@@ -120,6 +120,11 @@ struct lnl_worker {
 	_Atomic uint64_t lost;
 	void (*wake)(void *ctx);
 	void *wake_ctx;
+	atomic_bool capturing;	       /* `captured` is there */
+	_Atomic uint32_t capture_peer; /* LNL_PEER_ID_NONE: all */
+	_Atomic uint32_t capture_keep; /* bytes of a packet */
+	_Atomic uint64_t capture_lost;
+	struct lnl_ring captured;
 
 	/* The worker's. */
 	struct ev_prepare prepare;
@@ -313,6 +318,23 @@ int lnl_worker_special(struct lnl_worker *w, uint32_t peer, enum lnl_special wha
 int lnl_worker_drain(struct lnl_link *l);
 /* libev's callback for a link that was full. */
 void lnl_worker_writable(struct ev_loop *loop, struct ev_io *io, int revents);
+
+/* ---- worker_capture.c ---- */
+
+static inline bool lnl_worker_captures(const struct lnl_worker *w)
+{
+	return atomic_load_explicit(&w->capturing, memory_order_relaxed);
+}
+/* |len| bytes at |p| of |peer| passed, or not (|drop|); where |captures|. */
+void lnl_worker_capture_note(struct lnl_worker *w, bool out, uint32_t peer, const uint8_t *p,
+			     uint32_t len, enum lnl_drop drop);
+/* Where datagrams of `in` are, before they are opened; lnl_worker_capture_in tells what came of them. */
+struct lnl_seen {
+	const uint8_t *p[LNL_IN_PACKETS];
+	uint32_t len[LNL_IN_PACKETS];
+};
+void lnl_worker_capture_look(const struct lnl_worker *w, struct lnl_seen *seen);
+void lnl_worker_capture_in(struct lnl_worker *w, const struct lnl_seen *seen);
 
 /* ---- worker_tun.c ---- */
 

@@ -77,6 +77,15 @@ static bool read_packet(struct lnl_worker *w)
 	return true;
 }
 
+static void seal(struct lnl_worker *w, uint8_t *p, uint32_t len, uint32_t prefix, uint64_t now)
+{
+	bool sealed = lnl_outgoing_seal(&w->tx, w->data, p, len, w->super_peer, prefix, now);
+
+	if (lnl_worker_captures(w))
+		lnl_worker_capture_note(w, true, w->super_peer, p, len,
+					sealed ? LNL_DROP_NONE : w->tx.pkts[w->tx.n].drop);
+}
+
 /* Seals what has been read, as far as there is room; true once all of it is. */
 static bool seal_rest(struct lnl_worker *w, uint64_t now)
 {
@@ -90,7 +99,7 @@ static bool seal_rest(struct lnl_worker *w, uint64_t now)
 			return false;
 		w->splitting = lnl_split_next(&w->split, &p, &len);
 		if (w->splitting)
-			lnl_outgoing_seal(o, w->data, p, len, w->super_peer, prefix, now);
+			seal(w, p, len, prefix, now);
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- The command line: what is asked for, and the texts about it. Pure; lunel/launch.lua acts.
+local capture_args = require "lunel.capture_args"
 local suggest = require "lunel.suggest"
 
 local M = {}
@@ -9,6 +10,7 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
        lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
+       lunel capture --to FILE FILE ...     run it and write its packets for Wireshark
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
@@ -30,8 +32,8 @@ Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, pki = true, version = true, help = true }
-local NAMES = { "check", "pki", "version", "help" }
+local COMMANDS = { check = true, capture = true, pki = true, version = true, help = true }
+local NAMES = { "check", "capture", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
 
@@ -82,13 +84,22 @@ function M.parse(args, exists)
     return what
   end
   local from = COMMANDS[command] and 2 or 1
+  local capture
+  if command == "capture" then
+    local next_one
+    capture, next_one = capture_args.parse(args, 2)
+    if not capture and not next_one then return { command = "help", text = capture_args.help } end
+    if not capture then return nil, next_one end
+    from = next_one
+  end
   if from == 1 and not first:find("[./]") and not first:find("^%-") and not exists(first) then
     return nil, ("there is no command and no file '%s'%s"):format(first,
       suggest.hint(first, NAMES))
   end
   local what, err = target(args, from)
   if not what then return nil, err end
-  what.command = from == 2 and "check" or "run"
+  what.command = command == "check" and "check" or "run"
+  what.capture = capture
   return what
 end
 

@@ -182,6 +182,11 @@ local function start(run, plan)
   run.host:attach(run.vm) -- so that the helper, which is forked now, forgets what is in it
   local ok, err = run.host:start(engine_options(plan))
   if not ok then return nil, { err }, FAILED end
+  if run.capture then
+    ok, err = run.host:capture(run.capture, run.what.capture)
+    run.capture = nil -- the engine's from here on
+    if not ok then return nil, { err }, FAILED end
+  end
   local build = core.build()
   run:note("info", "start", build, "version", "wolfssl", "luajit")
   for _, note in ipairs(plan.notes) do
@@ -213,6 +218,13 @@ local function run_loaded(host, what, vm, plan)
     complain(why)
     return FAILED
   end
+  if what.capture then -- before powers are given up
+    run.capture, why = core.open_capture(what.capture.to)
+    if not run.capture then
+      complain(("capture: cannot write %s: %s"):format(what.capture.to, why))
+      return FAILED
+    end
+  end
   local opened, errors, status = start(run, plan)
   if not opened then
     run:flush()
@@ -224,6 +236,7 @@ local function run_loaded(host, what, vm, plan)
   end
   if o.daemon then core.detach() end
   run:loop()
+  if what.capture then run.host:capture_end() end
   status = run:ask("status") or FAILED
   if run.abandon then status = FAILED end
   run:note("info", "exit", {})
@@ -281,8 +294,8 @@ function M.pki(what)
   return require("lunel.pki").main(what.args)
 end
 
-function M.help()
-  io.stdout:write(cli.help)
+function M.help(what)
+  io.stdout:write(what.text or cli.help)
   return OK
 end
 

@@ -38,6 +38,18 @@ describe("the command line", function()
     assert.equal("args", what.kind)
   end)
 
+  it("knows what to capture while it runs", function()
+    local what = assert(parse "capture --to x --who=anna --keep 96 --most 2m o.ovpn --verb 4")
+    assert.equal("run", what.command)
+    assert.same({ "--config", "o.ovpn", "--verb", "4" }, what.args)
+    assert.same({ to = "x", who = "anna", keep = 96, most = 2097152 }, what.capture)
+    what = assert(parse "capture --to x --config o.ovpn")
+    assert.same({ "--config", "o.ovpn" }, what.args)
+    what = assert(parse "capture --help")
+    assert.equal("help", what.command)
+    assert.truthy(what.text:find("usage: lunel capture", 1, true))
+  end)
+
   it("hands pki its arguments", function()
     assert.same({ command = "pki", args = { "client", "anna", "--dir", "x" } },
       parse "pki client anna --dir x")
@@ -62,6 +74,12 @@ describe("the command line", function()
       { "frobnicate", "no command and no file 'frobnicate'" },
       { "-x", "unknown option '-x'; options begin with --" },
       { "office.ovpn verb 4", "'verb' after the file: options begin with --" },
+      { "capture office.ovpn", "capture: --to FILE is missing" },
+      { "capture --too x office.ovpn", "capture has no option '--too'; did you mean" },
+      { "capture --to", "capture: --to wants a value" },
+      { "capture --to x --keep 0 o.ovpn", "capture: --keep 0: bytes from 1 to 65535" },
+      { "capture --to x --most 1t o.ovpn", "capture: --most 1t: a number of bytes" },
+      { "capture --to x", "a file is missing" },
       { "version --all", "version knows --features, not '--all'" },
     }
     for _, row in ipairs(rows) do
