@@ -103,6 +103,8 @@ static const char *kind_name(enum lnl_event_kind kind)
 		return "established";
 	case LNL_EVENT_PEER_CLOSED:
 		return "peer_closed";
+	case LNL_EVENT_NETWORK:
+		return "network";
 	default:
 		return "other";
 	}
@@ -169,6 +171,7 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 		set_text(L, "user", e->u.ask.user);
 		set_bool(L, "echo", e->u.ask.echo);
 		break;
+	case LNL_EVENT_NETWORK:
 	case LNL_EVENT_PULLED:
 		set_list(L, "options", e->u.options.list, e->u.options.n);
 		break;

@@ -79,6 +79,14 @@ static uint32_t tunnel_at(lua_State *L, int index)
 	return lnl_ops_number(L, index);
 }
 
+/* watch_network(): true, or nil and why */
+static int op_watch_network(lua_State *L)
+{
+	struct lnl_reason why = { { 0 } };
+
+	return lnl_ops_opened(L, lnl_engine_network(lnl_ops_engine(L), &why), 1, &why);
+}
+
 /* ---- log and clocks ---- */
 
 /* log(level, sub, event [, fields]) */
@@ -533,6 +541,7 @@ int lnl_ops_open(lua_State *L)
 		{ "desk_open", op_desk_open },
 		{ "desk_close", op_desk_close },
 		{ "reply_line", op_reply_line },
+		{ "watch_network", op_watch_network },
 		{ "tunnel_open", op_tunnel_open },
 		{ "tunnel_stop", op_tunnel_stop },
 		{ "tunnel_reconnect", op_tunnel_reconnect },

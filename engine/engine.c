@@ -151,6 +151,7 @@ void lnl_engine_free(struct lnl_engine *e)
 		e->desks = d->next;
 		lnl_desk_free(d);
 	}
+	lnl_network_free(e);
 	lnl_arena_free(&e->answers);
 	lnl_ops_free(e);
 	while ((q = e->first_event)) {

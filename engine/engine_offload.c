@@ -30,6 +30,7 @@ void lnl_engine_tell_tun(struct lnl_engine *e, const char *dev, enum lnl_offload
 {
 	const char *given = "none";
 
+	lnl_network_ours(e, dev);
 	if (offload & LNL_TUN_USO)
 		given = "TCP and UDP segments";
 	else if (offload & LNL_TUN_TSO)

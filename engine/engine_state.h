@@ -144,6 +144,7 @@ struct lnl_engine {
 	struct lnl_service *services;
 	struct lnl_desk *desks;
 	struct lnl_capture *capture; /* NULL: nobody looks */
+	struct lnl_network *network; /* NULL: nobody is told */
 	struct lnl_arena answers;    /* texts of the last lnl_peer_info */
 	ev_signal *signals[65];
 	uint64_t next_id;
@@ -198,6 +199,12 @@ void lnl_tickets_drop_desk(struct lnl_engine *e, struct lnl_desk *d);
 
 /* A connection begins, or a capture: its control channel is looked at if there is one. */
 void lnl_capture_tunnel(struct lnl_tunnel *t);
+
+/* ---- engine_network.c ---- */
+
+/* The device |dev| is ours: what becomes of it is not told. */
+void lnl_network_ours(struct lnl_engine *e, const char *dev);
+void lnl_network_free(struct lnl_engine *e);
 
 /* ---- tunnels ---- */
 

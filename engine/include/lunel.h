@@ -355,6 +355,12 @@ enum lnl_event_kind {
 	 */
 	LNL_EVENT_CLOSED,
 	LNL_EVENT_OPEN_URL, /* `u.text`: the server asks to open a page */
+	/*
+	 * The machine's network changed (lnl_engine_network), in `u.options`: "link eth0 up", "down" or
+	 * "gone", "address eth0 new 192.0.2.2/24" or "gone", "default eth0 new 4 192.0.2.1" or "gone"
+	 * (a default route; "-": without link or gateway), "lost" (look for yourself). Not of our devices.
+	 */
+	LNL_EVENT_NETWORK,
 	/* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
 	LNL_EVENT_SIGNAL,
 	/* An operation that the host began is complete: `ticket` is the operation's. */
@@ -728,6 +734,11 @@ void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket);
 
 /* Delivers |signo| as LNL_EVENT_SIGNAL from now on. LNL_E_SYSTEM. */
 int lnl_engine_signal(struct lnl_engine *e, int signo);
+/*
+ * Tells of the machine's network by LNL_EVENT_NETWORK from now on; again is fine. LNL_E_NOMEM,
+ * LNL_E_SYSTEM with a sentence in |why|.
+ */
+int lnl_engine_network(struct lnl_engine *e, struct lnl_reason *why);
 /* Seconds, monotonic; and since 1970. */
 double lnl_engine_now(const struct lnl_engine *e);
 double lnl_engine_wallclock(const struct lnl_engine *e);

@@ -6,6 +6,7 @@ local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
 local management = require "lunel.management"
+local network = require "lunel.network"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
@@ -273,6 +274,8 @@ end
 
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
+  local watched, why = network.watch(tunnels)
+  if not watched then return nil, { why } end
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
@@ -413,6 +416,7 @@ end
 --- One event of the engine (bindings/events.c).
 function M.event(ev)
   if ev.kind == "line" then return management.event(ev) end
+  if ev.kind == "network" then return network.event(by_handle, ev.options) end
   local t = by_handle[ev.tunnel]
   if not t then
     if ev.ticket then core.reply_default(ev.ticket) end

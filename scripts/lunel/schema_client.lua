@@ -13,7 +13,7 @@ local boolean, file = types.boolean, types.file
 --- Hooks that a client may have.
 M.hooks = {
   "select_remote", "credentials", "challenge", "verify_cert", "pulled", "up", "down",
-  "reconnect", "control", "closed",
+  "reconnect", "control", "network", "closed",
 }
 
 --- Data ciphers, digests, as the engine's library names them.

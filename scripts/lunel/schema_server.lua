@@ -13,7 +13,7 @@ local shared = client.types
 --- Hooks that a server may have.
 M.hooks = {
   "verify_cert", "authenticate", "reauth", "authorize", "established", "closed", "learn",
-  "control",
+  "control", "network",
 }
 
 -- ---- types of its own ----

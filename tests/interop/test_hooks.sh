@@ -67,6 +67,12 @@ vpn.client {
       if cause.code == "server_restart" then return 0.3 end
       return 0
     end,
+    network = function(changes, session)
+      for _, c in ipairs(changes) do
+        log.info("network", { what = c.what, dev = c.ifname, address = c.address,
+                              up = session and session:is_up() and 1 or 0 })
+      end
+    end,
     closed = function(session, why, stats)
       log.info("closed", { why = why, rx = stats.rx > 0 and "some" or "none" })
     end,
@@ -84,6 +90,10 @@ client_says 'test.up .*said="hello from lnlhook"'
 in_ns client ip route get 203.0.113.1 | grep -q 'dev lnlhook' || fail "the added route is missing"
 ! in_ns client ip route get 198.51.100.1 2>/dev/null | grep -q lnlhook || fail "the route is there"
 ping_ok client 10.8.0.1
+in_ns client ip address add 198.18.0.1/32 dev lo
+client_says 'test.network .*address=198.18.0.1/32 .*up=1'
+in_ns client ip address del 198.18.0.1/32 dev lo
+grep -q 'test.network .*lnlhook' "$WORK/$CLIENT_NAME.log" && fail "told of our own device"
 stop "$SERVER_PID" TERM 5
 client_says 'test.reconnect code=server_restart'
 hook_server

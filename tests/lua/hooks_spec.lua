@@ -308,6 +308,39 @@ describe("a client's hooks", function()
     event(handle, "state", { state = "wait" })
     assert.is_nil((session:reconnect()))
   end)
+
+  it("tell of the network, one at a time and in order", function()
+    local told = {}
+    core.watch_network = function()
+      core.calls[#core.calls + 1] = { "watch_network" }
+      return 1
+    end
+    open()
+    assert.same({}, stub.calls(core, "watch_network"))
+    instance, vpn = stub.load(core, "lunel.instance", "lunel")
+    on.network = function(changes, session)
+      told[#told + 1] = changes
+      assert.is_nil(session)
+      if #told == 1 then
+        instance.event { kind = "network", options = { "link wlan0 down" } }
+        instance.event { kind = "network", options = { "lost" } }
+      end
+    end
+    open()
+    assert.equal(1, #stub.calls(core, "watch_network"))
+    instance.event { kind = "network", options = {
+      "link eth0 up", "link eth1 gone", "address eth0 new 192.0.2.2/24",
+      "default eth0 new 4 192.0.2.1", "default - gone 6 -" } }
+    core.run()
+    assert.same({
+      { { what = "link", ifname = "eth0", up = true, gone = false },
+        { what = "link", ifname = "eth1", up = false, gone = true },
+        { what = "address", ifname = "eth0", gone = false, address = "192.0.2.2/24" },
+        { what = "default", ifname = "eth0", gone = false, family = 4, gateway = "192.0.2.1" },
+        { what = "default", gone = true, family = 6 } },
+      { { what = "link", ifname = "wlan0", up = false, gone = false }, { what = "lost" } },
+    }, told)
+  end)
 end)
 
 describe("the API", function()
