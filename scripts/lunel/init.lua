@@ -196,6 +196,14 @@ function vpn.filter(list, keep)
   return out
 end
 
+--- How many fields |t| has, whatever their keys.
+function vpn.count(t)
+  expect(t, "table", "vpn.count")
+  local n = 0
+  for _ in pairs(t) do n = n + 1 end
+  return n
+end
+
 local function is_plain(t)
   return type(t) == "table" and getmetatable(t) == nil and #t == 0
 end

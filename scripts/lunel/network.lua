@@ -40,7 +40,7 @@ local function tell(t)
   ask.tell("network", t.owner, SECONDS, function()
     t.changes_told = nil
     tell(t)
-  end, t.on.network, changes, t.session and not t.session.ended and t.session or nil)
+  end, t.on.network, changes, t.session)
 end
 
 --- Tells those of |tunnels| (by handle) that have the hook of |lines|.

@@ -32,8 +32,9 @@ function methods.reconnect(s, o)
     remote, index = find(s.tunnel, o.match)
     if not remote then error("session:reconnect: no remote matches", 2) end
   end
-  if s.ended then return nil, "the session has ended" end
   local t = s.tunnel
+  -- Of the latest, that ends the wait for the next.
+  if s.ended and t.session ~= s then return nil, "the session has ended" end
   return core.tunnel_reconnect(t.handle, o.hard or false,
     remote and schema_engine.remote(remote, t.conf), index or remote and t:index_of(remote),
     o.reason or "asked for by a script")

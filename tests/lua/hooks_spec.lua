@@ -305,7 +305,10 @@ describe("a client's hooks", function()
     assert.equal(1, session:stats().rx)
     session:stop "done"
     assert.same({ "tunnel_stop", handle, "done" }, stub.calls(core, "tunnel_stop")[1])
+    -- Of the latest it ends the wait; once there is another it is nobody's.
     event(handle, "state", { state = "wait" })
+    assert.is_true((session:reconnect()))
+    event(handle, "state", { state = "hello", remote = 1 })
     assert.is_nil((session:reconnect()))
   end)
 
