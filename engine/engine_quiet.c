@@ -9,7 +9,7 @@
 #include "engine_state.h"
 
 static const char *const kinds[LNL_QUIET_KINDS] = {
-	"auth.denied",	 "client.mtu",	      "control.dropped", "control.malformed",
+	"acc.dropped",	 "auth.denied",	 "client.mtu",	      "control.dropped", "control.malformed",
 	"control.text",	 "control.unhandled", "grant.denied",	 "hook.deadline",
 	"link.error",	 "peer.moved",	      "peer.refused",	 "server.full",
 	"tls.handshake", "tls.renegotiating", "worker.failed",
