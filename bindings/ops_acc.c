@@ -110,6 +110,7 @@ void lnl_ops_acc(lua_State *L)
 		{ "extension_known", op_known },
 		{ "extension_send", op_send },
 		{ "extension_stats", op_stats },
+		{ "json", lnl_json_open },
 		{ NULL, NULL },
 	};
 
