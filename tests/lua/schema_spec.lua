@@ -414,7 +414,7 @@ describe("peer_info", function()
       { { "x" }, "this is no name" }, { { UV_A = "a\nIV_VER=x" }, "control characters" },
       { { UV_A = "\195\169" }, "printable ASCII" }, { { UV_A = "" }, "printable ASCII" },
       { { UV_A = ("x"):rep(256) }, "printable ASCII" }, { { UV_A = true }, "printable ASCII" },
-      { "UV_A", "a table expected" },
+      { "UV_A", "peer_info: 'UV_A' is not a table" },
       { { UV_A = ("x"):rep(255), UV_B = ("x"):rep(255), UV_C = ("x"):rep(241) },
         "peer_info: all lines together are 769 bytes; 768 can be sent" },
     } do
