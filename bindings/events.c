@@ -203,8 +203,7 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 		break;
 	case LNL_EVENT_MESSAGE:
 		set_text(L, "protocol", e->u.message.protocol);
-		lua_pushlstring(L, e->u.message.data.data ? e->u.message.data.data : "",
-				e->u.message.data.len);
+		lua_pushlstring(L, e->u.message.data ? e->u.message.data : "", e->u.message.len);
 		lua_setfield(L, -2, "data");
 		break;
 	default:

@@ -130,8 +130,8 @@ int lnl_extension_stats(struct lnl_engine *e, uint32_t tunnel, uint32_t peer,
 static void tell(struct lnl_queued *q, const struct lnl_acc_message *m)
 {
 	q->event.u.message.protocol = lnl_arena_str(&q->arena, m->name);
-	q->event.u.message.data.data = lnl_arena_copy(&q->arena, m->data, m->len);
-	q->event.u.message.data.len = q->event.u.message.data.data ? m->len : 0;
+	q->event.u.message.data = lnl_arena_copy(&q->arena, m->data, m->len);
+	q->event.u.message.len = q->event.u.message.data ? m->len : 0;
 }
 
 void lnl_session_message(struct lnl_tunnel *t)

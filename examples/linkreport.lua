@@ -9,8 +9,8 @@
 --     require("linkreport").client(conf)      -- in the client's script
 --     require("linkreport").server(conf)      -- in the server's
 --
--- where conf is the table that vpn.client or vpn.server gets next. The client's remotes have a field
--- `site`: vpn.remote { "ams.example.net", 1194, site = "ams" }.
+-- where conf is the table that vpn.client or vpn.server gets next. The client's remotes have a
+-- field `site`: vpn.remote { "ams.example.net", 1194, site = "ams" }.
 local vpn = require "lunel"
 local log = vpn.log "linkreport"
 

@@ -154,8 +154,7 @@ const char *lnl_acc_option(const struct lnl_acc *a)
 static struct line *find(struct lnl_acc *a, const char *name, size_t len)
 {
 	for (unsigned i = 0; a && i < a->n; i++)
-		if (strlen(a->lines[i].p.name) == len &&
-		    memcmp(a->lines[i].p.name, name, len) == 0)
+		if (strlen(a->lines[i].p.name) == len && memcmp(a->lines[i].p.name, name, len) == 0)
 			return &a->lines[i];
 	return NULL;
 }

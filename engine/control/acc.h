@@ -35,7 +35,7 @@ struct lnl_acc_conf {
 	X(MALFORMED, "malformed")                                                                  \
 	X(UNKNOWN, "unknown_protocol") /* or not agreed on in the handshake */                     \
 	X(RATE, "rate")                                                                            \
-	X(LONG, "too_long") /* than its protocol's max; or unfinished ones take too much */        \
+	X(LONG, "too_long")   /* than its protocol's max; or unfinished ones take too much */      \
 	X(LATE, "incomplete") /* its last part did not come in time */                             \
 	X(NOMEM, "out_of_memory")
 

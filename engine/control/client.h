@@ -58,7 +58,7 @@ struct lnl_client_conf {
 	const char *peer_info_extra; /* UV_ lines, only with push_peer_info */
 	const char *peer_info_own;   /* lines that are always sent */
 	const char *hwaddr;
-	const struct lnl_acc_conf *acc; /* protocol extensions; NULL: none */
+	const struct lnl_acc_conf *acc;	   /* protocol extensions; NULL: none */
 	int ping, ping_restart, ping_exit; /* seconds, -1: not set; the server's override them */
 	bool ping_timer_rem;
 	int explicit_exit_notify;	     /* times; 0: none */

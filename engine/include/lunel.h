@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lunel_acc.h"
 #include "lunel_codes.h"
 #include "lunel_files.h"
 #include "lunel_record.h"
@@ -480,10 +481,7 @@ struct lnl_event {
 			const char *op; /* "add", "delete" */
 		} learn;
 		const char *text;
-		struct {
-			const char *protocol;
-			struct lnl_bytes data; /* with a NUL behind it */
-		} message;
+		struct lnl_extension_message message;
 		int signal;
 		struct {
 			int error; /* 0 or LNL_E_* */
@@ -656,51 +654,6 @@ int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const ch
 int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
 /* The next peer behind |peer| (LNL_NO_PEER: the first) that is not at its end, or LNL_NO_PEER. */
 uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
-
-/*
- * ---- protocol extensions: messages of the host's own on the control channel, in OpenVPN 3's ACC
- * envelope, to peers that have the same ----
- */
-
-struct lnl_extension {
-	const char *name; /* 1 to 32 letters, digits, '-', '_' and '.' */
-	unsigned max;	  /* bytes of a message, 1 to 65536 */
-	unsigned count;	  /* messages that one peer may send ... */
-	double per;	  /* ... in so many seconds; more are dropped and counted */
-};
-
-/*
- * Those that all tunnels and servers have, in place of the ones before: announced to peers in
- * handshakes from now on; connections that stand keep what they agreed on. At most 8. LNL_E_INVAL,
- * LNL_E_LIMIT, LNL_E_EXIST (a name twice); |why| is a sentence.
- */
-int lnl_engine_extensions(struct lnl_engine *e, const struct lnl_extension *list, unsigned n,
-			  struct lnl_reason *why);
-/*
- * Whether the server of |tunnel| (|peer| LNL_NO_PEER) or the client |peer| of the server |tunnel| has
- * it, too: known once that is up.
- */
-bool lnl_extension_known(struct lnl_engine *e, uint32_t tunnel, uint32_t peer, const char *name);
-/*
- * Sends a message. LNL_E_STATE (not up), LNL_E_NOTFOUND (the peer does not have it), LNL_E_INVAL (it is
- * longer than `max`), LNL_E_LIMIT (128 KiB wait to be sent to it), LNL_E_UNSUPPORTED (it takes text
- * alone), LNL_E_NOMEM.
- */
-int lnl_extension_send(struct lnl_engine *e, uint32_t tunnel, uint32_t peer, const char *name,
-		       struct lnl_bytes message);
-
-/* Messages of one connection, of all its extensions. */
-struct lnl_extension_stats {
-	uint64_t received, sent;
-	unsigned n_dropped;
-	struct {
-		const char *reason; /* "rate"; static storage */
-		uint64_t n;
-	} dropped[8];
-};
-/* LNL_E_STATE. */
-int lnl_extension_stats(struct lnl_engine *e, uint32_t tunnel, uint32_t peer,
-			struct lnl_extension_stats *out);
 
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */
 

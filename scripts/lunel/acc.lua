@@ -11,6 +11,7 @@ local M = {}
 local PROTOCOLS, NAME, LARGEST = 8, 32, 65536
 local RUNNING = 16   -- messages of one peer that handlers are still at
 local DEADLINE = 10  -- seconds that a handler has
+local HUGE = math.huge
 local RECORDS = 10   -- a second, of messages that were refused
 
 local declared = {}  -- in order
@@ -74,7 +75,7 @@ local function misfit(schema, msg)
     if type(value) ~= want.kind then
       return ("%s: a %s expected, got a %s"):format(field, want.kind, type(value))
     end
-    if want.kind == "number" and not (value - value == 0) then
+    if want.kind == "number" and (value ~= value or value == HUGE or value == -HUGE) then
       return ("%s: %s is no number that can be sent"):format(field, tostring(value))
     end
   end
@@ -248,8 +249,8 @@ function M.protocol(name, o)
   if not why and o.encoding ~= "raw" then
     local loaded, missing = load_json()
     if not loaded then
-      why = ("JSON needs lua-cjson, which is not there (%s): install it (package lua-cjson), or use "
-        .. "encoding = 'raw'"):format(tostring(missing))
+      why = ("JSON needs lua-cjson, which is not there (%s): install it (package lua-cjson), or "
+        .. "use encoding = 'raw'"):format(tostring(missing))
     end
   end
   if why then error("vpn.acc.protocol: " .. why, 2) end

@@ -19,7 +19,7 @@ local report = function() end
 --- |fn(what, err)| logs a script's error.
 function M.bind(fn) report = fn end
 
--- Whether a message of OpenVPN's may begin like that, or one that begins like that may be OpenVPN's.
+-- Whether a message of OpenVPN's may begin like that, or one like that may be OpenVPN's.
 local function is_reserved(prefix)
   for _, word in ipairs(RESERVED) do
     if prefix:sub(1, #word) == word or word:sub(1, #prefix) == prefix then return true end
@@ -29,8 +29,8 @@ end
 
 local function check(prefix, fn)
   if type(prefix) ~= "string" or not prefix:find "^[%w_-]+[,:]$" or #prefix > LONGEST then
-    return ("a prefix is letters, digits, '_' and '-' with a comma or colon behind them, at most %d "
-      .. "in all, as in 'MYEXT,'"):format(LONGEST)
+    return ("a prefix is letters, digits, '_' and '-' with a comma or colon behind them, at most "
+      .. "%d in all, as in 'MYEXT,'"):format(LONGEST)
   end
   if is_reserved(prefix) then
     return ("'%s' collides with OpenVPN's own messages: %s"):format(prefix,

@@ -66,17 +66,17 @@ local own_info = {
   text = "a table of UV_... names and texts",
   check = function(value, at)
     local out = info_lines.check(value, at)
-    local size = 0
+    local total = 0
     for name, line_text in pairs(out or {}) do
       if not name:find("^UV_%w") and not OWN_IV[name] then
         at:child(name):fail(name:find("^IV_")
           and "names with IV_ are the engine's; yours are UV_..., and IV_GUI_VER and IV_PLAT_VER"
           or "a name begins with UV_")
       end
-      size = size + #name + #line_text + 2
+      total = total + #name + #line_text + 2
     end
-    if size > OWN_INFO_MAX then
-      at:fail(("all lines together are %d bytes; %d can be sent"):format(size, OWN_INFO_MAX))
+    if total > OWN_INFO_MAX then
+      at:fail(("all lines together are %d bytes; %d can be sent"):format(total, OWN_INFO_MAX))
     end
     return out
   end,

@@ -177,7 +177,9 @@ function M.peer_info(conf)
   local out = {}
   local own = conf.peer_info or {}
   for name, value in pairs(conf.setenv or {}) do
-    if name:find("^UV_") and own[name] == nil then out[#out + 1] = ("%s=%s\n"):format(name, value) end
+    if name:find("^UV_") and own[name] == nil then
+      out[#out + 1] = ("%s=%s\n"):format(name, value)
+    end
   end
   table.sort(out)
   return out[1] and table.concat(out) or nil

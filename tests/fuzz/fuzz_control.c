@@ -83,7 +83,8 @@ static void hear(lua_State *L, const char *prefix, size_t prefix_len, const char
 }
 
 /* As a peer sends it: the engine passes on what nobody there understands. */
-static void message(lua_State *L, const char *prefix, size_t prefix_len, const struct fuzz_record *r)
+static void message(lua_State *L, const char *prefix, size_t prefix_len,
+		    const struct fuzz_record *r)
 {
 	char text[512];
 	struct lnl_message m;

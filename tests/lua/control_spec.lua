@@ -110,10 +110,10 @@ describe("vpn.control", function()
       "PUSH_REQUEST," } do
       local ok, err = pcall(vpn.control, prefix, hear)
       assert.is_false(ok, prefix)
-      assert.truthy(err:find("collides with OpenVPN's own messages: ACC, AUTH_FAILED", 1, true), err)
+      assert.truthy(err:find("collides with OpenVPN's own messages: ACC, AUTH", 1, true), err)
     end
-    for _, prefix in ipairs { "", ",", "MYEXT", "MY EXT,", "MYEXT,,", "M,E,", ("X"):rep(33) .. ",", 5,
-      "X\n," } do
+    for _, prefix in ipairs { "", ",", "MYEXT", "MY EXT,", "MYEXT,,", "M,E,", 5, "X\n,",
+      ("X"):rep(33) .. "," } do
       local ok, err = pcall(vpn.control, prefix, hear)
       assert.is_false(ok, tostring(prefix))
       assert.truthy(err:find("a prefix is letters", 1, true), err)
@@ -134,7 +134,8 @@ describe("peer info", function()
     local core = server.new()
     local instance = stub.load(core, "lunel.instance", "lunel")
     local info
-    core.peers_known[7].peer_info = "IV_VER=2.6\nUV_SITE=ams\nUV_SITE=fra\nUV_EMPTY=\nnoise\n=x\nA=b=c"
+    core.peers_known[7].peer_info =
+      "IV_VER=2.6\nUV_SITE=ams\nUV_SITE=fra\nUV_EMPTY=\nnoise\n=x\nA=b=c"
     local handle = server.open(core, instance, { on = { established = function(p)
       info = p.info
       assert.is_nil(p.info.UV_NONE)

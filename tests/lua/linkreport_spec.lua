@@ -70,7 +70,8 @@ describe("linkreport", function()
     end
     function server.core.extension_send(_, _, name, data)
       server.core.sent[#server.core.sent + 1] = data
-      client.instance.event { kind = "message", tunnel = client.handle, protocol = name, data = data }
+      client.instance.event { kind = "message", tunnel = client.handle, protocol = name,
+                              data = data }
       client.core.run()
       return true
     end

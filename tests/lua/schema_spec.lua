@@ -405,7 +405,8 @@ end)
 describe("peer_info", function()
   it("has names of its own, on one line each", function()
     for _, row in ipairs {
-      { { IV_PROTO = "1" }, "peer_info.IV_PROTO: names with IV_ are the engine's; yours are UV_..." },
+      { { IV_PROTO = "1" },
+        "peer_info.IV_PROTO: names with IV_ are the engine's; yours are UV_..." },
       { { IV_ACC = "1" }, "peer_info.IV_ACC: names with IV_ are the engine's" },
       { { SITE = "x" }, "peer_info.SITE: a name begins with UV_" },
       { { UV_ = "x" }, "peer_info.UV_: a name begins with UV_" },

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- Virtual time over a stubbed core: tasks are coroutines that sleep, and the clock goes on when the
--- spec says so.
+--- Virtual time over a stubbed core: tasks are coroutines that sleep, and the clock goes on when
+-- the spec says so.
 local M = {}
 
 --- Gives |core| tasks that wait, and `advance(seconds)`; the core.

@@ -18,8 +18,7 @@ static const struct lnl_acc_conf ours = {
 };
 static const struct lnl_acc_conf theirs = {
 	.n = 2,
-	.protocol = { { "yours", 64, 3, LNL_SECOND },
-		      { "lnk1", LNL_ACC_MAX, 1000, LNL_SECOND } },
+	.protocol = { { "yours", 64, 3, LNL_SECOND }, { "lnk1", LNL_ACC_MAX, 1000, LNL_SECOND } },
 };
 
 static struct sim_real *make(uint64_t seed, enum sim_wrap wrap, bool tcp)
@@ -51,8 +50,8 @@ static void both_get(struct sim_real *r, unsigned n, const uint8_t *data, size_t
 	struct sim_world *w = r->w;
 	struct lnl_acc_message m;
 
-	for (unsigned k = 0; k < 600 && (r->counts[LNL_SERVER_MESSAGE] < n ||
-					 w->counts[LNL_CLIENT_MESSAGE] < n);
+	for (unsigned k = 0;
+	     k < 600 && (r->counts[LNL_SERVER_MESSAGE] < n || w->counts[LNL_CLIENT_MESSAGE] < n);
 	     k++)
 		sim_world_run(w, LNL_SECOND / 4);
 	assert_int_equal(r->counts[LNL_SERVER_MESSAGE], n);
@@ -90,10 +89,11 @@ static void test_messages_come_whole(void **state)
 			uint64_t now = r->w->now;
 
 			fill(data, len, seed * 100 + i, i % 2);
-			assert_int_equal(
-				lnl_client_send_message(r->w->client, "lnk1", data, len, now), 0);
-			assert_int_equal(
-				lnl_server_send_message(r->server, "lnk1", data, len, now), 0);
+			assert_int_equal(lnl_client_send_message(r->w->client, "lnk1", data, len,
+								 now),
+					 0);
+			assert_int_equal(lnl_server_send_message(r->server, "lnk1", data, len, now),
+					 0);
 			/* in the middle of it, new keys */
 			if (i % 5 == 4)
 				lnl_client_renegotiate(r->w->client, now);

@@ -39,7 +39,8 @@ static const struct {
 } rows[] = {
 	{ CORE "return core.extensions {}", "true" },
 	{ CORE "return core.extensions { { name = 'a', max = 1, count = 1, per = 1 } }", "true" },
-	{ CORE "return (select(2, core.extensions { { name = 'a b', max = 1, count = 1, per = 1 } }))",
+	{ CORE
+	  "return (select(2, core.extensions { { name = 'a b', max = 1, count = 1, per = 1 } }))",
 	  "extension 'a b': a name is 1 to 32 letters, digits, '-', '_' and '.'" },
 	{ CORE "return core.extension_known(1, nil, 'a')", "false" },
 	{ CORE "return core.extension_known(1, 2, 'a')", "false" },
@@ -77,7 +78,8 @@ static void a_message_comes_as_it_is(void **state)
 		   "i.event = function(ev) package.loaded.got = ev end return true",
 		   "true");
 	e.u.message.protocol = "lnk1";
-	e.u.message.data = (struct lnl_bytes){ "a\0b", 3 };
+	e.u.message.data = "a\0b";
+	e.u.message.len = 3;
 	lnl_event_deliver(h->vm, &e);
 	expect_lua(h->vm,
 		   "local ev = package.loaded.got\n"
@@ -85,10 +87,11 @@ static void a_message_comes_as_it_is(void **state)
 		   "  .. tostring(ev.data == 'a\\0b') .. tostring(ev.ticket)",
 		   "message39lnk13truenil");
 	e.peer = LNL_NO_PEER;
-	e.u.message.data = (struct lnl_bytes){ NULL, 0 };
+	e.u.message.data = NULL;
+	e.u.message.len = 0;
 	lnl_event_deliver(h->vm, &e);
-	expect_lua(h->vm,
-		   "local ev = package.loaded.got return tostring(ev.peer) .. #ev.data", "nil0");
+	expect_lua(h->vm, "local ev = package.loaded.got return tostring(ev.peer) .. #ev.data",
+		   "nil0");
 }
 
 int main(void)

@@ -237,10 +237,9 @@ static void test_memory_is_bounded(void **state)
 	unsigned taken = 0;
 
 	for (unsigned i = 0; i < many.n; i++)
-		many.protocol[i] = (struct lnl_acc_protocol){ { (char)('a' + i) },
-							      LNL_ACC_MAX,
-							      1000,
-							      LNL_SECOND };
+		many.protocol[i] = (struct lnl_acc_protocol){
+			{ (char)('a' + i) }, LNL_ACC_MAX, 1000, LNL_SECOND
+		};
 	assert_int_equal(lnl_acc_new(&acc, &f->env.env, &many, &offer), 0);
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(text, sizeof(text), "ACC,%c,1024,AF,%01024d", 'a' + (int)(i % many.n), 0);
@@ -294,10 +293,14 @@ static void test_what_can_be_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ACC_TEST(test_what_both_have),	     ACC_TEST(test_all_names_fit),
-		ACC_TEST(test_parts_make_a_message), ACC_TEST(test_what_is_dropped),
-		ACC_TEST(test_rate),		     ACC_TEST(test_what_does_not_end),
-		ACC_TEST(test_memory_is_bounded),    ACC_TEST(test_out_of_memory),
+		ACC_TEST(test_what_both_have),
+		ACC_TEST(test_all_names_fit),
+		ACC_TEST(test_parts_make_a_message),
+		ACC_TEST(test_what_is_dropped),
+		ACC_TEST(test_rate),
+		ACC_TEST(test_what_does_not_end),
+		ACC_TEST(test_memory_is_bounded),
+		ACC_TEST(test_out_of_memory),
 		ACC_TEST(test_what_can_be_sent),
 	};
 

@@ -110,8 +110,8 @@ static void test_messages(void **state)
 			assert_int_equal(ev.peer, id);
 			assert_int_equal(ev.ticket, 0);
 			assert_string_equal(ev.u.message.protocol, "lnk1");
-			assert_int_equal(ev.u.message.data.len, 4);
-			assert_memory_equal(ev.u.message.data.data, "a\0b\n", 5);
+			assert_int_equal(ev.u.message.len, 4);
+			assert_memory_equal(ev.u.message.data, "a\0b\n", 5);
 		}
 		house_turn();
 	}
@@ -145,7 +145,8 @@ static void test_what_cannot_be_sent(void **state)
 			 LNL_E_INVAL);
 	assert_int_equal(lnl_extension_send(house.e, house.s->id, id, "other", one),
 			 LNL_E_NOTFOUND);
-	assert_int_equal(lnl_extension_send(house.e, house.s->id, id + 1, "lnk1", one), LNL_E_STATE);
+	assert_int_equal(lnl_extension_send(house.e, house.s->id, id + 1, "lnk1", one),
+			 LNL_E_STATE);
 	assert_int_equal(lnl_extension_send(house.e, 77, LNL_NO_PEER, "lnk1", one), LNL_E_STATE);
 	assert_int_equal(lnl_extension_stats(house.e, house.s->id, id + 1, &stats), LNL_E_STATE);
 }
