@@ -171,6 +171,7 @@ static void test_before_authentication(void **state)
 
 	(void)state;
 	r->verdict_after = LNL_NEVER;
+	strcpy(r->w->wanted, "acc.dropped");
 	real_start(r);
 	while (r->counts[LNL_SERVER_AUTHENTICATE] == 0)
 		sim_world_run(r->w, 10 * LNL_MSEC);
@@ -185,6 +186,7 @@ static void test_before_authentication(void **state)
 			 LNL_E_STATE);
 	assert_int_equal(lnl_client_send_message(r->w->client, "lnk1", "x", 1, r->w->now),
 			 LNL_E_STATE);
+	assert_int_equal(r->w->wanted_seen, 0); /* nor does it write into the log */
 	assert_int_equal(sim_real_judge(r), 0);
 	assert_true(sim_real_connect(r, 60 * LNL_SECOND));
 	sim_world_run(r->w, 5 * LNL_SECOND);
