@@ -66,12 +66,18 @@ local function read_schema(schema)
   return out
 end
 
+-- A field's name for people: a peer chooses it.
+local function shown(field)
+  local text = tostring(field)
+  return (text:sub(1, 32):gsub("[^\32-\126]", "?")) .. (#text > 32 and "..." or "")
+end
+
 -- What is wrong with |msg|; nil when nothing is.
 local function misfit(schema, msg)
   if type(msg) ~= "table" then return "a table expected, got a " .. type(msg) end
   for field, value in pairs(msg) do
     local want = schema[field]
-    if not want then return ("there is no field '%s' in the schema"):format(tostring(field)) end
+    if not want then return ("there is no field '%s' in the schema"):format(shown(field)) end
     if type(value) ~= want.kind then
       return ("%s: a %s expected, got a %s"):format(field, want.kind, type(value))
     end

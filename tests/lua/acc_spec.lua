@@ -186,10 +186,18 @@ describe("a protocol extension", function()
       assert.equal(10, #refused())
       assert.truthy(refused()[8]:find("'rtt' is missing", 1, true))
       core.advance(2)
+      core.logged = {}
+      hear('{"' .. ("\195\169"):rep(20) .. '":1}')
+      assert.equal("schema: there is no field '" .. ("?"):rep(32) .. "...' in the schema",
+        refused()[1])
+      core.logged = {}
+      core.advance(2)
+      for _ = 1, 12 do hear "{}" end
+      core.advance(2)
       hear "{}"
       local last = core.logged[#core.logged - 1]
       assert.equal("acc.suppressed", last.name)
-      assert.equal(8, last.fields.records)
+      assert.equal(2, last.fields.records)
     end)
 
     it("has a place for each error of a handler, and goes on", function()
