@@ -11,12 +11,11 @@ bool lnl_client_is_offer(const char *text)
 	return strncmp(text, option, sizeof(option) - 1) == 0;
 }
 
-void lnl_client_take_offer(struct lnl_client *c, const char *text)
+static void read_offer(struct lnl_client *c, const char *text)
 {
 	struct lnl_acc_offer offer;
 	int rc;
 
-	text += sizeof(option) - 1;
 	/* Nothing of ours was announced, so that it can only be meant for others. */
 	if (!c->conf->acc || c->conf->acc->n == 0 || c->acc)
 		return;
@@ -29,6 +28,22 @@ void lnl_client_take_offer(struct lnl_client *c, const char *text)
 					     ? lnl_error_text(rc)
 					     : "custom-control: a size of 128 and more, encodings "
 					       "(A, 6) and protocols are expected"));
+}
+
+void lnl_client_take_offer(struct lnl_client *c, const char *text)
+{
+	read_offer(c, text + sizeof(option) - 1);
+}
+
+/* OpenVPN 3 takes it so, too (cliproto.hpp, recv_info). */
+bool lnl_client_take_info_offer(struct lnl_client *c, const char *text)
+{
+	static const char verb[] = "ACC:";
+
+	if (!c->configured || !c->conf->acc || strncmp(text, verb, sizeof(verb) - 1) != 0)
+		return false;
+	read_offer(c, text + sizeof(verb) - 1);
+	return true;
 }
 
 static void log_dropped(const struct lnl_client *c, enum lnl_acc_drop drop)

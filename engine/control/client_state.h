@@ -79,6 +79,8 @@ void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, ui
 /* client_acc.c: a pushed custom-control, a control text "ACC,...", and what time brings about. */
 bool lnl_client_is_offer(const char *option);
 void lnl_client_take_offer(struct lnl_client *c, const char *option);
+/* The same in an INFO, "ACC:2048 6:A name", once the client is in; false: it is something else. */
+bool lnl_client_take_info_offer(struct lnl_client *c, const char *text);
 void lnl_client_take_acc(struct lnl_client *c, const char *text, size_t len, uint64_t now);
 void lnl_client_acc_on(struct lnl_client *c, uint64_t now);
 

@@ -107,6 +107,8 @@ static void take_info(struct lnl_client *c, const struct lnl_message *m)
 		}
 		break;
 	case LNL_INFO_OTHER:
+		if (lnl_client_take_info_offer(c, text))
+			break;
 		lnl_client_emit(c, LNL_CLIENT_TEXT, text);
 		break;
 	}

@@ -46,6 +46,29 @@ static void test_offers(void **state)
 	assert_null(strstr(a->logged, "push.refused"));
 }
 
+/* OpenVPN 3 hears of extensions by INFO as well. */
+static void test_offers_by_info(void **state)
+{
+	struct attempt *a = *state;
+
+	a->conf.acc = &ours;
+	attempt_connect(a);
+	attempt_hear(a, "INFO_PRE,ACC:2048 6:A lnk1");
+	assert_int_equal(attempt_count(a, LNL_CLIENT_TEXT), 1); /* not before it is in */
+	bring_up(a, "ping 10");
+	assert_false(lnl_client_supports(a->c, "lnk1"));
+	attempt_hear(a, "INFO,ACC:2048 6:A");
+	assert_non_null(strstr(a->logged, "push.refused why=custom-control: a size"));
+	attempt_hear(a, "INFO_PRE,ACC:2048 6:A lnk1");
+	assert_true(lnl_client_supports(a->c, "lnk1"));
+	attempt_hear(a, "INFO,ACCESS denied");
+	assert_int_equal(attempt_count(a, LNL_CLIENT_TEXT), 1);
+	a->conf.acc = NULL;
+	bring_up(a, "ping 10");
+	attempt_hear(a, "INFO,ACC:2048 6:A lnk1");
+	assert_int_equal(attempt_count(a, LNL_CLIENT_TEXT), 1);
+}
+
 static void test_messages(void **state)
 {
 	struct attempt *a = *state;
@@ -82,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ATTEMPT_TEST(test_offers),
+		ATTEMPT_TEST(test_offers_by_info),
 		ATTEMPT_TEST(test_messages),
 	};
 
