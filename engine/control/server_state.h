@@ -40,15 +40,16 @@ struct lnl_server {
 	struct lnl_session_conf session_conf;
 	struct lnl_server_wrap *wrap; /* NULL: the shared one */
 	struct lnl_session *session;
+	/* In an order without holes: a server has very many of these. */
 	uint32_t peer;
 	bool ipv6;
-	enum lnl_phase phase;
-
-	char *cn; /* NULL: none */
 	bool has_cert;
-	uint8_t cert[32]; /* its fingerprint, which renegotiations must bring again */
-	char *peer_info;  /* NULL: none yet */
+	enum lnl_phase phase;
 	struct lnl_server_facts facts;
+
+	char *cn;	     /* NULL: none */
+	uint8_t cert[32];    /* its fingerprint, which renegotiations must bring again */
+	char *peer_info;     /* NULL: none yet */
 	struct lnl_acc *acc; /* NULL: no protocol extension is agreed on */
 
 	/* one negotiation at a time waits for its owner's word */
