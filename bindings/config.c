@@ -149,6 +149,7 @@ static const struct option tunnel_options[] = {
 	T(auth_token_user, TEXT),
 	T(push_peer_info, BOOL),
 	T(peer_info_extra, TEXT),
+	T(peer_info, TEXT),
 	T(asks, UNSIGNED),
 	SECURITY(lnl_tunnel_options),
 	{ 0 },

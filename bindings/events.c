@@ -99,6 +99,8 @@ static const char *kind_name(enum lnl_event_kind kind)
 		return "learn";
 	case LNL_EVENT_LINE:
 		return "line";
+	case LNL_EVENT_MESSAGE:
+		return "message";
 	case LNL_EVENT_ESTABLISHED:
 		return "established";
 	case LNL_EVENT_PEER_CLOSED:
@@ -201,6 +203,11 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 	case LNL_EVENT_LINE:
 	case LNL_EVENT_OPEN_URL:
 		set_text(L, "text", e->u.text);
+		break;
+	case LNL_EVENT_MESSAGE:
+		set_text(L, "protocol", e->u.message.protocol);
+		lua_pushlstring(L, e->u.message.data ? e->u.message.data : "", e->u.message.len);
+		lua_setfield(L, -2, "data");
 		break;
 	default:
 		break;

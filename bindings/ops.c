@@ -568,6 +568,7 @@ int lnl_ops_open(lua_State *L)
 	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);
+	lnl_ops_acc(L);
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

@@ -16,6 +16,11 @@ int lnl_ops_open(lua_State *L);
 /* The same for what a server needs; into the table on top of the stack. */
 void lnl_ops_server(lua_State *L);
 
+/* The same for protocol extensions. */
+void lnl_ops_acc(lua_State *L);
+/* lua_CFunction, `json()`: the module cjson, or nil and why it is not there. */
+int lnl_json_open(lua_State *L);
+
 /* For ops*.c: the engine (an error where none runs); 0 as true, errors as nil and their text. */
 struct lnl_engine *lnl_ops_engine(lua_State *L);
 int lnl_ops_answer(lua_State *L, int rc);

@@ -14,7 +14,7 @@ foreach(source ${sources})
 	endif()
 endforeach()
 
-lunel_view(everything wire crypto control data io bindings lunel.h lunel_files.h lunel_packet.h lunel_pki.h ${plain})
+lunel_view(everything wire crypto control data io bindings ${LUNEL_PUBLIC} ${plain})
 foreach(source ${programs})
 	get_filename_component(name ${source} NAME_WE)
 	add_executable(bench_${name} ${source} ${shared})

@@ -27,6 +27,7 @@ static void copy_strings(struct lnl_arena *a, struct lnl_tunnel_options *o)
 	const char **const all[] = {
 		&o->bind_dev,	      &o->dev,	      &o->username,	   &o->password,
 		&o->static_challenge, &o->auth_token, &o->auth_token_user, &o->peer_info_extra,
+		&o->peer_info,
 	};
 	size_t i;
 
@@ -98,6 +99,7 @@ static void fill_client(struct lnl_tunnel_conf *c)
 	k->version = "lunel-" LUNEL_VERSION;
 	k->platform = platform(&c->arena);
 	k->peer_info_extra = o->peer_info_extra;
+	k->peer_info_own = o->peer_info;
 	k->ping = (int)o->ping;
 	k->ping_restart = (int)o->ping_restart;
 	k->ping_exit = (int)o->ping_exit;
@@ -130,6 +132,7 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 	}
 	lnl_secured_session(&c->secured, &c->o.sec, &role, e, &c->client.session);
 	fill_client(c);
+	c->client.acc = &e->acc;
 	return 0;
 }
 

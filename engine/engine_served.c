@@ -211,6 +211,9 @@ static void take_event(struct lnl_served *v, struct lnl_server_event *ev)
 	case LNL_SERVER_TEXT:
 		tell_text(v, ev->text);
 		break;
+	case LNL_SERVER_MESSAGE:
+		lnl_served_message(v);
+		break;
 	case LNL_SERVER_CLOSED:
 		v->phase = ev->phase;
 		send_all(v, lnl_clock_now()); /* an alert may be left */

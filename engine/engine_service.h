@@ -260,6 +260,9 @@ void lnl_served_default(struct lnl_served *v, enum lnl_event_kind kind);
 void lnl_served_verdict(struct lnl_served *v, enum lnl_event_kind kind, bool ok,
 			const char *reason);
 
+/* engine_acc.c: a message of a protocol extension is there. */
+void lnl_served_message(struct lnl_served *v);
+
 /* ---- engine_login.c: who it is ---- */
 
 /* Control asks to authenticate: token, or the host's question. */

@@ -136,6 +136,7 @@ static void fill_control(struct lnl_service_conf *c, struct lnl_engine *e)
 	k->reneg_bytes = (uint64_t)o->sec.reneg_bytes;
 	k->reneg_packets = (uint64_t)o->sec.reneg_pkts;
 	k->disable_occ = o->sec.disable_occ;
+	k->acc = &e->acc;
 }
 
 static int check(const struct lnl_server_options *o, struct lnl_reason *why)

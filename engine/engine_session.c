@@ -323,6 +323,9 @@ static void take_event(struct lnl_tunnel *t, struct lnl_client_event *ev)
 	case LNL_CLIENT_TEXT:
 		tell_text(t, ev);
 		break;
+	case LNL_CLIENT_MESSAGE:
+		lnl_session_message(t);
+		break;
 	case LNL_CLIENT_CLOSED:
 		lnl_attempt_failed(t, ev->cause, ev->text, ev->phase, &ev->end);
 		break;

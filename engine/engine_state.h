@@ -115,7 +115,7 @@ struct lnl_op {
 };
 
 /* Of one kind of record that others bring about. */
-#define LNL_QUIET_KINDS 15
+#define LNL_QUIET_KINDS 16
 #define LNL_QUIET_RATE	10 /* a second */
 struct lnl_quiet {
 	uint64_t since; /* when the second began */
@@ -145,6 +145,7 @@ struct lnl_engine {
 	struct lnl_desk *desks;
 	struct lnl_capture *capture; /* NULL: nobody looks */
 	struct lnl_network *network; /* NULL: nobody is told */
+	struct lnl_acc_conf acc;     /* of connections that begin from now on */
 	struct lnl_arena answers;    /* texts of the last lnl_peer_info */
 	ev_signal *signals[65];
 	uint64_t next_id;
@@ -364,6 +365,9 @@ void lnl_session_goodbye(struct lnl_tunnel *t, enum lnl_cause cause);
 /* The host's word on verify_cert, up, down or control. */
 int lnl_session_verdict(struct lnl_tunnel *t, enum lnl_event_kind kind, bool ok,
 			const char *reason);
+
+/* engine_acc.c: a message of a protocol extension is there. */
+void lnl_session_message(struct lnl_tunnel *t);
 
 /* engine_net.c */
 /*

@@ -144,6 +144,7 @@ void lnl_client_free(struct lnl_client *c)
 		return;
 	env = c->env;
 	lnl_session_free(c->session);
+	lnl_acc_free(c->acc);
 	if (c->push_text)
 		lnl_secret_wipe(c->push_text, c->push_len);
 	lnl_release(env, c->push_text);
@@ -201,7 +202,8 @@ static uint32_t iv_proto(const struct lnl_client_conf *conf)
 static int write_peer_info(const struct lnl_client *c, char *out, size_t cap)
 {
 	const struct lnl_client_conf *conf = c->conf;
-	char ciphers[256];
+	char ciphers[256], acc[LNL_ACC_OFFER];
+	bool extends = conf->pull && conf->acc && conf->acc->n > 0;
 	struct lnl_writer w;
 	struct lnl_peerinfo info = {
 		.version = conf->version,
@@ -213,6 +215,8 @@ static int write_peer_info(const struct lnl_client *c, char *out, size_t cap)
 		.comp_stub = true,
 		.sso = "webauth,openurl,crtext",
 		.hwaddr = conf->push_peer_info ? conf->hwaddr : NULL,
+		.acc = extends ? acc : NULL,
+		.own = conf->peer_info_own,
 		.extra = conf->push_peer_info ? conf->peer_info_extra : NULL,
 	};
 	unsigned i;
@@ -224,6 +228,8 @@ static int write_peer_info(const struct lnl_client *c, char *out, size_t cap)
 		lnl_write_str(&w, lnl_cipher_name(conf->ciphers[i]));
 	}
 	lnl_write_u8(&w, 0);
+	if (extends && lnl_acc_announce(conf->acc, ',', acc, sizeof(acc)) < 0)
+		info.acc = NULL;
 	return w.error ? w.error : lnl_peerinfo_write(&info, out, cap);
 }
 
@@ -394,6 +400,7 @@ enum lnl_drop lnl_client_input(struct lnl_client *c, const uint8_t *data, size_t
 		return LNL_DROP_STATE;
 	drop = lnl_session_input(c->session, data, len, now);
 	pump(c, now);
+	lnl_client_acc_on(c, now);
 	if (c->goodbye_at != LNL_NEVER && exit_is_acknowledged(c))
 		lnl_client_end_with(c, c->closing, NULL);
 	return drop;
@@ -483,6 +490,7 @@ void lnl_client_tick(struct lnl_client *c, uint64_t now)
 	pump(c, now);
 	if (c->phase == LNL_PHASE_AUTH)
 		push_request(c, now);
+	lnl_client_acc_on(c, now);
 	if (now >= c->swap_at)
 		lnl_client_swap_keys(c, now);
 	if (now >= c->goodbye_at)
@@ -499,6 +507,7 @@ uint64_t lnl_client_next_due(const struct lnl_client *c)
 		return LNL_NEVER;
 	if (c->phase == LNL_PHASE_AUTH)
 		due = lnl_earlier(due, lnl_earlier(c->push_request_at, c->push_deadline));
+	due = lnl_earlier(due, lnl_acc_due(c->acc));
 	return lnl_earlier(due, lnl_earlier(c->swap_at, lnl_earlier(c->goodbye_at, c->ends_at)));
 }
 

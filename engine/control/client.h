@@ -8,6 +8,7 @@
 #ifndef LNL_CONTROL_CLIENT_H
 #define LNL_CONTROL_CLIENT_H
 
+#include "control/acc.h"
 #include "control/push.h"
 #include "control/session.h"
 #include "data/data.h"
@@ -55,7 +56,9 @@ struct lnl_client_conf {
 	const char *version;	     /* IV_VER */
 	const char *platform;	     /* IV_PLAT */
 	const char *peer_info_extra; /* UV_ lines, only with push_peer_info */
+	const char *peer_info_own;   /* lines that are always sent */
 	const char *hwaddr;
+	const struct lnl_acc_conf *acc;	   /* protocol extensions; NULL: none */
 	int ping, ping_restart, ping_exit; /* seconds, -1: not set; the server's override them */
 	bool ping_timer_rem;
 	int explicit_exit_notify;	     /* times; 0: none */
@@ -153,6 +156,8 @@ enum lnl_client_event_kind {
 	LNL_CLIENT_OPEN_URL,
 	/* INFO and control texts that nobody here understands. */
 	LNL_CLIENT_TEXT,
+	/* A message of a protocol extension: lnl_client_message gives it, one for each event. */
+	LNL_CLIENT_MESSAGE,
 	/* It is over: `cause`, a sentence in `text`, hints in `end`. Nothing follows. */
 	LNL_CLIENT_CLOSED,
 };
@@ -238,6 +243,17 @@ const struct lnl_pulled *lnl_client_pulled(const struct lnl_client *c);
 int lnl_client_respond(struct lnl_client *c, const char *answer, uint64_t now);
 /* Sends a control text of a script's. LNL_E_STATE, LNL_E_INVAL. */
 int lnl_client_send_text(struct lnl_client *c, const char *text, uint64_t now);
+
+/* The message of LNL_CLIENT_MESSAGE, or false; valid until the next call of this. */
+bool lnl_client_message(struct lnl_client *c, struct lnl_acc_message *m);
+/* Whether both ends have agreed on |protocol|: from LNL_CLIENT_UP on. */
+bool lnl_client_supports(const struct lnl_client *c, const char *protocol);
+/* Sends a message. LNL_E_STATE (not up); errors of lnl_acc_send. */
+int lnl_client_send_message(struct lnl_client *c, const char *protocol, const void *data,
+			    size_t len, uint64_t now);
+/* NULL: no protocol is agreed on. */
+const struct lnl_acc_counters *lnl_client_messages(const struct lnl_client *c);
+
 /* Renegotiates now (console, SIGUSR2-like tools, tests). */
 int lnl_client_renegotiate(struct lnl_client *c, uint64_t now);
 

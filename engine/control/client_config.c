@@ -280,7 +280,10 @@ static int apply_options(struct lnl_client *c, const char *const *options, unsig
 
 	start_pulled(c);
 	for (i = 0; i < n && c->phase != LNL_PHASE_CLOSED; i++)
-		take_option(c, options[i], LNL_FROM_SERVER);
+		if (lnl_client_is_offer(options[i]))
+			lnl_client_take_offer(c, options[i]);
+		else
+			take_option(c, options[i], LNL_FROM_SERVER);
 	if (c->phase == LNL_PHASE_CLOSED)
 		return LNL_E_UNSUPPORTED;
 	rc = lnl_pulled_finish(&c->pulled, &why);

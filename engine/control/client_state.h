@@ -35,6 +35,7 @@ struct lnl_client {
 	bool configure_waits;
 	bool configured; /* a later PUSH_REPLY only renews the token */
 	struct lnl_pulled pulled;
+	struct lnl_acc *acc; /* NULL: no protocol extension is agreed on */
 	enum lnl_cipher cipher;
 
 	uint64_t swap_at;  /* when the newest key starts to send; LNL_NEVER: it does already */
@@ -74,6 +75,14 @@ void lnl_client_compare_occ(struct lnl_client *c);
 
 /* client_text.c: a control message of the server's. */
 void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, uint64_t now);
+
+/* client_acc.c: a pushed custom-control, a control text "ACC,...", and what time brings about. */
+bool lnl_client_is_offer(const char *option);
+void lnl_client_take_offer(struct lnl_client *c, const char *option);
+/* The same in an INFO, "ACC:2048 6:A name", once the client is in; false: it is something else. */
+bool lnl_client_take_info_offer(struct lnl_client *c, const char *text);
+void lnl_client_take_acc(struct lnl_client *c, const char *text, size_t len, uint64_t now);
+void lnl_client_acc_on(struct lnl_client *c, uint64_t now);
 
 /* client_config.c: the list of options is complete; keys of |key_id|, later ones included. */
 void lnl_client_split_options(struct lnl_client *c);

@@ -107,6 +107,8 @@ static void take_info(struct lnl_client *c, const struct lnl_message *m)
 		}
 		break;
 	case LNL_INFO_OTHER:
+		if (lnl_client_take_info_offer(c, text))
+			break;
 		lnl_client_emit(c, LNL_CLIENT_TEXT, text);
 		break;
 	}
@@ -222,6 +224,10 @@ void lnl_client_take_text(struct lnl_client *c, const char *text, size_t len, ui
 	case LNL_MSG_PUSH_UPDATE:
 	case LNL_MSG_CR_RESPONSE:
 	case LNL_MSG_UNKNOWN:
+		if (m.kind == LNL_MSG_UNKNOWN && lnl_acc_is(m.text, m.text_len)) {
+			lnl_client_take_acc(c, m.text, m.text_len, now);
+			break;
+		}
 		/* without the line's end that some servers send */
 		len = (size_t)(m.text - text) + m.text_len;
 		copy_text(clean, sizeof(clean), text, len);

@@ -403,6 +403,7 @@ static const struct row rows[] = {
 	TAKES("route-nopull", 1, 1, PROFILE, take_route_nopull),
 
 	IGNORED("push-continuation", SERVER), /* its reader has heeded it */
+	IGNORED("custom-control", SERVER),    /* likewise */
 	IGNORED("echo", BOTH | SECRET),
 	IGNORED("parameter", BOTH | SECRET),
 	IGNORED("tun-ipv6", BOTH),

@@ -7,7 +7,7 @@
 #define MORE	 ",push-continuation 2"
 #define LAST	 ",push-continuation 1"
 #define RESERVE	 (sizeof(MORE) - 1)
-#define FACTS	 4
+#define FACTS	 5
 #define FACT_MAX 80
 /* What an option of its own may take beside the verb, its comma and a continuation. */
 #define OPTION_MAX (LNL_REPLY_MESSAGE - 1 - (sizeof(VERB) - 1) - 1 - RESERVE)
@@ -99,9 +99,11 @@ static bool find_option(struct lnl_reply *r, const char **text, char fact[FACT_M
 		return true;
 	}
 	for (; r->at < r->n + FACTS; r->at++) {
+		bool whole = r->at - r->n == FACTS - 1 && r->facts.extensions;
+
 		write_fact(&r->facts, r->at - r->n, fact);
-		*text = fact;
-		if (fact[0])
+		*text = whole ? r->facts.extensions : fact;
+		if ((*text)[0])
 			return true;
 	}
 	return false;

@@ -17,6 +17,7 @@ struct lnl_reply_facts {
 	unsigned flags;		/* enum lnl_protocol_flag: cc-exit, tls-ekm, dyn-tls-crypt */
 	bool protocol_flags;	/* the client knows the option; else key-derivation with tls-ekm */
 	unsigned tun_mtu;	/* 0: leave it out */
+	const char *extensions; /* a whole custom-control, which outlives it; NULL: leave it out */
 };
 
 struct lnl_reply {

@@ -227,6 +227,7 @@ void lnl_server_free(struct lnl_server *s)
 	env = s->env;
 	lnl_server_forget_login(s);
 	lnl_session_free(s->session);
+	lnl_acc_free(s->acc);
 	if (s->wrap) {
 		lnl_wrap_key_deinit(&s->wrap->key);
 		lnl_secret_wipe(s->wrap, sizeof(*s->wrap));
@@ -334,6 +335,7 @@ static void settle(struct lnl_server *s, uint64_t now)
 		lnl_server_give_record(s, now);
 	lnl_server_check_swap(s, now);
 	lnl_server_push_on(s, now);
+	lnl_server_acc_on(s, now);
 }
 
 enum lnl_drop lnl_server_input(struct lnl_server *s, const uint8_t *data, size_t len, uint64_t now)
@@ -451,6 +453,7 @@ uint64_t lnl_server_next_due(const struct lnl_server *s)
 		return LNL_NEVER;
 	if (s->closing != LNL_CAUSE_NONE)
 		return lnl_earlier(lnl_session_next_due(s->session), s->close_at);
+	due = lnl_earlier(due, lnl_acc_due(s->acc));
 	return lnl_earlier(lnl_earlier(due, s->record_at), lnl_earlier(s->swap_at, s->ends_at));
 }
 

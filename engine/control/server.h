@@ -8,6 +8,7 @@
 #ifndef LNL_CONTROL_SERVER_H
 #define LNL_CONTROL_SERVER_H
 
+#include "control/acc.h"
 #include "control/admission.h"
 #include "control/client.h" /* enum lnl_cause, LNL_CIPHERS_MAX */
 #include "control/reply.h"
@@ -37,6 +38,7 @@ struct lnl_server_conf {
 	uint64_t reneg_bytes, reneg_packets; /* 0: none */
 	uint32_t first_data_id;		     /* 0, or a test's start for packet ids */
 	bool disable_occ;
+	const struct lnl_acc_conf *acc; /* protocol extensions; NULL: none */
 };
 
 /* What begins one connection. */
@@ -75,6 +77,8 @@ enum lnl_server_event_kind {
 	LNL_SERVER_UP,
 	LNL_SERVER_RESPONSE, /* CR_RESPONSE: the decoded answer in `text`, a secret */
 	LNL_SERVER_TEXT,     /* a control text of a granted client's that nobody here understands */
+	/* A message of a protocol extension: lnl_server_message gives it, one for each event. */
+	LNL_SERVER_MESSAGE,
 	/*
 	 * It is over: `cause`, a sentence in `text`. Nothing follows; what lnl_server_output still
 	 * has (an alert) is worth sending once.
@@ -182,6 +186,17 @@ int lnl_server_deny(struct lnl_server *s, const char *text, uint64_t now);
 
 /* Sends a control text. LNL_E_STATE, LNL_E_INVAL. */
 int lnl_server_send_text(struct lnl_server *s, const char *text, uint64_t now);
+
+/* The message of LNL_SERVER_MESSAGE, or false; valid until the next call of this. */
+bool lnl_server_message(struct lnl_server *s, struct lnl_acc_message *m);
+/* Whether both ends have |protocol|: from LNL_SERVER_UP on. */
+bool lnl_server_supports(const struct lnl_server *s, const char *protocol);
+/* Sends a message, once the client has its PUSH_REPLY. LNL_E_STATE; errors of lnl_acc_send. */
+int lnl_server_send_message(struct lnl_server *s, const char *protocol, const void *data,
+			    size_t len, uint64_t now);
+/* NULL: no protocol is agreed on. */
+const struct lnl_acc_counters *lnl_server_messages(const struct lnl_server *s);
+
 int lnl_server_renegotiate(struct lnl_server *s, uint64_t now);
 /*
  * The data plane has found the client elsewhere: what it has not acknowledged is sent again at once. (A

@@ -34,6 +34,7 @@ static struct lnl_reply_facts reply_facts(const struct lnl_server *s)
 		.flags = uses_ekm(s) ? LNL_PROTOCOL_TLS_EKM : 0,
 		.protocol_flags = (f->proto & LNL_IV_CC_EXIT) != 0,
 		.tun_mtu = f->knows_mtu ? s->conf->tun_mtu : 0,
+		.extensions = lnl_acc_option(s->acc),
 	};
 
 	if (r.protocol_flags) {
@@ -185,13 +186,17 @@ static int copy_push(struct lnl_server *s, const char *const *options, unsigned 
 
 int lnl_server_grant(struct lnl_server *s, const struct lnl_grant *g, uint64_t now)
 {
-	struct lnl_reply_facts facts = reply_facts(s);
+	struct lnl_reply_facts facts;
 	struct lnl_reply probe;
 	unsigned bad;
 	int rc;
 
 	if (!s->authorize_waits)
 		return LNL_E_STATE;
+	rc = lnl_server_learn_acc(s);
+	if (rc < 0)
+		return rc;
+	facts = reply_facts(s);
 	rc = lnl_reply_init(&probe, g->push, g->n_push, &facts, &bad);
 	if (rc == 0)
 		rc = copy_push(s, g->push, g->n_push);

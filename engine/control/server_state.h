@@ -40,15 +40,17 @@ struct lnl_server {
 	struct lnl_session_conf session_conf;
 	struct lnl_server_wrap *wrap; /* NULL: the shared one */
 	struct lnl_session *session;
+	/* In an order without holes: a server has very many of these. */
 	uint32_t peer;
 	bool ipv6;
-	enum lnl_phase phase;
-
-	char *cn; /* NULL: none */
 	bool has_cert;
-	uint8_t cert[32]; /* its fingerprint, which renegotiations must bring again */
-	char *peer_info;  /* NULL: none yet */
+	enum lnl_phase phase;
 	struct lnl_server_facts facts;
+
+	char *cn;	     /* NULL: none */
+	uint8_t cert[32];    /* its fingerprint, which renegotiations must bring again */
+	char *peer_info;     /* NULL: none yet */
+	struct lnl_acc *acc; /* NULL: no protocol extension is agreed on */
 
 	/* one negotiation at a time waits for its owner's word */
 	bool verify_waits, auth_waits, authorize_waits;
@@ -120,6 +122,11 @@ void lnl_server_forget_login(struct lnl_server *s);
 
 /* server_text.c: a control message of the client's. */
 void lnl_server_take_text(struct lnl_server *s, const char *text, size_t len, uint64_t now);
+
+/* server_acc.c: what the client said of extensions; "ACC,..."; what time brings about. LNL_E_NOMEM. */
+int lnl_server_learn_acc(struct lnl_server *s);
+void lnl_server_take_acc(struct lnl_server *s, const char *text, size_t len, uint64_t now);
+void lnl_server_acc_on(struct lnl_server *s, uint64_t now);
 
 /* server_keys.c: the data plane, and the reply that goes with it. */
 void lnl_server_install_key(struct lnl_server *s, uint8_t key_id, uint64_t now);

@@ -66,6 +66,10 @@ void lnl_server_take_text(struct lnl_server *s, const char *text, size_t len, ui
 	/* Before a client is let in, nobody hears its chatter (C4). */
 	if (s->phase != LNL_PHASE_UP)
 		return;
+	if (m.kind == LNL_MSG_UNKNOWN && lnl_acc_is(m.text, m.text_len)) {
+		lnl_server_take_acc(s, m.text, m.text_len, now);
+		return;
+	}
 	lnl_text_clean(clean, sizeof(clean), text, (size_t)(m.text - text) + m.text_len);
 	lnl_server_emit(s, LNL_SERVER_TEXT, clean);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lunel_acc.h"
 #include "lunel_codes.h"
 #include "lunel_files.h"
 #include "lunel_record.h"
@@ -164,6 +165,7 @@ struct lnl_tunnel_options {
 
 	bool push_peer_info;
 	const char *peer_info_extra; /* UV_ lines */
+	const char *peer_info;	     /* lines that are sent even without push_peer_info */
 
 	/*
 	 * Which hooks the host wants asked; a question that is not wanted gets its default at
@@ -361,6 +363,8 @@ enum lnl_event_kind {
 	 * (a default route; "-": without link or gateway), "lost" (look for yourself). Not of our devices.
 	 */
 	LNL_EVENT_NETWORK,
+	/* a message of a protocol extension, of the server's or of `peer`: `u.message` */
+	LNL_EVENT_MESSAGE,
 	/* a signal arrived: `u.signal` (only those that lnl_engine_signal asked for) */
 	LNL_EVENT_SIGNAL,
 	/* An operation that the host began is complete: `ticket` is the operation's. */
@@ -483,6 +487,7 @@ struct lnl_event {
 			const char *op; /* "add", "delete" */
 		} learn;
 		const char *text;
+		struct lnl_extension_message message;
 		int signal;
 		struct {
 			int error; /* 0 or LNL_E_* */

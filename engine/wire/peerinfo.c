@@ -47,6 +47,9 @@ int lnl_peerinfo_write(const struct lnl_peerinfo *p, char *out, size_t cap)
 	line(&w, "IV_HWADDR=", p->hwaddr);
 	line(&w, "IV_GUI_VER=", p->gui_ver);
 	line(&w, "IV_SSO=", p->sso);
+	line(&w, "IV_ACC=", p->acc);
+	if (p->own)
+		lnl_write_str(&w, p->own);
 	if (p->extra)
 		lnl_write_str(&w, p->extra);
 	lnl_write_u8(&w, 0);

@@ -31,6 +31,8 @@ struct lnl_peerinfo {
 	bool comp_stub;	      /* IV_LZO_STUB=1, IV_COMP_STUB=1, IV_COMP_STUBv2=1 */
 	const char *gui_ver;  /* IV_GUI_VER */
 	const char *sso;      /* IV_SSO: "webauth,openurl,crtext" */
+	const char *acc;      /* IV_ACC: "2047,6:A,one:two" */
+	const char *own;      /* further complete lines, always */
 	const char *hwaddr;   /* IV_HWADDR, only with push-peer-info */
 	const char *extra; /* further complete lines ("UV_ASSET=7\n"), only with push-peer-info */
 };

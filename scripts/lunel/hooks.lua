@@ -3,6 +3,7 @@
 -- Each is answered by its ticket. An error in a hook is logged with file and line, and the default
 -- applies.
 local asking = require "lunel.ask"
+local control = require "lunel.control"
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local policy = require "lunel.policy"
@@ -25,7 +26,7 @@ function M.asks(t)
   local sum = bits.challenge + bits.up + bits.down
   if t.on.credentials or t.conf.auth_user_pass then sum = sum + bits.credentials end
   for _, name in ipairs { "select_remote", "verify_cert", "pulled", "reconnect", "control" } do
-    if t.on[name] then sum = sum + bits[name] end
+    if t.on[name] or name == "control" and control.wanted() then sum = sum + bits[name] end
   end
   return sum
 end
@@ -174,7 +175,8 @@ function handlers.reconnect(t, ev)
 end
 
 function handlers.control(t, ev)
-  ask_now("control", ev, t.session and t.session.owner or t.owner, t.on.control, function(handled)
+  ask_now("control", ev, t.session and t.session.owner or t.owner,
+    control.hook(t.on.control), function(handled)
     return core.reply_verdict(ev.ticket, handled == true)
   end, t.session, ev.text)
 end

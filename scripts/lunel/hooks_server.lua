@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- A server's hooks: the engine's questions about its clients, and their answers. What fails is
 -- denied.
+local control = require "lunel.control"
 local core = require "lunel.core"
 local ask = require "lunel.ask"
 local peers = require "lunel.peer"
@@ -19,7 +20,7 @@ function M.bind(m) instance = m end
 function M.asks(t)
   local sum = 0
   for _, name in ipairs { "authenticate", "reauth", "authorize", "learn", "control" } do
-    if t.on[name] then sum = sum + core.asks[name] end
+    if t.on[name] or name == "control" and control.wanted() then sum = sum + core.asks[name] end
   end
   if t.learner then -- a program takes its time; the hook does not
     sum = sum + core.asks.learn_later + (t.on.learn and 0 or core.asks.learn)
@@ -281,7 +282,7 @@ end
 
 function handlers.control(t, ev)
   local p = peer_of(t, ev)
-  ask.now("control", ev, p.owner, t.on.control, function(handled)
+  ask.now("control", ev, p.owner, control.hook(t.on.control), function(handled)
     return core.reply_verdict(ev.ticket, handled == true)
   end, p, ev.text)
 end

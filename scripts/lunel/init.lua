@@ -16,6 +16,8 @@ if not core.policy then
   }, "lunel")
 end
 
+local acc = require "lunel.acc"
+local control = require "lunel.control"
 local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local schema = require "lunel.schema"
@@ -101,6 +103,14 @@ function vpn.hook(conf, name, fn)
     return fn(...)
   end
 end
+
+-- ---- messages of one's own ----
+
+--- Protocol extensions: vpn.acc.protocol(name, options), vpn.acc.stats(who).
+vpn.acc = strict.fields({ protocol = acc.protocol, stats = acc.stats }, "vpn.acc")
+
+--- Raw control messages that begin with a prefix: vpn.control(prefix, fn).
+vpn.control = control.add
 
 -- ---- log ----
 

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- What runs in one policy VM: its configuration, its tunnels and their sessions. The launcher
 -- calls the functions of this module by name, bindings/events.c calls `event`.
+local acc = require "lunel.acc"
+local control = require "lunel.control"
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
@@ -276,6 +278,9 @@ end
 function M.open()
   local watched, why = network.watch(tunnels)
   if not watched then return nil, { why } end
+  local told, fault = acc.announce()
+  if not told then return nil, { fault } end
+  control.close()
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
@@ -423,6 +428,7 @@ function M.event(ev)
     return
   end
   if ev.kind == "closed" then closed(t, ev)
+  elseif ev.kind == "message" then acc.message(t.server and t.peers[ev.peer] or t.session, ev)
   elseif t.server and ev.kind == "state" then
     enter(t, ev.state)
     hooks_server.state(t, ev)
@@ -435,6 +441,8 @@ end
 hooks.bind(M)
 hooks_server.bind(M)
 management.bind(M.report)
+acc.bind(M.report)
+control.bind(M.report)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 strict.enable(_G)

@@ -35,6 +35,16 @@ methods.send = asking(function(server, id, text) return core.peer_text(server, i
 --- Renews the keys now.
 methods.renegotiate = asking(function(server, id) return core.peer_renegotiate(server, id) end)
 
+-- The lines of peer info as a table; the first of a name counts.
+local function parse(text)
+  local out = {}
+  for line in (text or ""):gmatch "[^\n]+" do
+    local name, value = line:match "^([^=]+)=(.*)$"
+    if name and out[name] == nil then out[name] = value end
+  end
+  return out
+end
+
 -- What the engine knows, asked for when somebody looks.
 local LIVE = { name = true, cn = true, user = true, address = true, proto = true, ipv4 = true,
                ipv6 = true, cipher = true, connected_at = true, peer_info = true, metadata = true }
@@ -43,7 +53,7 @@ local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, ow
                 learned = true, authorities = true }
 local NAMES = { "is_up", "stats", "kill", "restart", "send", "renegotiate", "id", "vars", "cert",
                 "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
-                "connected_at", "peer_info", "metadata" }
+                "connected_at", "peer_info", "info", "metadata" }
 
 local meta = {
   __index = function(p, name)
@@ -57,6 +67,7 @@ local meta = {
       end
       return known and known[name]
     end
+    if name == "info" then return parse(p.peer_info) end
     if PLAIN[name] then return nil end
     error(("a peer has no '%s'%s"):format(tostring(name), suggest.hint(tostring(name), NAMES)), 2)
   end,

@@ -56,6 +56,32 @@ end
 
 local cipher = name_type(M.cipher, M.ciphers, "data cipher")
 
+-- What a server is told. IV_ names are the engine's, but for two that OpenVPN leaves to user
+-- interfaces; other clients' peer info goes into 2 KiB with all the rest.
+local OWN_IV = { IV_GUI_VER = true, IV_PLAT_VER = true }
+local OWN_INFO_MAX = 768
+local info_lines = types.map("^%w[%w_]*$", text { max = 255, pattern = "^[\32-\126]*$",
+                                                  want = "printable ASCII" })
+local own_info = {
+  text = "a table of UV_... names and texts",
+  check = function(value, at)
+    local out = info_lines.check(value, at)
+    local total = 0
+    for name, line_text in pairs(out or {}) do
+      if not name:find("^UV_%w") and not OWN_IV[name] then
+        at:child(name):fail(name:find("^IV_")
+          and "names with IV_ are the engine's; yours are UV_..., and IV_GUI_VER and IV_PLAT_VER"
+          or "a name begins with UV_")
+      end
+      total = total + #name + #line_text + 2
+    end
+    if total > OWN_INFO_MAX then
+      at:fail(("all lines together are %d bytes; %d can be sent"):format(total, OWN_INFO_MAX))
+    end
+    return out
+  end,
+}
+
 -- A list or "A:B:C"; DEFAULT stands for the default list, ?X is taken only if it is known.
 local data_ciphers = {
   text = "a list of data ciphers, or their names with colons between them",
@@ -386,6 +412,9 @@ M.groups = {
     { "auth_token", types.secret { max = 1023 }, doc = "Token instead of a password." },
     { "auth_token_user", text { max = 512 }, doc = "The token's user name, in base64." },
     { "push_peer_info", boolean, default = false, doc = "Tell the server about this machine." },
+    { "peer_info", own_info, default = {},
+      doc = "Lines for the server, UV_... (IV_GUI_VER, IV_PLAT_VER): sent whatever push_peer_info "
+        .. "says." },
     { "setenv", types.map("^[%w_]+$", text { min = 0 }), default = {},
       doc = "Variables for programs; UV_... go to the server with push_peer_info." },
   } },

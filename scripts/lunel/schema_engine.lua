@@ -175,8 +175,21 @@ end
 --- The texts "UV_X=value" that go to the server, sorted, a line each; nil when there are none.
 function M.peer_info(conf)
   local out = {}
+  local own = conf.peer_info or {}
   for name, value in pairs(conf.setenv or {}) do
-    if name:find("^UV_") then out[#out + 1] = ("%s=%s\n"):format(name, value) end
+    if name:find("^UV_") and own[name] == nil then
+      out[#out + 1] = ("%s=%s\n"):format(name, value)
+    end
+  end
+  table.sort(out)
+  return out[1] and table.concat(out) or nil
+end
+
+--- The lines of `peer_info`, sorted; nil when there are none.
+function M.own_peer_info(conf)
+  local out = {}
+  for name, value in pairs(conf.peer_info or {}) do
+    out[#out + 1] = ("%s=%s\n"):format(name, value)
   end
   table.sort(out)
   return out[1] and table.concat(out) or nil
@@ -229,7 +242,7 @@ function M.options(conf, reader, origin)
   end
   out.inactive = conf.inactive and conf.inactive.seconds
   out.inactive_bytes = conf.inactive and conf.inactive.bytes
-  out.peer_info_extra = M.peer_info(conf)
+  out.peer_info_extra, out.peer_info = M.peer_info(conf), M.own_peer_info(conf)
   if conf.static_challenge then
     out.static_challenge = conf.static_challenge.text
     out.static_challenge_echo = conf.static_challenge.echo

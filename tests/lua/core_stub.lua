@@ -137,6 +137,20 @@ function M.new()
       return true
     end
   end
+  -- Extensions: those of `known` are the peer's, too; `sent` is what went out.
+  core.known, core.sent = {}, {}
+  function core.extensions(list)
+    note("extensions", list)
+    return true
+  end
+  function core.extension_known(_, _, name) return core.known[name] == true end
+  function core.extension_send(handle, peer, name, data)
+    if core.refuse_send then return nil, core.refuse_send end
+    core.sent[#core.sent + 1] = { handle = handle, peer = peer, name = name, data = data }
+    return true
+  end
+  function core.extension_stats() return { received = 0, sent = #core.sent, dropped = {} } end
+  function core.json() return nil, "the spec has its own" end
   function core.tunnel_stats()
     return { rx = 1, tx = 2, link_rx = 3, link_tx = 4, rx_packets = 1, tx_packets = 1, drops = {} }
   end

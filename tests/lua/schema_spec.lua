@@ -402,6 +402,32 @@ describe("the schema", function()
   end)
 end)
 
+describe("peer_info", function()
+  it("has names of its own, on one line each", function()
+    for _, row in ipairs {
+      { { IV_PROTO = "1" },
+        "peer_info.IV_PROTO: names with IV_ are the engine's; yours are UV_..." },
+      { { IV_ACC = "1" }, "peer_info.IV_ACC: names with IV_ are the engine's" },
+      { { SITE = "x" }, "peer_info.SITE: a name begins with UV_" },
+      { { UV_ = "x" }, "peer_info.UV_: a name begins with UV_" },
+      { { uv_x = "x" }, "peer_info.uv_x: a name begins with UV_" },
+      { { ["UV_A=1\nIV_X"] = "x" }, "this is no name: letters, digits and _" },
+      { { "x" }, "this is no name" }, { { UV_A = "a\nIV_VER=x" }, "control characters" },
+      { { UV_A = "\195\169" }, "printable ASCII" }, { { UV_A = "" }, "printable ASCII" },
+      { { UV_A = ("x"):rep(256) }, "printable ASCII" }, { { UV_A = true }, "printable ASCII" },
+      { "UV_A", "peer_info: 'UV_A' is not a table" },
+      { { UV_A = ("x"):rep(255), UV_B = ("x"):rep(255), UV_C = ("x"):rep(241) },
+        "peer_info: all lines together are 769 bytes; 768 can be sent" },
+    } do
+      local errors = errors_of { peer_info = row[1] }
+      assert.equal(1, #errors)
+      assert.truthy(errors[1]:find(row[2], 1, true), errors[1])
+    end
+    assert.equal("ams", check { peer_info = { UV_SITE = "ams" } }.peer_info.UV_SITE)
+    check { peer_info = { UV_A = ("x"):rep(255), UV_B = ("x"):rep(255), UV_C = ("x"):rep(240) } }
+  end)
+end)
+
 describe("addresses", function()
   it("are told from what looks like them", function()
     for s, value in pairs { ["0.0.0.0"] = 0, ["10.8.0.1"] = 168296449,
@@ -541,6 +567,14 @@ describe("the engine's options", function()
     assert.equal(1, options({ comp_lzo = "no" }).framing)
     assert.is_nil(options().framing)
     assert.is_true(options().remote_cert_tls)
+  end)
+
+  it("tell the server what peer_info says, before what is for programs", function()
+    local o = options { peer_info = { UV_SITE = "ams", IV_GUI_VER = "Lunel 1", UV_N = 7 },
+                        setenv = { UV_SITE = "fra", UV_OTHER = "x" } }
+    assert.equal("IV_GUI_VER=Lunel 1\nUV_N=7\nUV_SITE=ams\n", o.peer_info)
+    assert.equal("UV_OTHER=x\n", o.peer_info_extra)
+    assert.is_nil(options().peer_info)
   end)
 
   it("have plain remotes, with the tunnel's own address and port", function()

@@ -77,6 +77,8 @@ static void test_facts(void **state)
 		  "PUSH_REPLY,ping 10,protocol-flags tls-ekm dyn-tls-crypt" },
 		{ { .peer_id = LNL_PEER_ID_NONE, .tun_mtu = 1420 },
 		  "PUSH_REPLY,ping 10,tun-mtu 1420" },
+		{ { .peer_id = LNL_PEER_ID_NONE, .extensions = "custom-control 2047 6:A a:b" },
+		  "PUSH_REPLY,ping 10,custom-control 2047 6:A a:b" },
 	};
 
 	(void)state;

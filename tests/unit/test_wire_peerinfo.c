@@ -37,6 +37,9 @@ static const struct {
 	    .extra = "UV_ASSET=7\nUV_X=y\n" },
 	  "IV_TCPNL=1\nIV_PROTO=6\nIV_HWADDR=02:00:00:00:00:01\nIV_GUI_VER=Lunel 1\n"
 	  "IV_SSO=webauth,openurl,crtext\nUV_ASSET=7\nUV_X=y\n" },
+	/* one's own lines come first, as the first of a name counts */
+	{ { .acc = "2047,6:A,a:b", .own = "UV_SITE=ams\n", .extra = "UV_SITE=fra\n" },
+	  "IV_TCPNL=1\nIV_PROTO=0\nIV_ACC=2047,6:A,a:b\nUV_SITE=ams\nUV_SITE=fra\n" },
 };
 
 static void written(void **state)
