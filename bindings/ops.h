@@ -16,6 +16,10 @@ int lnl_ops_open(lua_State *L);
 /* The same for what a server needs; into the table on top of the stack. */
 void lnl_ops_server(lua_State *L);
 
+/* lua_CFunctions, `tunnel_update(handle, options, check)` and `server_update`: true, or nil and why. */
+int lnl_ops_tunnel_update(lua_State *L);
+int lnl_ops_server_update(lua_State *L);
+
 /* For ops*.c: the engine (an error where none runs); 0 as true, errors as nil and their text. */
 struct lnl_engine *lnl_ops_engine(lua_State *L);
 int lnl_ops_answer(lua_State *L, int rc);

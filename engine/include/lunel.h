@@ -579,6 +579,15 @@ int lnl_tunnel_stop(struct lnl_engine *e, uint32_t tunnel, const char *reason);
 int lnl_tunnel_reconnect(struct lnl_engine *e, uint32_t tunnel, bool hard,
 			 const struct lnl_remote *remote, int index, const char *reason);
 /*
+ * Changes what can change while it is up: of |o| its asks, remotes and their order, connect_timeout,
+ * connect_retry and its kin, resolv_retry, auth_retry and explicit_exit_notify count, the rest is not
+ * looked at. A connection that stands stays; the remote in use keeps its place where it is still
+ * listed. With |check| nothing changes. LNL_E_NOTFOUND, LNL_E_INVAL, LNL_E_NOMEM; |why| is a sentence,
+ * and nothing has changed then.
+ */
+int lnl_tunnel_update(struct lnl_engine *e, uint32_t tunnel, const struct lnl_tunnel_options *o,
+		      bool check, struct lnl_reason *why);
+/*
  * The certificate at |i| of the peer's chain during VERIFY_CERT, as text fields; false past the
  * end.
  */
@@ -617,6 +626,15 @@ int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, ui
 int lnl_server_check(struct lnl_engine *e, const struct lnl_server_options *o,
 		     struct lnl_reason *why);
 
+/*
+ * The same for a server. Of |o| count: asks, push, pools, client_to_client, duplicate_cn, max_clients
+ * (at most what it began with, else LNL_E_LIMIT), max_routes_per_client, connect_freq, ping,
+ * ping_restart, inactive, session_timeout, explicit_exit_notify, auth_user_pass and whether that is
+ * optional. Clients that are there keep what they were granted.
+ */
+int lnl_server_update(struct lnl_engine *e, uint32_t server, const struct lnl_server_options *o,
+		      bool check, struct lnl_reason *why);
+
 /* A server's client, as known so far; texts are valid until the next turn. */
 struct lnl_peer_info {
 	const char *name;    /* what it is called in leases and logs: cn, or user name */
@@ -653,7 +671,7 @@ uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */
 
 /*
- * Who connects to a desk speaks in lines of at most 1,024 bytes, each a question to the host
+ * Who connects to a desk speaks in lines of at most 1,024 bytes (or long ones), each a question to the host
  * (LNL_EVENT_LINE) that is answered before the next one is read. It is no more than 32 connections,
  * of which the one that is silent for the longest makes room, and 16 MiB of answers that are not read
  * yet. A browser's request, what is no text and a longer line end a connection. A desk keeps no engine
@@ -668,6 +686,9 @@ struct lnl_desk_options {
 	 * members may connect, with both the user, by a process of that group.
 	 */
 	const char *user, *group;
+	bool own_user;	     /* who connects is root, or the user that we run as */
+	bool long_lines;     /* 16,384 bytes */
+	double answer_by;    /* seconds after which a line gets its default; 0: 30 */
 	const char *greeting; /* to who is let in; NULL: none */
 	const char *password; /* to be said first, of at most 127 bytes; NULL: none */
 };

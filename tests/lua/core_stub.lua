@@ -89,6 +89,7 @@ function M.new()
     return #core.tasks
   end
   function core.cancel() return true end
+  function core.keep() end
   function core.cancel_owner(owner)
     note("cancel_owner", owner)
     for i = #core.tasks, 1, -1 do
