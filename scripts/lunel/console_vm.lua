@@ -263,12 +263,14 @@ local PRELUDE = "local peers, sessions, tunnels, kill, reload, follow, help, vpn
 
 -- The chunk of |code|, an expression or statements; or nil, why, and whether more of it is missing.
 local function compile(code)
-  local chunk = load(PRELUDE .. "return " .. code, "=console")
+  local chunk, first = load(PRELUDE .. "return " .. code, "=console")
   if chunk then return chunk end
   local err
   chunk, err = load(PRELUDE .. code, "=console")
   if chunk then return chunk end
-  return nil, err, err:find("near '?<eof>'?") ~= nil
+  local at_end = "near '<eof>'"
+  if first:find(at_end, 1, true) then err = first end
+  return nil, err, err:find(at_end, 1, true) ~= nil
 end
 
 local function answer(ticket, ok, ...)
