@@ -38,7 +38,7 @@ function M.reload(run)
   if vm then ok, errors = swap(run, vm, result) end
   if not ok then
     for _, e in ipairs(errors) do run:complain(e) end
-    run:note("warn", "reload_failed", { text = "nothing has changed" }, "text")
+    run:note("warn", "reload_failed", { text = "going on with the old configuration" }, "text")
     return nil, errors
   end
   local said = {}
