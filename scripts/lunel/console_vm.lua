@@ -10,6 +10,7 @@ local M = {}
 local SECONDS = 300 -- that a line may take, waiting included
 local WIDTH, ENTRIES, DEPTH = 8192, 50, 4 -- bytes, entries of a table and its levels that are shown
 local CHOICES = 200 -- of a completion
+local AT_ONCE = 500 -- clients that are looked at before others have their turn
 
 local instance -- set by M.bind: by_handle, tunnels()
 local running = {} -- connections to { ticket, task }
@@ -126,10 +127,14 @@ end
 
 local hand = {}
 
+-- In the order of their numbers, with pauses: there may be thousands.
 local function each_peer(fn)
   for _, t in ipairs(instance.tunnels()) do
-    for _, p in pairs(instance.by_handle[t.handle] == t and t.peers or {}) do
-      if p.up and not p.ended then fn(p) end
+    local open = t.server and instance.by_handle[t.handle] == t
+    for i, id in ipairs(open and core.peers(t.handle) or {}) do
+      if i % AT_ONCE == 0 then core.sleep(0) end
+      local p = t.peers[id]
+      if p and p.up and not p.ended then fn(p) end
     end
   end
 end
@@ -142,7 +147,6 @@ function hand.peers(name)
       out[#out + 1] = p
     end
   end)
-  table.sort(out, function(a, b) return a.id < b.id end)
   return out
 end
 
@@ -224,6 +228,23 @@ local function about_key(name)
   return out[1] and table.concat(out, "\n")
 end
 
+-- Whatever there is help about.
+local function topics()
+  local out, seen = {}, {}
+  local function add(name)
+    if not seen[name] then
+      seen[name] = true
+      out[#out + 1] = name
+    end
+  end
+  for _, side in ipairs { "client", "server" } do
+    add("vpn." .. side)
+    for _, name in ipairs(hook_schema.names(side)) do add("hooks." .. name) end
+    for _, row in ipairs(schema.describe(side)) do add(row.path) end
+  end
+  return out
+end
+
 --- What is to be said about |topic|.
 function M.help(topic)
   if topic == nil then
@@ -245,11 +266,7 @@ function M.help(topic)
   end
   local key = about_key(topic)
   if key then return key end
-  local names = { "vpn.client", "vpn.server", "hooks" }
-  for _, row in ipairs(schema.describe()) do names[#names + 1] = row.path end
-  for _, name in ipairs(hook_schema.names "server") do names[#names + 1] = "hooks." .. name end
-  for _, name in ipairs(hook_schema.names "client") do names[#names + 1] = "hooks." .. name end
-  return ("there is no help about '%s'%s"):format(topic, suggest.hint(topic, names))
+  return ("there is no help about '%s'%s"):format(topic, suggest.hint(topic, topics()))
 end
 
 -- help shows its text as it is.
@@ -318,22 +335,6 @@ function M.retire()
 end
 
 -- ---- completion ----
-
-local function topics()
-  local out, seen = {}, {}
-  local function add(name)
-    if not seen[name] then
-      seen[name] = true
-      out[#out + 1] = name
-    end
-  end
-  for _, side in ipairs { "client", "server" } do
-    add("vpn." .. side)
-    for _, name in ipairs(hook_schema.names(side)) do add("hooks." .. name) end
-    for _, row in ipairs(schema.describe(side)) do add(row.path) end
-  end
-  return out
-end
 
 local function fields(t)
   local out = {}

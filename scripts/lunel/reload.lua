@@ -238,11 +238,11 @@ end
 -- ---- the new one begins ----
 
 local function tell_adopted(t)
-  local i = 0
-  for _, p in pairs(t.peers) do
+  local list = {}
+  for _, p in pairs(t.peers) do list[#list + 1] = p end
+  for i, p in ipairs(list) do
+    if i % AT_ONCE == 0 then core.sleep(0) end
     if p.up and not p.ended then
-      i = i + 1
-      if i % AT_ONCE == 0 then core.sleep(0) end
       ask.tell("adopted", p.owner, hook_schema.deadline("server", "adopted"), nil, t.on.adopted, p)
     end
   end
