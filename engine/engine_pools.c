@@ -313,6 +313,27 @@ static void put_back(struct lnl_service *s, const struct pools *old)
 	s->conf.o.n_pools = old->n_ranges;
 }
 
+struct moving {
+	struct lnl_service *s;
+	struct lnl_pool *to; /* of the same name; NULL: there is none */
+};
+
+/* A lease stays in the pool of its name, or goes where such an address is. */
+static void move_lease(void *ctx, const char *name, const struct lnl_ip *ip)
+{
+	struct moving *m = ctx;
+
+	if (!m->to || lnl_pool_lease(m->to, name, ip) != 0)
+		restore(m->s, name, ip);
+}
+
+static void move_leases(struct lnl_service *s, const struct lnl_named_pool *old)
+{
+	struct moving m = { s, lnl_pools_find(s, old->name, old->family) };
+
+	lnl_pool_each(old->pool, &m, move_lease);
+}
+
 static int hold_one(struct lnl_service *s, const struct lnl_ip *ip, bool wanted, bool *in)
 {
 	int rc = wanted && ip->family ? lnl_pools_reserve(s, ip, in) : 0;
@@ -351,7 +372,7 @@ static int move_in(struct lnl_service *s, const struct pools *old, bool *in4, bo
 	s->n_pools = 0;
 	rc = make_pools(s, why);
 	for (i = 0; rc == 0 && i < old->n; i++)
-		lnl_pool_each(old->list[i].pool, s, restore);
+		move_leases(s, &old->list[i]);
 	if (rc == 0)
 		rc = hold_used(s, false, in4, in6);
 	return rc == 0 ? hold_used(s, true, in4, in6) : rc;
