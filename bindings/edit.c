@@ -24,7 +24,8 @@ static int ask(lua_State *L)
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&completer_key);
 	lua_rawget(L, LUA_REGISTRYINDEX);
 	lua_pushstring(L, text);
-	lua_call(L, 1, 1);
+	if (lua_pcall(L, 1, 1, 0))
+		return lua_error(L);
 	luaL_checktype(L, -1, LUA_TTABLE);
 	return 1;
 }

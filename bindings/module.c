@@ -402,10 +402,9 @@ int luaopen_lunel_core(lua_State *L)
 		{ "close", host_close },
 		{ NULL, NULL },
 	};
-	static const luaL_Reg vm[] = { { "call", vm_call },
-				       { "ask", vm_ask },
-				       { "close", vm_close },
-				       { NULL, NULL } };
+	static const luaL_Reg vm[] = {
+		{ "call", vm_call }, { "ask", vm_ask }, { "close", vm_close }, { NULL, NULL }
+	};
 
 	new_type(L, HOST_TYPE, host, host_close);
 	new_type(L, VM_TYPE, vm, vm_close);

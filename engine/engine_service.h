@@ -136,7 +136,7 @@ struct lnl_service {
 	struct lnl_served **served; /* by id */
 	uint32_t n_slots, n_served, n_half_open, n_up;
 	uint32_t most_clients; /* there is room for, whatever max_clients says now */
-	uint32_t *free_ids; /* a ring of `n_slots`, those that are free longest first */
+	uint32_t *free_ids;    /* a ring of `n_slots`, those that are free longest first */
 	uint32_t first_free, n_free;
 	uint32_t search; /* where to go on looking */
 	struct lnl_served **by_address, **by_name;

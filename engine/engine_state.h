@@ -198,7 +198,7 @@ void lnl_tickets_drop_desk(struct lnl_engine *e, struct lnl_desk *d);
 /* What of the options is used as it came, and what was made of it. */
 struct lnl_tunnel_conf {
 	struct lnl_arena arena;
-	struct lnl_arena updated; /* remotes and their order, since lnl_tunnel_update */
+	struct lnl_arena updated;    /* remotes and their order, since lnl_tunnel_update */
 	struct lnl_tunnel_options o; /* strings in the arena */
 	struct lnl_remote *remotes;
 	struct lnl_secured secured;

@@ -15,6 +15,7 @@
 #include "lunel_codes.h"
 #include "lunel_files.h"
 #include "lunel_record.h"
+#include "lunel_update.h"
 
 #define LUNEL_VERSION "0.1.0"
 
@@ -579,15 +580,6 @@ int lnl_tunnel_stop(struct lnl_engine *e, uint32_t tunnel, const char *reason);
 int lnl_tunnel_reconnect(struct lnl_engine *e, uint32_t tunnel, bool hard,
 			 const struct lnl_remote *remote, int index, const char *reason);
 /*
- * Changes what can change while it is up: of |o| its asks, remotes and their order, connect_timeout,
- * connect_retry and its kin, resolv_retry, auth_retry and explicit_exit_notify count, the rest is not
- * looked at. A connection that stands stays; the remote in use keeps its place where it is still
- * listed. With |check| nothing changes. LNL_E_NOTFOUND, LNL_E_INVAL, LNL_E_NOMEM; |why| is a sentence,
- * and nothing has changed then.
- */
-int lnl_tunnel_update(struct lnl_engine *e, uint32_t tunnel, const struct lnl_tunnel_options *o,
-		      bool check, struct lnl_reason *why);
-/*
  * The certificate at |i| of the peer's chain during VERIFY_CERT, as text fields; false past the
  * end.
  */
@@ -625,15 +617,6 @@ int lnl_server_open(struct lnl_engine *e, const struct lnl_server_options *o, ui
  */
 int lnl_server_check(struct lnl_engine *e, const struct lnl_server_options *o,
 		     struct lnl_reason *why);
-
-/*
- * The same for a server. Of |o| count: asks, push, pools, client_to_client, duplicate_cn, max_clients
- * (at most what it began with, else LNL_E_LIMIT), max_routes_per_client, connect_freq, ping,
- * ping_restart, inactive, session_timeout, explicit_exit_notify, auth_user_pass and whether that is
- * optional. Clients that are there keep what they were granted.
- */
-int lnl_server_update(struct lnl_engine *e, uint32_t server, const struct lnl_server_options *o,
-		      bool check, struct lnl_reason *why);
 
 /* A server's client, as known so far; texts are valid until the next turn. */
 struct lnl_peer_info {
@@ -686,9 +669,9 @@ struct lnl_desk_options {
 	 * members may connect, with both the user, by a process of that group.
 	 */
 	const char *user, *group;
-	bool own_user;	     /* who connects is root, or the user that we run as */
-	bool long_lines;     /* 16,384 bytes */
-	double answer_by;    /* seconds after which a line gets its default; 0: 30 */
+	bool own_user;	      /* who connects is root, or the user that we run as */
+	bool long_lines;      /* 16,384 bytes */
+	double answer_by;     /* seconds after which a line gets its default; 0: 30 */
 	const char *greeting; /* to who is let in; NULL: none */
 	const char *password; /* to be said first, of at most 127 bytes; NULL: none */
 };

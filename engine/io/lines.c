@@ -31,7 +31,7 @@ struct connection {
 	char input[AT_ONCE]; /* read, and not a line yet */
 	size_t input_at, input_len;
 	size_t size; /* of all of it */
-	char *out; /* not written yet */
+	char *out;   /* not written yet */
 	size_t out_at, out_len;
 	char line[];
 };
@@ -312,8 +312,8 @@ static bool may_come(const struct lnl_lines *l, int fd)
 		return true;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
 		return false;
-	return who.uid == 0 || ((!l->peer_group || who.gid == l->gid) &&
-				(!l->peer_user || who.uid == l->user));
+	return who.uid == 0 ||
+	       ((!l->peer_group || who.gid == l->gid) && (!l->peer_user || who.uid == l->user));
 }
 
 static void accepted(void *ctx, int fd, const struct lnl_addr *from)

@@ -23,8 +23,8 @@ enum lnl_line {
 /* At the start of a stream zeroed, but for `text` and `room`, which are the owner's. */
 struct lnl_line_reader {
 	size_t len;
-	bool whole;  /* `text` was handed out: the next byte begins another */
-	char *text;  /* |room| bytes: one more than the longest line has, and at least 2 */
+	bool whole; /* `text` was handed out: the next byte begins another */
+	char *text; /* |room| bytes: one more than the longest line has, and at least 2 */
 	size_t room;
 };
 

@@ -22,8 +22,8 @@ local function answer(name, ticket, reply, ...)
   core.reply_default(ticket)
 end
 
---- |M.ended|(who), where a reload has set it, is told what a hook was asked about when it has ended,
--- before its answer is passed on.
+--- |M.ended|(who), where a reload has set it, is told what a hook was asked about when it has
+-- ended, before its answer is passed on.
 
 --- Asks a hook that may wait. |owner| ends it when it is gone. |ev.finally|, if there is one, is
 -- called when the hook has ended, also by its deadline (but not when it was cancelled).

@@ -29,7 +29,8 @@ details, 6 and more each control packet).
 server.lua), the path of its control socket, or nothing when only one runs.
 
 Signals: SIGTERM and SIGINT end it, saying goodbye to the server; SIGHUP reads
-the file again: a profile's tunnel reconnects, a script's stay up. SIGUSR1 reconnects; SIGUSR2 logs counters.
+the file again: a profile's tunnel reconnects, a script's stay up; SIGUSR1
+reconnects; SIGUSR2 logs counters.
 
 Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- `lunel console` and `lunel reload`: the other end of a control socket (lunel/control.lua). In the
--- launcher's own state.
+--- `lunel console` and `lunel reload`: the other end of a control socket (lunel/control.lua). In
+-- the launcher's own state.
 local core = require "lunel.core"
 local control = require "lunel.control"
 local suggest = require "lunel.suggest"
@@ -43,9 +43,9 @@ Line.__index = Line
 
 -- The answer to |request| as a table, or nil and why; |patience| in seconds.
 function Line:ask(request, patience)
-  local text, err = nil, nil
   local ok, why = self.to:send(self.json.encode(request))
-  if ok then text, err = self.to:receive(patience or LONG) else err = why end
+  if not ok then return nil, why end
+  local text, err = self.to:receive(patience or LONG)
   if not text then return nil, err end
   local fine, answer = pcall(self.json.decode, text)
   if not fine or type(answer) ~= "table" then return nil, "it answers what is no JSON" end
@@ -59,7 +59,8 @@ local function connect(name)
   if not path then return nil, err end
   local to, why = core.attach(path)
   if not to then
-    return nil, ("%s: %s"):format(path, why == "Connection refused" and "nobody listens there" or why)
+    if why == "Connection refused" then why = "nobody listens there" end
+    return nil, ("%s: %s"):format(path, why)
   end
   local line = setmetatable({ to = to, json = cjson.new(), path = path }, Line)
   local hello
@@ -93,7 +94,7 @@ end
 
 -- ---- console ----
 
--- ^C: whatever this connection evaluates ends, by another connection, as this one is deaf meanwhile.
+-- ^C: whatever this connection evaluates ends, by another connection: this one is deaf meanwhile.
 local function cancel(line)
   local other = connect(line.path)
   if not other then return end
@@ -140,7 +141,8 @@ local human = {
     if answer.n and answer.n > 0 then io.stdout:write(answer.text, "\n") end
   end,
   record = function(record)
-    io.stdout:write(os.date("%H:%M:%S ", math.floor(record.ts)), record.level, " ", record.text, "\n")
+    local time = os.date("%H:%M:%S ", math.floor(record.ts))
+    io.stdout:write(time, record.level, " ", record.text, "\n")
     io.stdout:flush()
   end,
   lost = function(n) io.stdout:write(("-- %d records were lost\n"):format(n)) end,

@@ -39,7 +39,8 @@ end
 local function quoted(text)
   local cut = #text > 1000
   text = text:sub(1, 1000):gsub("[%c\"\\]", function(c)
-    return c == "\n" and "\\n" or (c == '"' or c == "\\") and "\\" .. c or ("\\%03d"):format(c:byte())
+    if c == "\n" then return "\\n" end
+    return (c == '"' or c == "\\") and "\\" .. c or ("\\%03d"):format(c:byte())
   end)
   return '"' .. text .. (cut and '..."' or '"')
 end
@@ -198,7 +199,7 @@ local ABOUT = {
   { "vpn", "the API, as in scripts" },
   { "_", "what the line before gave" },
   { "var", "a table for what lines leave to later ones" },
-  { "help \"x\"", "about x: a hook (\"hooks.authorize\"), a setting (\"tls.cert\"), \"vpn.server\"" },
+  { "help 'x'", "about x: a hook ('hooks.authorize'), a setting ('tls.cert'), 'vpn.server'" },
 }
 
 local function list_keys(list)
@@ -261,8 +262,8 @@ function M.help(topic)
       table.concat(hook_schema.names(side), ", "))
   end
   if topic == "hooks" then
-    return ("of a client: %s\nof a server: %s"):format(
-      table.concat(hook_schema.names "client", ", "), table.concat(hook_schema.names "server", ", "))
+    local function list(of) return table.concat(hook_schema.names(of), ", ") end
+    return ("of a client: %s\nof a server: %s"):format(list "client", list "server")
   end
   local key = about_key(topic)
   if key then return key end
@@ -304,8 +305,8 @@ local function answer(ticket, ok, ...)
                                 values = values_of(...) })
 end
 
---- Evaluates |code|, which |connection| sent; the answer comes by the |ticket|, or at once when it is
--- no Lua.
+--- Evaluates |code|, which |connection| sent; the answer comes by the |ticket|, or at once when it
+-- is no Lua.
 function M.eval(ticket, connection, code)
   local chunk, err, incomplete = compile(code)
   if not chunk then return { ok = false, error = err, incomplete = incomplete } end
@@ -313,8 +314,8 @@ function M.eval(ticket, connection, code)
     running[connection] = nil
     local done, why = core.try("the console", answer, ticket, ok, ...)
     if not done then core.console_answer(ticket, { ok = false, error = tostring(why) }) end
-  end, chunk, hand.peers, hand.sessions, hand.tunnels, hand.kill, hand.reload, hand.follow, hand.help,
-    require "lunel", last, shared)
+  end, chunk, hand.peers, hand.sessions, hand.tunnels, hand.kill, hand.reload, hand.follow,
+    hand.help, require "lunel", last, shared)
   running[connection] = { ticket = ticket, task = id }
 end
 

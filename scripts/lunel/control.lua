@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- The control socket: what `lunel console` and `lunel reload` speak to. A request is one JSON object
--- on a line, and so is each answer. In the launcher's own state, so that it outlives a reload; code
--- is evaluated in the policy VM (lunel/console_vm.lua).
+--- The control socket: what `lunel console` and `lunel reload` speak to. A request is one JSON
+-- object on a line, and so is each answer. In the launcher's own state, so that it outlives a
+-- reload; code is evaluated in the policy VM (lunel/console_vm.lua).
 --
 --   { "op": "hello" }                     { ok, pid, version, connection }
 --   { "op": "reload" }                    { ok, said = [...] } or { errors = [...] }
@@ -170,7 +170,8 @@ function Control:tell()
         out[#out + 1] = { ts = r.ts, level = r.level, sub = r.sub, event = r.event,
                           fields = next(r.fields) and r.fields or nil, text = log.text(r) }
       end
-      self:answer(w.ticket, { ok = true, records = out, after = self.n, lost = first - w.after - 1 })
+      self:answer(w.ticket, { ok = true, records = out, after = self.n,
+                              lost = first - w.after - 1 })
     else
       left[#left + 1] = w
     end

@@ -2,8 +2,8 @@
 --- Every hook of clients and servers: one description that feeds the check of `on`, deadlines,
 -- help(), and the tables of the reference (a test compares those).
 --
--- A row: name; context, "task" (may wait) or "sync"; deadline in seconds, or a text where the engine
--- reckons it (nil: none); args, returns and default as the reference says them; `bit`, the
+-- A row: name; context, "task" (may wait) or "sync"; deadline in seconds, or a text where the
+-- engine reckons it (nil: none); args, returns and default as the reference says them; `bit`, the
 -- question's name among the engine's, for hooks that are asked only when there is one; doc, what it
 -- is for.
 local suggest = require "lunel.suggest"
@@ -140,7 +140,8 @@ function M.help(name)
     for _, other in ipairs(M.names(side)) do names[#names + 1] = other end
   end
   if out[1] then return table.concat(out, "\n") end
-  return nil, ("there is no hook '%s'%s"):format(tostring(name), suggest.hint(tostring(name), names))
+  name = tostring(name)
+  return nil, ("there is no hook '%s'%s"):format(name, suggest.hint(name, names))
 end
 
 return M

@@ -29,8 +29,8 @@ end
 
 -- ---- loading ----
 
--- A policy VM with |what| loaded and its files read: vm, plan; or nil and the errors. |o|: check, or
--- reload, which leaves the files to lunel/reload.lua.
+-- A policy VM with |what| loaded and its files read: vm, plan; or nil and the errors. |o|: check,
+-- or reload, which leaves the files to lunel/reload.lua.
 local function load(host, what, o)
   local check = o and o.check
   local vm, err = host:policy { scripts = scripts }
@@ -190,16 +190,18 @@ function Run:loop()
 end
 
 -- The control socket at |place|; one that nobody asked for and that cannot be is no error.
-local function open_control(run, place)
-  if not place then return true end
-  local err
+local function open_control(run, place, err)
+  if not place then
+    if err then run:note("debug", "no_control", { why = err }, "why") end
+    return true
+  end
   run.control, err = control.open(run, place, core)
   if run.control or place.asked then return run.control, err end
   run:note("debug", "no_control", { why = err }, "why")
   return true
 end
 
-local function start(run, plan, place)
+local function start(run, plan, place, none)
   run.host:attach(run.vm) -- so that the helper, which is forked now, forgets what is in it
   local ok, err = run.host:start(engine_options(plan))
   if not ok then return nil, { err }, FAILED end
@@ -211,7 +213,7 @@ local function start(run, plan, place)
   local called, opened, errors = run.vm:call("open")
   if not called then return nil, { opened }, FAILED end
   if opened then
-    ok, err = open_control(run, place)
+    ok, err = open_control(run, place, none)
     if not ok then return nil, { err }, FAILED end
   end
   return opened, errors, BAD -- what the engine cannot open was not well configured
@@ -245,7 +247,7 @@ local function run_loaded(host, what, vm, plan)
     complain(none)
     return FAILED
   end
-  local opened, errors, status = start(run, plan, place)
+  local opened, errors, status = start(run, plan, place, none)
   if not opened then
     run:flush()
     for _, e in ipairs(errors) do

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- A reload, as the launcher does it between two turns of the loop: a new policy VM with the file read
--- again takes the place of the one that runs, and tunnels stay up. Whatever is wrong with the file
--- leaves all as it is. In the launcher's own state.
+--- A reload, as the launcher does it between two turns of the loop: a new policy VM with the file
+-- read again takes the place of the one that runs, and tunnels stay up. Whatever is wrong
+-- with the file leaves all as it is. In the launcher's own state.
 local M = {}
 
 -- The new VM and what becomes of the tunnels; or nil and the errors.
@@ -29,9 +29,10 @@ local function swap(run, vm, result)
   return true
 end
 
---- Reads the configuration of |run| again. True and a list of sentences; or nil and the errors, which
--- are in the log, too.
+--- Reads the configuration of |run| again. True and a list of sentences; or nil and the errors,
+-- which are in the log, too.
 function M.reload(run)
+  if run.stopping then return nil, { "it is ending" } end
   run.sink:reopen()
   local vm, plan, result = make(run)
   local ok, errors = vm ~= nil, plan

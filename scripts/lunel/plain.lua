@@ -32,8 +32,8 @@ local function copy(v, path, dropped, state, depth)
   return out
 end
 
---- A copy of |v| without what is not plain; the places of that are added to |dropped|, under |path|.
--- nil, and |path| there, when it is larger than some 64 KiB.
+--- A copy of |v| without what is not plain; the places of that are added to |dropped|, under
+-- |path|. nil, and |path| there, when it is larger than some 64 KiB.
 function M.copy(v, path, dropped)
   local state = { seen = {}, left = MOST }
   local out = copy(v, path, dropped, state, 0)

@@ -44,7 +44,7 @@ end
 
 -- ---- the new one: what becomes of it ----
 
--- What the engine is told of |t| that can change while it is up. Keys and certificates are not read.
+-- What the engine is told of |t| that can change while it is up. Keys are not read.
 local function changes(t, errors)
   local from = t.server and schema_engine_server or schema_engine
   local options, used = from.options(t.conf, function(path)

@@ -254,8 +254,8 @@ local SHARED = {
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
   "writepid", "status", "status_version", "management", "management_client_user",
-  "management_client_group", "name", "reload", "control", "cd", "up", "down", "route_up", "route_pre_down", "script_security",
-  "scripts_allowed",
+  "management_client_group", "name", "reload", "control", "cd", "up", "down", "route_up",
+  "route_pre_down", "script_security", "scripts_allowed",
 }
 
 M.keys = {}

@@ -45,17 +45,19 @@ describe("the console", function()
   end)
 
   it("bounds what it prints", function()
-    local text = eval("(function() local t = {} for i = 1, 1000 do t[i] = ('x'):rep(5000) end return t end)()").text
+    local text = eval("local t = {} for i = 1, 1000 do t[i] = ('x'):rep(5000) end return t").text
     assert.is_true(#text < 8300)
     assert.matches("%-%- cut$", text)
-    assert.matches("%-%- and 150 more", eval("(function() local t = {} for i = 1, 200 do t[i] = i end return t end)()").text)
-    assert.equal("{\n  a = {...},\n}", eval("(function() local t = {} t.a = t return t end)()").text)
+    assert.matches("%-%- and 150 more",
+      eval("local t = {} for i = 1, 200 do t[i] = i end return t").text)
+    assert.equal("{\n  a = {...},\n}", eval("local t = {} t.a = t return t").text)
     assert.truthy(eval("{{{{{{1}}}}}}").text:find("{...}", 1, true))
   end)
 
   it("has values for machines", function()
     assert.same({ 1, "x", { true, { a = 1 } } }, eval("1, 'x', { true, { a = 1 } }").values)
-    assert.same({ [2] = "inf", [3] = "***" }, eval("nil, 1/0, require('lunel.core').secret 'x'").values)
+    assert.same({ [2] = "inf", [3] = "***" },
+      eval("nil, 1/0, require('lunel.core').secret 'x'").values)
     assert.equal(3, eval("nil, 1, nil").n)
   end)
 
@@ -88,9 +90,11 @@ describe("the console", function()
       assert.truthy(all:find(word, 1, true), word)
     end
     for _, row in ipairs {
-      { "hooks.authorize", "a server's hook authorize(peer)" }, { "on.up", "a client's hook up(session, net)" },
+      { "hooks.authorize", "a server's hook authorize(peer)" },
+      { "on.up", "a client's hook up(session, net)" },
       { "vpn.server", "listen " }, { "vpn.client", "remotes " }, { "tls.cert", "Our certificate." },
-      { "workers", "a whole number from 1 to 16, by default 1" }, { "hooks", "of a server: verify_cert" },
+      { "workers", "a whole number from 1 to 16, by default 1" },
+      { "hooks", "of a server: verify_cert" },
       { "hooks.authorise", "did you mean 'authorize'?" }, { "lisen", "did you mean" },
     } do
       local text = eval(("help %q"):format(row[1])).text
@@ -124,7 +128,9 @@ describe("the control socket", function()
     answers = {}
     core = { now = 100, time = function() return core.now end, pid = function() return 9 end,
              euid = function() return 0 end, build = function() return { version = "1" } end,
-             socket_folder = function(path) return path:find("^/run") ~= nil or nil, "it is somebody else's" end }
+             socket_folder = function(path)
+               return path:find("^/run") ~= nil or nil, "it is somebody else's"
+             end }
     package.loaded["lunel.core"] = core
     package.loaded["lunel.control"], package.loaded["lunel.launch_reload"] = nil, nil
     control = require "lunel.control"

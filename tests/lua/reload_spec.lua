@@ -96,10 +96,13 @@ describe("a reload", function()
   end
 
   it("keeps a server, and passes on who is there", function()
-    start { conf { on = { established = function(p) p.vars.n, p.vars.list = 1, { "a", { 2 } } end } } }
+    start { conf { on = { established = function(p)
+      p.vars.n, p.vars.list = 1, { "a", { 2 } }
+    end } } }
     establish(old)
     local seen
-    local result = reload { conf { push = { "dns 1" }, on = { adopted = function(p) seen = p end } } }
+    local result = reload { conf { push = { "dns 1" },
+                                   on = { adopted = function(p) seen = p end } } }
     assert.same({ gone = {}, restart = {}, kept = 1, opened = 0, stopped = 0 }, result)
     core.run()
     assert.equal("anna", seen.name)
@@ -191,11 +194,13 @@ describe("a reload", function()
 
   it("opens what is new and stops what is gone", function()
     start { conf { name = "a" }, conf { name = "b", listen = "1195" } }
-    local result = reload { conf { name = "b", listen = "1195" }, conf { name = "c", listen = "1196" } }
+    local result = reload { conf { name = "b", listen = "1195" },
+                            conf { name = "c", listen = "1196" } }
     assert.same({ 1 }, result.gone)
     assert.same({ 1, 1, 1 }, { result.kept, result.opened, result.stopped })
     assert.equal(3, #stub.calls(core, "server_open"))
-    assert.same({ "tunnel_stop", 1, "a reload has left it out" }, stub.calls(core, "tunnel_stop")[1])
+    assert.same({ "tunnel_stop", 1, "a reload has left it out" },
+      stub.calls(core, "tunnel_stop")[1])
   end)
 
   it("changes nothing when one of it is wrong, and tells all that is", function()
@@ -235,11 +240,13 @@ describe("a reload", function()
   it("keeps a client's session, its remote and what it had", function()
     start { client { on = { up = function(s) s.vars.n = 1 end } } }
     old.event { kind = "state", tunnel = handle, state = "connect", remote = 1 }
-    old.event { kind = "state", tunnel = handle, state = "up", remote = 1, address = "192.0.2.1:1194" }
+    old.event { kind = "state", tunnel = handle, state = "up", remote = 1,
+                address = "192.0.2.1:1194" }
     old.event { kind = "up", tunnel = handle, ticket = "1", ifname = "tun0", lines = {} }
     core.run()
     local seen
-    local result = reload { client { remotes = { { "b.example", 1194 }, { "a.example", 1194, site = "x" } },
+    local remotes = { { "b.example", 1194 }, { "a.example", 1194, site = "x" } }
+    local result = reload { client { remotes = remotes,
                                      on = { adopted = function(s) seen = s end } } }
     core.run()
     assert.equal(1, result.kept)

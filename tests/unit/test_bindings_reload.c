@@ -37,11 +37,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const char notes[] = "local I, seen = require 'lunel.instance', {}\n"
-			    "package.loaded.seen = seen\n"
-			    "I.take_vars = function(...) seen[#seen + 1] = select('#', ...) .. ':' ..\n"
-			    "  table.concat({ ... }, ',', 1, 3) .. ',' .. tostring((select(4, ...)).a)\n"
-			    "return true end return 'ok'";
+static const char notes[] =
+	"local I, seen = require 'lunel.instance', {}\n"
+	"package.loaded.seen = seen\n"
+	"I.take_vars = function(...) seen[#seen + 1] = select('#', ...) .. ':' ..\n"
+	"  table.concat({ ... }, ',', 1, 3) .. ',' .. tostring((select(4, ...)).a)\n"
+	"return true end return 'ok'";
 
 static struct lnl_vm *fresh_vm(struct lnl_host *h)
 {
@@ -64,16 +65,17 @@ static void old_questions_are_answered(void **state)
 {
 	struct lnl_host *h = *state;
 
-	expect_lua(h->vm,
-		   "local core = require 'lunel.core'\n"
-		   "local function after(s, n) return function() core.sleep(s)\n"
-		   "  core.pass_vars(n, 2, 3, { a = 'x', f = nil }) end end\n"
-		   "core.spawn(0, 'a hook', 10, nil, after(0.02, 1))\n"
-		   "core.spawn(0, 'what goes on', nil, nil, after(0.01, 7))\n"
-		   "core.keep(core.spawn(0, 'a question without deadline', nil, nil, after(0.03, 8)))\n"
-		   "core.spawn(0, 'too slow', 0.01, nil, after(5, 9))\n"
-		   "return 'ok'",
-		   "ok");
+	expect_lua(
+		h->vm,
+		"local core = require 'lunel.core'\n"
+		"local function after(s, n) return function() core.sleep(s)\n"
+		"  core.pass_vars(n, 2, 3, { a = 'x', f = nil }) end end\n"
+		"core.spawn(0, 'a hook', 10, nil, after(0.02, 1))\n"
+		"core.spawn(0, 'what goes on', nil, nil, after(0.01, 7))\n"
+		"core.keep(core.spawn(0, 'a question without deadline', nil, nil, after(0.03, 8)))\n"
+		"core.spawn(0, 'too slow', 0.01, nil, after(5, 9))\n"
+		"return 'ok'",
+		"ok");
 	lnl_task_run(h->vm);
 	swap(h, fresh_vm(h), NULL, 0);
 	assert_non_null(h->old);
