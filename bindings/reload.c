@@ -47,14 +47,32 @@ static int retire(struct lnl_vm *vm, struct lnl_fault *fault)
 	return rc;
 }
 
+/* A question may have no deadline: whoever reloads again and again does not fill the memory. */
+static bool has_room(const struct lnl_host *h, struct lnl_fault *fault)
+{
+	unsigned n = 0;
+
+	for (const struct lnl_vm *vm = h->old; vm; vm = vm->next)
+		n++;
+	snprintf(fault->text, sizeof(fault->text),
+		 "%u scripts that were replaced still wait for answers to their hooks; try again "
+		 "when those have come",
+		 n);
+	return n < LNL_RELOAD_OLD;
+}
+
 int lnl_reload_swap(struct lnl_host *h, struct lnl_vm *fresh, const uint32_t *gone, unsigned n,
 		    struct lnl_fault *fault)
 {
 	struct lnl_vm *old = h->vm;
-	uint32_t *keeps = calloc(n + 1, sizeof(*keeps));
-	int rc = keeps ? 1 : -1;
+	uint32_t *keeps;
+	int rc;
 
+	if (!has_room(h, fault))
+		return -1;
 	snprintf(fault->text, sizeof(fault->text), "out of memory");
+	keeps = calloc(n + 1, sizeof(*keeps));
+	rc = keeps ? 1 : -1;
 	for (unsigned i = 1; rc > 0; i++)
 		rc = pass_piece(old, fresh, i, fault);
 	if (rc < 0) {

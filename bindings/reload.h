@@ -9,6 +9,8 @@
 
 #include "bindings/host.h"
 
+#define LNL_RELOAD_OLD 16 /* VMs that may wait for their last answers */
+
 /*
  * Hands the host's VM over to |fresh|, in pieces: instance.hand_over(n) of the one, take_over(...) of
  * the other, until there is nothing more; neither may change anything but |fresh|. -1 with |fault|: the

@@ -71,6 +71,7 @@ function M.open(run, place, core)
   if not ok then return nil, "control: " .. err end
   local json = cjson.new()
   json.decode_max_depth(8)
+  json.decode_invalid_numbers(false)
   json.encode_sparse_array(true)
   return setmetatable({ run = run, json = json, core = core, records = {}, n = 0, waiting = {} },
     Control)
@@ -115,12 +116,14 @@ function ops.complete(self, line, request)
 end
 
 function ops.cancel(self, line, request)
-  self:vm(line.ticket, "console_cancel", tonumber(request.connection) or 0)
+  local connection = request.connection
+  self:vm(line.ticket, "console_cancel", type(connection) == "number" and connection or 0)
 end
 
 function ops.follow(self, line, request)
-  local after = tonumber(request.after) or self.n
-  self.waiting[#self.waiting + 1] = { ticket = line.ticket, after = math.min(after, self.n),
+  local after = type(request.after) == "number" and request.after or self.n
+  if not (after >= 0 and after <= self.n) then after = self.n end -- also what is no number
+  self.waiting[#self.waiting + 1] = { ticket = line.ticket, after = math.floor(after),
                                       since = self.core.time() }
   self:tell()
 end
@@ -129,7 +132,13 @@ end
 function Control:line(line)
   local ok, request = pcall(self.json.decode, line.text)
   local op = ok and type(request) == "table" and type(request.op) == "string" and ops[request.op]
-  if op then return op(self, line, request) end
+  if op then
+    -- An error here would end the process for everybody.
+    local done, err = xpcall(op, debug.traceback, self, line, request)
+    if done then return end
+    self.run:complain("control: " .. err)
+    return self:answer(line.ticket, { ok = false, error = err:match("^[^\n]*") })
+  end
   self:answer(line.ticket, { ok = false,
     error = "a JSON object with \"op\" expected: hello, eval, complete, cancel, follow or reload" })
 end

@@ -131,6 +131,12 @@ function Run:stop(why)
   self:ask("stop", why)
 end
 
+-- What SIGHUP does, by the options |o|.
+function Run:choose(o)
+  self.stays_up = o.reload
+  if o.reload == nil then self.stays_up = self.what.kind == "script" end
+end
+
 -- SIGHUP where tunnels do not stay up: with all of them closed, a new VM takes the place of the old
 -- one, unless the file is no good any more.
 function Run:restart()
@@ -222,8 +228,7 @@ end
 local function run_loaded(host, what, vm, plan)
   local o = plan.options
   local run = setmetatable({ host = host, what = what, vm = vm, load = load }, Run)
-  run.stays_up = o.reload
-  if run.stays_up == nil then run.stays_up = what.kind == "script" end
+  run:choose(o)
   local err
   run.sink, err = log.open(o, core)
   if not run.sink then

@@ -42,6 +42,7 @@ function M.reload(run)
     run:note("warn", "reload_failed", { text = "going on with the old configuration" }, "text")
     return nil, errors
   end
+  run:choose(plan.options)
   local said = {}
   for _, note in ipairs(plan.notes) do
     run:put(note.level, "config", "note", { text = note.text }, "text")

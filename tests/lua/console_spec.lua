@@ -232,9 +232,21 @@ describe("the control socket", function()
     answer = ask(c, '{"op":"follow","after":4}')
     assert.equal(256, #answer.records)
     assert.equal(44, answer.lost)
-    assert.is_nil(ask(c, '{"op":"follow","after":9999999}'))
-    core.now = 200
-    c:log {}
-    assert.same({}, answers[1][2].records)
+    for _, after in ipairs { "9999999", "-5", "1e300", "-1e300", '"x"', "null", "{}", "[1]" } do
+      assert.is_nil(ask(c, '{"op":"follow","after":' .. after .. "}"), after)
+      core.now = core.now + 100
+      c:log {}
+      assert.same({}, answers[1][2].records)
+    end
+    assert.equal(256, #ask(c, '{"op":"follow","after":0.5}').records)
+  end)
+
+  it("outlives an error of its own", function()
+    local c = open()
+    local said
+    function run.complain(_, text) said = text end
+    function run.call() error("something is wrong", 0) end
+    assert.same({ ok = false, error = "something is wrong" }, ask(c, '{"op":"complete"}'))
+    assert.matches("^control: something is wrong\nstack traceback", said)
   end)
 end)

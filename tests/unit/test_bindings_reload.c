@@ -141,16 +141,23 @@ static void what_ends_with_it_is_its(void **state)
 static void many_after_another(void **state)
 {
 	struct lnl_host *h = *state;
+	struct lnl_fault fault;
+	struct lnl_vm *fresh;
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < LNL_RELOAD_OLD; i++) {
 		expect_lua(h->vm,
 			   "local core = require 'lunel.core'\n"
-			   "core.spawn(0, 'a hook', 10, nil, function() core.sleep(0.02) end)\n"
+			   "core.spawn(0, 'a hook', 10, nil, function() core.sleep(0.5) end)\n"
 			   "return 'ok'",
 			   "ok");
 		lnl_task_run(h->vm);
 		swap(h, fresh_vm(h), NULL, 0);
 	}
+	/* Enough is enough. */
+	fresh = fresh_vm(h);
+	assert_int_equal(lnl_reload_swap(h, fresh, NULL, 0, &fault), -1);
+	assert_non_null(strstr(fault.text, "16 scripts that were replaced"));
+	lnl_vm_free(fresh);
 	while (h->old)
 		assert_true(lnl_host_turn(h));
 }
