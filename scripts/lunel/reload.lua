@@ -72,7 +72,10 @@ local function compare(t, row, restart)
 end
 
 local function undo()
-  for _, t in ipairs(fresh) do core.tunnel_stop(t.handle, "the reload failed") end
+  for _, t in ipairs(fresh) do
+    management.close(t)
+    core.tunnel_stop(t.handle, "the reload failed")
+  end
   fresh = {}
 end
 

@@ -224,11 +224,14 @@ describe("a reload", function()
       if n == 2 then return nil, "listen: in use" end
       return open(o)
     end
-    local result, errors = reload { conf { name = "a" }, conf { name = "b", listen = "1195" },
-                                    conf { name = "c", listen = "1196" } }
+    local result, errors = reload {
+      conf { name = "a" }, conf { name = "b", listen = "1195", management = { "/m", "unix" } },
+      conf { name = "c", listen = "1196" },
+    }
     assert.is_nil(result)
     assert.same({ "listen: in use" }, errors)
     assert.same({ "tunnel_stop", 2, "the reload failed" }, stub.calls(core, "tunnel_stop")[1])
+    assert.same({ "desk_close", 3 }, stub.calls(core, "desk_close")[1])
   end)
 
   it("reads no keys of what runs", function()
