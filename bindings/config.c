@@ -238,8 +238,17 @@ static const struct option grant_options[] = {
 };
 
 static const struct option desk_options[] = {
-	D(path, TEXT),	D(address, TEXT),  D(port, U16),      D(user, TEXT),
-	D(group, TEXT), D(greeting, TEXT), D(password, TEXT), { 0 },
+	D(path, TEXT),
+	D(address, TEXT),
+	D(port, U16),
+	D(user, TEXT),
+	D(group, TEXT),
+	D(greeting, TEXT),
+	D(password, TEXT),
+	D(own_user, BOOL),
+	D(long_lines, BOOL),
+	D(answer_by, SECONDS),
+	{ 0 },
 };
 
 static void read_options(lua_State *L, int index, const struct option *list, char *base);

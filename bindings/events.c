@@ -214,13 +214,12 @@ static void push_fields(lua_State *L, const struct lnl_event *e)
 	}
 }
 
-static int deliver(lua_State *L)
+static void call_instance(lua_State *L, const struct lnl_event *e, const char *function)
 {
-	const struct lnl_event *e = lua_touserdata(L, 1);
 	char ticket[24];
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, lnl_vm_of(L)->instance);
-	lua_getfield(L, -1, "event");
+	lua_getfield(L, -1, function);
 	lua_createtable(L, 0, 12);
 	set_text(L, "kind", kind_name(e->kind));
 	set_number(L, "tunnel", e->tunnel);
@@ -234,7 +233,27 @@ static int deliver(lua_State *L)
 		set_number(L, "deadline", e->deadline);
 	push_fields(L, e);
 	lnl_call_function(L, 1, 0);
+}
+
+static int deliver(lua_State *L)
+{
+	call_instance(L, lua_touserdata(L, 1), "event");
 	return 0;
+}
+
+static int overhear(lua_State *L)
+{
+	call_instance(L, lua_touserdata(L, 1), "overhear");
+	return 0;
+}
+
+void lnl_event_overhear(struct lnl_vm *vm, const struct lnl_event *e)
+{
+	struct lnl_fault fault;
+
+	if (lnl_call(vm, kind_name(e->kind), 10 * LNL_SLICE_HOOK, overhear, (void *)(uintptr_t)e,
+		     &fault))
+		lnl_host_fault(vm->host, kind_name(e->kind), &fault);
 }
 
 void lnl_event_deliver(struct lnl_vm *vm, const struct lnl_event *e)

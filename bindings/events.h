@@ -16,6 +16,9 @@
  */
 void lnl_event_deliver(struct lnl_vm *vm, const struct lnl_event *e);
 
+/* Calls instance.overhear(ev): an end that may concern what a VM that was replaced waits for. */
+void lnl_event_overhear(struct lnl_vm *vm, const struct lnl_event *e);
+
 /* Pushes what the waiting call returns for an operation's event; how many values. */
 int lnl_event_result(lua_State *L, const struct lnl_event *e);
 

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "bindings/control.h"
 #include "bindings/events.h"
+#include "bindings/reload.h"
 #include "bindings/task.h"
 
 static double clock_seconds(clockid_t id)
@@ -58,6 +60,20 @@ static void take_records(struct lnl_host *h)
 	lnl_record_collect(&h->log, h->engine);
 }
 
+static void deliver(struct lnl_host *h, const struct lnl_event *e)
+{
+	struct lnl_vm *vm = lnl_reload_owner(h, e);
+
+	if (lnl_control_event(h, e))
+		return;
+	if (vm)
+		lnl_event_deliver(vm, e);
+	else if (e->ticket)
+		lnl_reply_default(h->engine, e->ticket);
+	if (h->old)
+		lnl_reload_overhear(h, e);
+}
+
 static void handle(struct lnl_host *h, const struct lnl_event *e)
 {
 	switch (e->kind) {
@@ -68,17 +84,16 @@ static void handle(struct lnl_host *h, const struct lnl_event *e)
 	case LNL_EVENT_TIMER:
 	case LNL_EVENT_RESOLVED:
 	case LNL_EVENT_EXITED:
-		if (h->vm)
-			lnl_task_event(h->vm, e);
+		if (!h->vm || !lnl_task_event(h->vm, e))
+			lnl_reload_event(h, e);
 		break;
 	default:
-		if (h->vm)
-			lnl_event_deliver(h->vm, e);
-		else if (e->ticket)
-			lnl_reply_default(h->engine, e->ticket);
+		deliver(h, e);
 	}
 	if (h->vm)
 		lnl_task_run(h->vm);
+	if (h->old)
+		lnl_reload_run(h);
 }
 
 bool lnl_host_turn(struct lnl_host *h)
@@ -89,6 +104,8 @@ bool lnl_host_turn(struct lnl_host *h)
 	h->n_signals = 0;
 	if (h->vm)
 		lnl_task_run(h->vm);
+	if (h->old)
+		lnl_reload_run(h);
 	alive = lnl_engine_turn(h->engine);
 	take_records(h);
 	while (lnl_engine_next(h->engine, &e)) {

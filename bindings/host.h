@@ -7,14 +7,18 @@
 #define LNL_BINDINGS_HOST_H
 
 #include "bindings/call.h"
+#include "bindings/plain.h"
 #include "bindings/record.h"
 #include "lunel.h"
 
 #define LNL_HOST_SIGNALS 16
 
 struct lnl_host {
-	struct lnl_engine *engine; /* NULL until it is started */
-	struct lnl_vm *vm;	   /* gets the events; NULL: every question gets its default */
+	struct lnl_engine *engine;   /* NULL until it is started */
+	struct lnl_vm *vm;	     /* gets the events; NULL: every question gets its default */
+	struct lnl_vm *old;	     /* those that a reload has replaced, while they have to do */
+	struct lnl_plain passed;     /* what they leave to |vm| */
+	struct lnl_control *control; /* bindings/control.h; NULL: there is none */
 	struct lnl_record_queue log;
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;

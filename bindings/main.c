@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bindings/edit.h"
 #include "bindings/module.h"
 
 /* Exit status: DESIGN section 7. */
@@ -93,6 +94,8 @@ static int launch(lua_State *L)
 	lua_getfield(L, -1, "preload");
 	lua_pushcfunction(L, luaopen_lunel_core);
 	lua_setfield(L, -2, "lunel.core");
+	lua_pushcfunction(L, luaopen_lunel_edit);
+	lua_setfield(L, -2, "lunel.edit");
 	lua_settop(L, 1);
 	lua_createtable(L, s->argc, 0);
 	for (int i = 0; i < s->argc; i++) {

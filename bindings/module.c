@@ -5,11 +5,14 @@
 #include <luajit.h>
 #include <string.h>
 
+#include "bindings/attach.h"
 #include "bindings/call.h"
+#include "bindings/control.h"
+#include "bindings/crossing.h"
 #include "bindings/host.h"
 #include "bindings/objects.h"
 #include "bindings/pki.h"
-#include "bindings/plain.h"
+#include "bindings/reload.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 #include "bindings/vault.h"
@@ -34,79 +37,67 @@ static struct lnl_vm *check_vm(lua_State *L, int index)
 	return v->vm;
 }
 
-struct crossing {
-	const char *name; /* of instance's function */
-	struct lnl_plain in, out;
-	bool failed;
-};
-
-static int cross(lua_State *L)
-{
-	struct crossing *c = lua_touserdata(L, 1);
-	int n;
-
-	lua_settop(L, 0);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, lnl_vm_of(L)->instance);
-	lua_getfield(L, 1, c->name);
-	n = lnl_plain_push(&c->in, L);
-	lnl_call_function(L, n, LUA_MULTRET);
-	for (int i = 2; i <= lua_gettop(L); i++)
-		if (!lnl_plain_put(&c->out, L, i))
-			return luaL_error(L, "%s: its results are too large", c->name);
-	return 0;
-}
-
 /*
  * Pushes what came of it; in a function of its own so that an error here finds nothing to release.
  */
 static int push_crossing(lua_State *L)
 {
-	const struct crossing *c = lua_touserdata(L, 1);
+	const struct lnl_crossing *c = lua_touserdata(L, 1);
 
 	return lnl_plain_push(&c->out, L);
 }
 
-/* What a call is in the eyes of who wrote the script. */
-static const char *what(const char *name)
+/* |rc| of lnl_cross: pushes true and the results, or false and why, and clears |c|. */
+static int answer_crossing(lua_State *L, struct lnl_crossing *c, int rc, const char *why)
 {
-	return strcmp(name, "load") == 0 ? "the script's main chunk" : name;
-}
+	int top = lua_gettop(L);
 
-/* What functions had there when they returned: gsub, for one, works on the stack. */
-static __attribute__((noinline)) void scrub_stack(void)
-{
-	char area[128 * 1024];
-
-	explicit_bzero(area, sizeof(area));
+	if (rc) {
+		lnl_crossing_clear(c);
+		lua_pushboolean(L, 0);
+		lua_pushstring(L, why);
+		return 2;
+	}
+	lua_pushboolean(L, 1);
+	lua_pushcfunction(L, push_crossing);
+	lua_pushlightuserdata(L, c);
+	rc = lua_pcall(L, 1, LUA_MULTRET, 0);
+	lnl_crossing_clear(c);
+	return rc ? lua_error(L) : lua_gettop(L) - top;
 }
 
 static int vm_call(lua_State *L)
 {
 	struct lnl_vm *vm = check_vm(L, 1);
-	struct crossing c = { .name = luaL_checkstring(L, 2) };
-	struct lnl_fault fault;
+	struct lnl_crossing c = { .name = luaL_checkstring(L, 2) };
+	struct lnl_fault fault = { "the arguments are too large" };
 	int top = lua_gettop(L), rc;
 	bool fits = true;
 
 	for (int i = 3; i <= top && fits; i++)
 		fits = lnl_plain_put(&c.in, L, i);
-	rc = fits ? lnl_call(vm, what(c.name), LNL_SLICE_LOAD, cross, &c, &fault) : -1;
-	scrub_stack();
-	lnl_plain_clear(&c.in);
-	if (rc) {
-		lnl_plain_clear(&c.out);
-		lua_pushboolean(L, 0);
-		lua_pushstring(L, fits ? fault.text : "the arguments are too large");
-		return 2;
-	}
-	if (vm->host->engine && vm->host->vm == vm)
+	rc = fits ? lnl_cross(vm, &c, &fault) : -1;
+	if (rc == 0 && vm->host->engine && vm->host->vm == vm)
 		lnl_task_run(vm);
-	lua_pushboolean(L, 1);
-	lua_pushcfunction(L, push_crossing);
-	lua_pushlightuserdata(L, &c);
-	rc = lua_pcall(L, 1, LUA_MULTRET, 0);
-	lnl_plain_clear(&c.out);
-	return rc ? lua_error(L) : lua_gettop(L) - top;
+	return answer_crossing(L, &c, rc, fault.text);
+}
+
+/* vm:ask(name, other, name2): calls other's name2 with what name of this one gave, in this order. */
+static int vm_ask(lua_State *L)
+{
+	struct lnl_vm *from = check_vm(L, 1), *to = check_vm(L, 3);
+	struct lnl_crossing out = { .name = luaL_checkstring(L, 2) };
+	struct lnl_crossing in = { .name = luaL_checkstring(L, 4) };
+	struct lnl_fault fault;
+	int rc = lnl_cross(from, &out, &fault);
+
+	if (rc == 0) {
+		in.in = out.out; /* wiped by lnl_cross */
+		memset(&out.out, 0, sizeof(out.out));
+		rc = lnl_cross(to, &in, &fault);
+	}
+	lnl_crossing_clear(&out);
+	return answer_crossing(L, &in, rc, fault.text);
 }
 
 static int vm_close(lua_State *L)
@@ -135,7 +126,7 @@ static struct lnl_host *check_host(lua_State *L)
 	return &v->host;
 }
 
-static struct lnl_host *check_running(lua_State *L)
+struct lnl_host *lnl_module_host(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
 
@@ -201,7 +192,7 @@ static void wipe_helper(void *ctx)
 	struct lnl_host *h = ctx;
 
 	lnl_vm_free(h->vm);
-	scrub_stack();
+	lnl_scrub_stack();
 }
 
 /* In the helper, which is forked here, the VM that is attached already ends. */
@@ -251,7 +242,7 @@ static int host_attach(lua_State *L)
 /* capture(descriptor, { who =, keep =, most = }): true, or nil and why; it is closed in any case */
 static int host_capture(lua_State *L)
 {
-	struct lnl_host *h = check_running(L);
+	struct lnl_host *h = lnl_module_host(L);
 	struct lnl_capture_options o = { .fd = luaL_checkint(L, 2) };
 	struct lnl_reason why = { { 0 } };
 
@@ -274,13 +265,50 @@ static int host_capture(lua_State *L)
 /* capture_end(): true, or false when there is none */
 static int host_capture_end(lua_State *L)
 {
-	lua_pushboolean(L, lnl_capture_stop(check_running(L)->engine, NULL) == 0);
+	lua_pushboolean(L, lnl_capture_stop(lnl_module_host(L)->engine, NULL) == 0);
+	return 1;
+}
+
+/* replace(vm, gone): |vm| in the place of the one that is attached; true, or nil and why not. */
+static int host_replace(lua_State *L)
+{
+	struct lnl_host *h = lnl_module_host(L);
+	struct vm_value *fresh = luaL_checkudata(L, 2, VM_TYPE);
+	struct lnl_fault fault;
+	struct vm_value *old;
+	uint32_t *gone;
+	unsigned n;
+
+	luaL_argcheck(L, fresh->vm && fresh->vm != h->vm, 2, "another one expected");
+	luaL_argcheck(L, h->vm, 1, "none is attached");
+	luaL_checktype(L, 3, LUA_TTABLE);
+	n = (unsigned)lua_objlen(L, 3);
+	gone = lua_newuserdata(L, (n + 1) * sizeof(*gone));
+	for (unsigned i = 0; i < n; i++) {
+		lua_rawgeti(L, 3, (int)i + 1);
+		gone[i] = (uint32_t)luaL_checknumber(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_getfenv(L, 1);
+	lua_rawgeti(L, -1, 1);
+	old = luaL_checkudata(L, -1, VM_TYPE);
+	lua_createtable(L, 1, 0);
+	lua_pushvalue(L, 2);
+	lua_rawseti(L, -2, 1);
+	if (lnl_reload_swap(h, fresh->vm, gone, n, &fault)) {
+		lua_pushnil(L);
+		lua_pushstring(L, fault.text);
+		return 2;
+	}
+	old->vm = NULL; /* the host's from here on */
+	lua_setfenv(L, 1);
+	lua_pushboolean(L, 1);
 	return 1;
 }
 
 static int host_turn(lua_State *L)
 {
-	struct lnl_host *h = check_running(L);
+	struct lnl_host *h = lnl_module_host(L);
 
 	lua_pushboolean(L, lnl_host_turn(h));
 	lua_createtable(L, (int)h->n_signals, 0);
@@ -288,7 +316,8 @@ static int host_turn(lua_State *L)
 		lua_pushinteger(L, h->signals[i]);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
-	return 2;
+	lnl_control_push(L, h);
+	return 3;
 }
 
 static int host_records(lua_State *L)
@@ -310,6 +339,8 @@ static int host_close(lua_State *L)
 	/* Tasks hold operations of the engine: they end first. */
 	if (v->host.vm)
 		lnl_task_clear(v->host.vm);
+	lnl_reload_clear(&v->host);
+	lnl_control_close(&v->host);
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
 	lnl_record_clear(&v->host.log);
@@ -394,18 +425,25 @@ int luaopen_lunel_core(lua_State *L)
 		{ "attach", host_attach },
 		{ "capture", host_capture },
 		{ "capture_end", host_capture_end },
+		{ "replace", host_replace },
+		{ "control", lnl_control_open },
+		{ "control_answer", lnl_control_answer },
+		{ "control_told", lnl_control_told },
 		{ "turn", host_turn },
 		{ "records", host_records },
 		{ "close", host_close },
 		{ NULL, NULL },
 	};
-	static const luaL_Reg vm[] = { { "call", vm_call }, { "close", vm_close }, { NULL, NULL } };
+	static const luaL_Reg vm[] = {
+		{ "call", vm_call }, { "ask", vm_ask }, { "close", vm_close }, { NULL, NULL }
+	};
 
 	new_type(L, HOST_TYPE, host, host_close);
 	new_type(L, VM_TYPE, vm, vm_close);
 	lua_newtable(L);
 	luaL_register(L, NULL, functions);
 	lnl_system_open(L);
+	lnl_attach_open(L);
 	lnl_secret_register(L);
 	lnl_vault_open(L);
 	lnl_pki_register(L);

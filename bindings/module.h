@@ -12,18 +12,30 @@
  *     h:start{ level =, user =, group =, stay_root =, signals = {} }
  *                             makes the engine: true, or nil and why
  *     h:attach(vm)            gives |vm| the events (nil: nobody)
- *     h:turn()                one turn: alive, { signal numbers that arrived }
+ *     h:replace(vm, gone)     |vm| in the place of that one, which ends with the tunnels |gone| and its
+ *                             open questions (bindings/reload.h): true, or nil and why not
+ *     h:turn()                one turn: alive, { signal numbers that arrived }, lines of the control
+ *                             socket
+ *     h:control(options)      that is opened; h:control_answer(ticket, text, end), h:control_told()
+ *                             (bindings/control.h)
  *     h:records()             a batch of log records and how many were lost (bindings/record.h)
  *     h:close()
  *   vm:call(name, ...)        lunel.instance's function |name| with plain values: true and its
  *                             results, or false and the error
+ *   vm:ask(name, other, fn)   the same of |other| with what this one's |name| gave
  *   vm:close()
+ *   core.attach(path)         the other end of a control socket (bindings/attach.h)
  */
 #ifndef LNL_BINDINGS_MODULE_H
 #define LNL_BINDINGS_MODULE_H
 
 #include <lua.h>
 
+struct lnl_host;
+
 int luaopen_lunel_core(lua_State *L);
+
+/* The host at index 1, which has to be started; else an error. */
+struct lnl_host *lnl_module_host(lua_State *L);
 
 #endif

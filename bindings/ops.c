@@ -7,9 +7,11 @@
 
 #include "bindings/call.h"
 #include "bindings/config.h"
+#include "bindings/control.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
 #include "bindings/objects.h"
+#include "bindings/reload.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 
@@ -530,6 +532,11 @@ int lnl_ops_open(lua_State *L)
 		{ "spawn", lnl_task_spawn },
 		{ "cancel", lnl_task_cancel },
 		{ "cancel_owner", lnl_task_cancel_owner },
+		{ "keep", lnl_task_keep },
+		{ "pass_vars", lnl_reload_pass_vars },
+		{ "console_answer", lnl_control_tell },
+		{ "tunnel_update", lnl_ops_tunnel_update },
+		{ "server_update", lnl_ops_server_update },
 		{ "try", lnl_call_try },
 		{ "reply_remote", op_reply_remote },
 		{ "reply_credentials", op_reply_credentials },

@@ -94,6 +94,16 @@ bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index)
 	return true;
 }
 
+bool lnl_plain_number(struct lnl_plain *p, double n)
+{
+	lua_Number number = n;
+
+	if (!put_tag(p, TAG_NUMBER) || !put_bytes(p, &number, sizeof(number)))
+		return false;
+	p->n++;
+	return true;
+}
+
 /* The bytes are our own, of this very process: their form is not in doubt. */
 static const char *push_value(const char *at, lua_State *L)
 {

@@ -25,6 +25,8 @@ struct lnl_plain {
  * error; false when memory is short or LNL_PLAIN_MAX is passed.
  */
 bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index);
+/* The same for a number. */
+bool lnl_plain_number(struct lnl_plain *p, double n);
 /* Pushes all values; how many. Raises an error when memory is short. */
 int lnl_plain_push(const struct lnl_plain *p, lua_State *L);
 /* Wipes and releases. */

@@ -281,5 +281,6 @@ void lnl_vm_free(struct lnl_vm *vm)
 		return;
 	lnl_task_clear(vm);
 	lua_close(vm->L);
+	free(vm->keeps);
 	free(vm);
 }

@@ -19,6 +19,7 @@ struct lnl_task {
 	bool ready;	/* |nargs| values on top of |co| are what to go on with */
 	bool waiting;	/* for |op| */
 	bool cancelled; /* while it runs: removed afterwards */
+	bool keep;	/* it answers a question */
 	uint64_t op, timer;
 	double deadline; /* seconds; the timer starts at the first wait, as nothing ends before */
 	char name[64];
@@ -317,6 +318,38 @@ bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 		drop(vm, t);
 	}
 	return true;
+}
+
+int lnl_task_keep(lua_State *L)
+{
+	uint64_t id = (uint64_t)luaL_checknumber(L, 1);
+	struct lnl_task *t = lnl_vm_of(L)->tasks;
+
+	while (t && t->id != id)
+		t = t->next;
+	if (t)
+		t->keep = true;
+	return 0;
+}
+
+void lnl_task_retire(struct lnl_vm *vm)
+{
+	struct lnl_task *t, *next;
+
+	for (t = vm->tasks; t; t = next) {
+		next = t->next;
+		if (!t->keep && t->deadline <= 0)
+			drop(vm, t);
+	}
+}
+
+bool lnl_task_answers(const struct lnl_vm *vm)
+{
+	const struct lnl_task *t = vm->tasks;
+
+	while (t && !t->keep && t->deadline <= 0)
+		t = t->next;
+	return t != NULL;
 }
 
 void lnl_task_clear(struct lnl_vm *vm)

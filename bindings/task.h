@@ -22,6 +22,9 @@ int lnl_task_cancel(lua_State *L);
 /* lua_CFunction, `cancel_owner(owner)`: ends all tasks of an owner; their number. */
 int lnl_task_cancel_owner(lua_State *L);
 
+/* lua_CFunction, `keep(id)`: the task answers a question, and so outlives its VM's retirement. */
+int lnl_task_keep(lua_State *L);
+
 /* Raises an error unless the caller is a task: |name| ("vpn.sleep") cannot wait where it is. */
 void lnl_task_check(lua_State *L, const char *name);
 /*
@@ -37,6 +40,10 @@ int lnl_task_wait(lua_State *L, uint64_t op);
 bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e);
 /* Runs every task that can run. */
 void lnl_task_run(struct lnl_vm *vm);
+/* Ends those that answer no question and have no deadline: their VM was replaced. */
+void lnl_task_retire(struct lnl_vm *vm);
+/* Whether there is another. */
+bool lnl_task_answers(const struct lnl_vm *vm);
 /* Ends all tasks; the state may be closed afterwards. */
 void lnl_task_clear(struct lnl_vm *vm);
 

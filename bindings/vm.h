@@ -33,6 +33,9 @@ struct lnl_vm {
 	struct lnl_task *tasks;	  /* oldest first */
 	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
 	uint64_t last_task;
+	struct lnl_vm *next; /* among those that a reload has replaced */
+	uint32_t *keeps;     /* those tunnels end with it */
+	unsigned n_keeps;
 	int instance; /* reference to what `require "lunel.instance"` returned */
 };
 

@@ -18,7 +18,7 @@ if(TARGET lnl_bindings)
 endif()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/bindings/main.c)
-	add_executable(lunel bindings/main.c)
+	add_executable(lunel bindings/main.c bindings/edit.c)
 	if(TARGET lnl_bindings)
 		target_sources(lunel PRIVATE $<TARGET_OBJECTS:lnl_bindings>)
 	endif()
@@ -36,7 +36,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/bindings/main.c)
 	endif()
 	lunel_link(lunel ${LUNEL_ALL_ROOMS})
 	target_link_libraries(lunel PRIVATE
-		lunel::luajit lunel::curl lunel::microhttpd Threads::Threads ${CMAKE_DL_LIBS})
+		lunel::luajit lunel::curl lunel::microhttpd lunel::edit Threads::Threads ${CMAKE_DL_LIBS})
 	install(TARGETS lunel DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 

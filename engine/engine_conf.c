@@ -139,6 +139,7 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 void lnl_tunnel_conf_deinit(struct lnl_tunnel_conf *c)
 {
 	lnl_secured_deinit(&c->secured);
+	lnl_arena_free(&c->updated);
 	lnl_arena_free(&c->arena);
 	lnl_secret_wipe(c, sizeof(*c));
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine_state.h"
 
@@ -14,7 +15,7 @@ static bool said(void *ctx, uint32_t connection, const char *text)
 {
 	struct lnl_desk *d = ctx;
 	struct lnl_queued *q =
-		lnl_event_ask_desk(d->engine, LNL_EVENT_LINE, d, connection, ANSWER_BY);
+		lnl_event_ask_desk(d->engine, LNL_EVENT_LINE, d, connection, d->answer_by);
 
 	if (!q)
 		return false;
@@ -78,6 +79,9 @@ static int start(struct lnl_desk *d, const struct lnl_desk_options *o, struct ln
 		.greeting = o->greeting,
 		.password = o->password,
 		.peer_group = o->user && o->group,
+		.peer_user = o->own_user,
+		.user = geteuid(),
+		.long_lines = o->long_lines,
 	};
 	char text[LNL_ADDR_TEXT];
 	int rc;
@@ -104,6 +108,7 @@ int lnl_desk_open(struct lnl_engine *e, const struct lnl_desk_options *o, uint32
 	if (!d)
 		return lnl_reason_set(why, LNL_E_NOMEM, "%s", lnl_error_text(LNL_E_NOMEM));
 	d->engine = e;
+	d->answer_by = o->answer_by > 0 ? o->answer_by : ANSWER_BY;
 	rc = start(d, o, why);
 	if (rc < 0) {
 		free(d);

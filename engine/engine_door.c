@@ -168,7 +168,7 @@ static void leave_name(struct lnl_served *v)
 
 static uint32_t half_open_max(const struct lnl_service *s)
 {
-	uint32_t tenth = s->conf.o.max_clients / 10;
+	uint32_t tenth = s->most_clients / 10;
 
 	return tenth > HALF_OPEN_MIN ? tenth : HALF_OPEN_MIN;
 }
@@ -177,7 +177,8 @@ int lnl_door_init(struct lnl_service *s)
 {
 	uint32_t buckets = 64, id;
 
-	s->n_slots = s->conf.o.max_clients + half_open_max(s);
+	s->most_clients = s->conf.o.max_clients;
+	s->n_slots = s->most_clients + half_open_max(s);
 	while (buckets < s->n_slots * 2)
 		buckets *= 2;
 	s->mask = buckets - 1;

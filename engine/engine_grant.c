@@ -242,7 +242,8 @@ static int build_push(struct lnl_served *v, const struct lnl_grant_options *g)
 	add_topology(&l, v->service);
 	for (i = 0; i < o->n_push && !g->push_reset; i++)
 		if (!is_removed(g, o->push[i]))
-			add(&l, o->push[i]);
+			/* A reload may replace the list while `learn` is asked. */
+			add(&l, lnl_arena_str(l.arena, o->push[i]));
 	for (i = 0; i < g->n_push; i++)
 		add(&l, lnl_arena_str(l.arena, g->push[i]));
 	if (o->tcp_nodelay && v->tcp)

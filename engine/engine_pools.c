@@ -262,7 +262,7 @@ static void load_leases(struct lnl_service *s)
 	s->leases_version = version(s);
 }
 
-int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
+static int make_pools(struct lnl_service *s, struct lnl_reason *why)
 {
 	const struct lnl_prefix *nets[] = { &s->conf.net4, &s->conf.net6 };
 	int rc = add_ranges(s, why);
@@ -276,9 +276,152 @@ int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
 		own_range(&s->conf, nets[i], &conf);
 		rc = add(s, "", &conf, why);
 	}
+	return rc;
+}
+
+int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why)
+{
+	int rc = make_pools(s, why);
+
 	if (rc == 0)
 		load_leases(s);
 	return rc;
+}
+
+/* ---- other pools while clients are there ---- */
+
+struct pools {
+	struct lnl_named_pool list[LNL_SERVICE_POOLS];
+	unsigned n, n_ranges;
+	const struct lnl_pool_range *ranges;
+};
+
+static void keep(const struct lnl_service *s, struct pools *out)
+{
+	memcpy(out->list, s->pools, sizeof(out->list));
+	out->n = s->n_pools;
+	out->ranges = s->conf.o.pools;
+	out->n_ranges = s->conf.o.n_pools;
+}
+
+static void put_back(struct lnl_service *s, const struct pools *old)
+{
+	lnl_pools_deinit(s);
+	memcpy(s->pools, old->list, sizeof(s->pools));
+	s->n_pools = old->n;
+	s->conf.o.pools = old->ranges;
+	s->conf.o.n_pools = old->n_ranges;
+}
+
+struct moving {
+	struct lnl_service *s;
+	struct lnl_pool *to; /* of the same name; NULL: there is none */
+};
+
+/* A lease stays in the pool of its name, or goes where such an address is. */
+static void move_lease(void *ctx, const char *name, const struct lnl_ip *ip)
+{
+	struct moving *m = ctx;
+
+	if (!m->to || lnl_pool_lease(m->to, name, ip) != 0)
+		restore(m->s, name, ip);
+}
+
+static void move_leases(struct lnl_service *s, const struct lnl_named_pool *old)
+{
+	struct moving m = { s, lnl_pools_find(s, old->name, old->family) };
+
+	lnl_pool_each(old->pool, &m, move_lease);
+}
+
+static int hold_one(struct lnl_service *s, const struct lnl_ip *ip, bool wanted, bool *in)
+{
+	int rc = wanted && ip->family ? lnl_pools_reserve(s, ip, in) : 0;
+
+	return rc == LNL_E_EXIST ? 0 : rc;
+}
+
+/*
+ * What clients have is in use, in whichever pool it lies now: first what came from a pool, then what
+ * lay in none (|fixed|). A preview of another's address is nobody's.
+ */
+static int hold_used(struct lnl_service *s, bool fixed, bool *in4, bool *in6)
+{
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < s->n_slots; i++) {
+		const struct lnl_served *v = s->served[i];
+		bool others = v && fixed && !v->ended && v->waits != LNL_WAIT_GRANT;
+
+		if (!v)
+			continue;
+		rc = hold_one(s, &v->address4, v->took4 ? !fixed : others, &in4[i]);
+		if (rc == 0)
+			rc = hold_one(s, &v->address6, v->took6 ? !fixed : others, &in6[i]);
+	}
+	return rc;
+}
+
+static int move_in(struct lnl_service *s, const struct pools *old, bool *in4, bool *in6,
+		   struct lnl_reason *why)
+{
+	unsigned i;
+	int rc;
+
+	s->n_pools = 0;
+	rc = make_pools(s, why);
+	for (i = 0; rc == 0 && i < old->n; i++)
+		move_leases(s, &old->list[i]);
+	if (rc == 0)
+		rc = hold_used(s, false, in4, in6);
+	return rc == 0 ? hold_used(s, true, in4, in6) : rc;
+}
+
+static void settle_in(struct lnl_service *s, struct pools *old, const bool *in4, const bool *in6)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->n_slots; i++) {
+		if (!s->served[i])
+			continue;
+		s->served[i]->took4 = in4[i];
+		s->served[i]->took6 = in6[i];
+	}
+	for (i = 0; i < old->n; i++)
+		lnl_pool_free(old->list[i].pool);
+	s->leases_version = version(s) - 1; /* they are written in their new order */
+}
+
+int lnl_pools_replace(struct lnl_service *s, const struct lnl_pool_range *ranges, unsigned n,
+		      bool check, struct lnl_reason *why)
+{
+	bool *in = calloc(2 * (size_t)s->n_slots + 1, sizeof(*in));
+	struct pools old;
+	int rc = in ? 0 : LNL_E_NOMEM;
+
+	if (rc < 0)
+		return rc;
+	keep(s, &old);
+	s->conf.o.pools = ranges;
+	s->conf.o.n_pools = n;
+	rc = move_in(s, &old, in, in + s->n_slots, why);
+	if (rc < 0 || check)
+		put_back(s, &old);
+	else
+		settle_in(s, &old, in, in + s->n_slots);
+	free(in);
+	return rc;
+}
+
+void lnl_pools_rename(struct lnl_service *s)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+	unsigned i;
+
+	/* add_ranges made them first and in this order; the name of the others is a constant. */
+	for (i = 0; i < o->n_pools && i < s->n_pools; i++)
+		s->pools[i].name = o->pools[i].name;
 }
 
 static void put(void *ctx, const char *name, const struct lnl_ip *ip)

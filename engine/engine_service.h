@@ -103,6 +103,7 @@ struct lnl_named_pool {
 
 struct lnl_service_conf {
 	struct lnl_arena arena;
+	struct lnl_arena updated;    /* push list and pools, since lnl_server_update */
 	struct lnl_server_options o; /* what it points to is in the arena */
 	struct lnl_secured secured;
 	struct lnl_server_conf control;
@@ -134,7 +135,8 @@ struct lnl_service {
 
 	struct lnl_served **served; /* by id */
 	uint32_t n_slots, n_served, n_half_open, n_up;
-	uint32_t *free_ids; /* a ring of `n_slots`, those that are free longest first */
+	uint32_t most_clients; /* there is room for, whatever max_clients says now */
+	uint32_t *free_ids;    /* a ring of `n_slots`, those that are free longest first */
 	uint32_t first_free, n_free;
 	uint32_t search; /* where to go on looking */
 	struct lnl_served **by_address, **by_name;
@@ -168,6 +170,8 @@ struct lnl_service {
 int lnl_service_conf_init(struct lnl_service_conf *c, struct lnl_engine *e,
 			  const struct lnl_server_options *o, struct lnl_reason *why);
 void lnl_service_conf_deinit(struct lnl_service_conf *c);
+/* Whether what |o| says fits together; LNL_E_INVAL with |why|. */
+int lnl_service_conf_check(const struct lnl_server_options *o, struct lnl_reason *why);
 
 /* ---- engine_service.c ---- */
 
@@ -290,6 +294,15 @@ void lnl_grant_release(struct lnl_served *v);
 /* Makes the pools of the options, and of the networks where those name none; reads leases. */
 int lnl_pools_init(struct lnl_service *s, struct lnl_reason *why);
 void lnl_pools_deinit(struct lnl_service *s);
+/*
+ * Other pools in the place of those that there are. Leases stay where there is such an address, and what
+ * clients have is theirs. With |check| nothing changes. After an error nothing has; LNL_E_INVAL,
+ * LNL_E_NOMEM with |why|.
+ */
+int lnl_pools_replace(struct lnl_service *s, const struct lnl_pool_range *pools, unsigned n,
+		      bool check, struct lnl_reason *why);
+/* The pools of the options lie elsewhere in memory, and are the same. */
+void lnl_pools_rename(struct lnl_service *s);
 /* The pool of that name (NULL: everybody's) and family, or NULL. */
 struct lnl_pool *lnl_pools_find(const struct lnl_service *s, const char *name, int family);
 /*

@@ -139,7 +139,7 @@ static void fill_control(struct lnl_service_conf *c, struct lnl_engine *e)
 	k->acc = &e->acc;
 }
 
-static int check(const struct lnl_server_options *o, struct lnl_reason *why)
+int lnl_service_conf_check(const struct lnl_server_options *o, struct lnl_reason *why)
 {
 	if (o->n_listen == 0)
 		return lnl_reason_set(why, LNL_E_INVAL, "there is nothing to listen on");
@@ -171,7 +171,7 @@ int lnl_service_conf_init(struct lnl_service_conf *c, struct lnl_engine *e,
 			  const struct lnl_server_options *o, struct lnl_reason *why)
 {
 	const struct lnl_role role = { .server = true, .client_cert = o->verify_client_cert };
-	int rc = check(o, why);
+	int rc = lnl_service_conf_check(o, why);
 
 	memset(c, 0, sizeof(*c));
 	if (rc < 0)
@@ -193,6 +193,7 @@ int lnl_service_conf_init(struct lnl_service_conf *c, struct lnl_engine *e,
 void lnl_service_conf_deinit(struct lnl_service_conf *c)
 {
 	lnl_secured_deinit(&c->secured);
+	lnl_arena_free(&c->updated);
 	lnl_arena_free(&c->arena);
 	lnl_secret_wipe(c, sizeof(*c));
 }

@@ -212,6 +212,7 @@ void lnl_network_free(struct lnl_engine *e);
 /* What of the options is used as it came, and what was made of it. */
 struct lnl_tunnel_conf {
 	struct lnl_arena arena;
+	struct lnl_arena updated;    /* remotes and their order, since lnl_tunnel_update */
 	struct lnl_tunnel_options o; /* strings in the arena */
 	struct lnl_remote *remotes;
 	struct lnl_secured secured;
@@ -331,6 +332,7 @@ struct lnl_desk {
 	uint32_t id;
 	struct lnl_lines *lines;
 	struct lnl_ticket *tickets; /* lines that wait for an answer */
+	double answer_by;	    /* seconds */
 	char name[256];		    /* for the log */
 };
 void lnl_desk_free(struct lnl_desk *d);
@@ -390,6 +392,8 @@ void lnl_net_ask_down(struct lnl_tunnel *t);
 void lnl_net_down(struct lnl_tunnel *t);
 
 /* engine_tunnel.c */
+/* The order, in |a|, in which |n| remotes are tried; NULL: no memory or randomness. */
+unsigned *lnl_tunnel_order(struct lnl_engine *e, struct lnl_arena *a, unsigned n, bool random);
 struct lnl_tunnel *lnl_tunnel_find(struct lnl_engine *e, uint32_t id);
 void lnl_tunnel_free(struct lnl_tunnel *t);
 void lnl_tunnel_enter(struct lnl_tunnel *t, enum lnl_state state, const char *detail);

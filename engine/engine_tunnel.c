@@ -234,34 +234,31 @@ void lnl_tunnel_free(struct lnl_tunnel *t)
 
 /* ---- the host's part ---- */
 
-static int make_order(struct lnl_tunnel *t)
+unsigned *lnl_tunnel_order(struct lnl_engine *e, struct lnl_arena *a, unsigned n, bool random)
 {
-	unsigned n = t->conf.o.n_remotes, i;
+	unsigned *order = lnl_arena_alloc(a, (n + 1) * sizeof(*order)), i;
 
-	t->order = lnl_arena_alloc(&t->conf.arena, (n + 1) * sizeof(*t->order));
-	if (!t->order)
-		return LNL_E_NOMEM;
-	for (i = 0; i < n; i++)
-		t->order[i] = i;
-	for (i = n; t->conf.o.remote_random && i > 1; i--) {
+	for (i = 0; order && i < n; i++)
+		order[i] = i;
+	for (i = n; order && random && i > 1; i--) {
 		uint32_t r;
 		unsigned swap;
 
-		if (t->engine->env.random(NULL, (uint8_t *)&r, sizeof(r)) < 0)
-			return LNL_E_RANDOM;
-		swap = t->order[r % i];
-		t->order[r % i] = t->order[i - 1];
-		t->order[i - 1] = swap;
+		if (e->env.random(NULL, (uint8_t *)&r, sizeof(r)) < 0)
+			return NULL;
+		swap = order[r % i];
+		order[r % i] = order[i - 1];
+		order[i - 1] = swap;
 	}
-	return 0;
+	return order;
 }
 
 static int start(struct lnl_tunnel *t)
 {
-	int rc = make_order(t);
-
-	if (rc < 0)
-		return rc;
+	t->order = lnl_tunnel_order(t->engine, &t->conf.arena, t->conf.o.n_remotes,
+				    t->conf.o.remote_random);
+	if (!t->order)
+		return LNL_E_NOMEM;
 	ev_async_init(&t->wake, woken);
 	t->wake.data = t;
 	ev_async_start(t->engine->loop, &t->wake);

@@ -16,6 +16,7 @@
 #include "lunel_codes.h"
 #include "lunel_files.h"
 #include "lunel_record.h"
+#include "lunel_update.h"
 
 #define LUNEL_VERSION "0.1.0"
 
@@ -690,7 +691,7 @@ int lnl_capture_stop(struct lnl_engine *e, struct lnl_capture_sum *out);
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */
 
 /*
- * Who connects to a desk speaks in lines of at most 1,024 bytes, each a question to the host
+ * Who connects to a desk speaks in lines of at most 1,024 bytes (or long ones), each a question to the host
  * (LNL_EVENT_LINE) that is answered before the next one is read. It is no more than 32 connections,
  * of which the one that is silent for the longest makes room, and 16 MiB of answers that are not read
  * yet. A browser's request, what is no text and a longer line end a connection. A desk keeps no engine
@@ -705,6 +706,9 @@ struct lnl_desk_options {
 	 * members may connect, with both the user, by a process of that group.
 	 */
 	const char *user, *group;
+	bool own_user;	      /* who connects is root, or the user that we run as */
+	bool long_lines;      /* 16,384 bytes */
+	double answer_by;     /* seconds after which a line gets its default; 0: 30 */
 	const char *greeting; /* to who is let in; NULL: none */
 	const char *password; /* to be said first, of at most 127 bytes; NULL: none */
 };

@@ -30,8 +30,10 @@ struct connection {
 	struct lnl_line_reader reader;
 	char input[AT_ONCE]; /* read, and not a line yet */
 	size_t input_at, input_len;
-	char *out; /* not written yet */
+	size_t size; /* of all of it */
+	char *out;   /* not written yet */
 	size_t out_at, out_len;
+	char line[];
 };
 
 struct lnl_lines {
@@ -44,8 +46,10 @@ struct lnl_lines {
 	size_t unread;
 	double patience;
 	char *path, *greeting;
-	bool peer_group, locked; /* by a password */
+	bool peer_group, peer_user, locked; /* by a password */
 	gid_t gid;
+	uid_t user;
+	size_t line_room;
 	char password[LNL_LINES_PASSWORD];
 	lnl_line_said *said;
 	lnl_line_refused *refused;
@@ -87,7 +91,7 @@ static void drop(struct connection *c)
 	ev_timer_stop(l->loop, &c->patience);
 	close(c->readable.fd);
 	forget_output(c);
-	lnl_secret_wipe(c, sizeof(*c)); /* a password may have been said */
+	lnl_secret_wipe(c, c->size); /* a password may have been said */
 	free(c);
 }
 
@@ -204,7 +208,7 @@ static int take_line(struct connection *c)
 	c->heard = ev_now(c->lines->loop);
 	if (!c->in) {
 		rc = log_in(c, c->reader.text);
-		lnl_secret_wipe(&c->reader, sizeof(c->reader));
+		lnl_secret_wipe(c->line, c->lines->line_room);
 		return rc;
 	}
 	c->asked = true;
@@ -304,26 +308,32 @@ static bool may_come(const struct lnl_lines *l, int fd)
 	struct ucred who;
 	socklen_t len = sizeof(who);
 
-	if (!l->peer_group)
+	if (!l->peer_group && !l->peer_user)
 		return true;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
-	       (who.uid == 0 || who.gid == l->gid);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return false;
+	return who.uid == 0 ||
+	       ((!l->peer_group || who.gid == l->gid) && (!l->peer_user || who.uid == l->user));
 }
 
 static void accepted(void *ctx, int fd, const struct lnl_addr *from)
 {
 	struct lnl_lines *l = ctx;
-	struct connection *c = may_come(l, fd) ? calloc(1, sizeof(*c)) : NULL;
+	size_t size = sizeof(struct connection) + l->line_room;
+	struct connection *c = may_come(l, fd) ? calloc(1, size) : NULL;
 
 	(void)from;
 	if (c == NULL) {
-		refuse(l, "it is not of the group that may connect, or memory is out");
+		refuse(l, "it is not of the user or group that may connect, or memory is out");
 		close(fd);
 		return;
 	}
 	if (l->n == LNL_LINES_MOST)
 		make_room(l);
 	c->lines = l;
+	c->size = size;
+	c->reader.text = c->line;
+	c->reader.room = l->line_room;
 	c->id = ++l->last_id ? l->last_id : ++l->last_id;
 	c->in = !l->locked;
 	c->heard = ev_now(l->loop);
@@ -421,6 +431,9 @@ int lnl_lines_new(struct lnl_lines **out, struct ev_loop *loop, const struct lnl
 	l->ctx = ctx;
 	l->peer_group = conf->peer_group;
 	l->gid = conf->owner.gid;
+	l->peer_user = conf->peer_user;
+	l->user = conf->user;
+	l->line_room = (conf->long_lines ? LNL_LINE_LONG : LNL_LINE_MAX) + 1;
 	l->patience = conf->patience > 0 ? conf->patience : LNL_LINES_PATIENCE;
 	rc = set_texts(l, conf, why);
 	if (rc == 0)

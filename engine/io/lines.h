@@ -3,7 +3,7 @@
  * A stream socket of this machine that is spoken to in lines, and answered in text: what `management`
  * is served over, off the packets' path. Everything that a stranger could make large is bounded:
  *
- *   - a line: LNL_LINE_MAX bytes; what is longer, is binary or comes from a browser ends the connection,
+ *   - a line: LNL_LINE_MAX bytes, or LNL_LINE_LONG where that is asked for; what is longer, is binary or comes from a browser ends the connection,
  *   - connections: LNL_LINES_MOST, some 2 KiB each; one more takes the place of the one that is the
  *     longest without a word, those first that did not log in,
  *   - lines under way: one a connection; what follows stays in the kernel until it is answered,
@@ -35,6 +35,9 @@ struct lnl_lines_conf {
 	const char *path; /* of a Unix socket; NULL: TCP at |local|. Not copied beyond the call */
 	struct lnl_socket_owner owner; /* of |path| */
 	bool peer_group; /* who connects, but root, is of owner.gid, by its process's group */
+	bool peer_user;	 /* who connects, but root, is |user|, by its process's effective user */
+	uid_t user;
+	bool long_lines; /* LNL_LINE_LONG */
 	struct lnl_addr local;
 	struct lnl_process *helper;
 	const char *greeting; /* for who is let in; NULL: none */

@@ -22,7 +22,7 @@ static enum lnl_line finish(struct lnl_line_reader *r)
 
 	if (r->len > 0 && r->text[r->len - 1] == '\r')
 		r->len--;
-	if (r->len > LNL_LINE_MAX)
+	if (r->len >= r->room)
 		return LNL_LINE_TOO_LONG;
 	r->text[r->len] = '\0';
 	r->whole = true;
@@ -43,7 +43,7 @@ enum lnl_line lnl_line_take(struct lnl_line_reader *r, const void *data, size_t 
 	}
 	*used = end ? n + 1 : n;
 	/* One byte more than a line has: the "\r" of its end. */
-	if (n > sizeof(r->text) - r->len)
+	if (n > r->room - r->len)
 		return LNL_LINE_TOO_LONG;
 	if (n > 0)
 		memcpy(r->text + r->len, data, n);

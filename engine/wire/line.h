@@ -9,21 +9,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LNL_LINE_MAX 1024 /* bytes, without its end */
+#define LNL_LINE_MAX  1024  /* bytes, without its end: a command */
+#define LNL_LINE_LONG 16384 /* the same of code, and of what programs say */
 
 enum lnl_line {
 	LNL_LINE_MORE,	   /* no line has ended yet */
 	LNL_LINE_TEXT,	   /* `text` is one */
-	LNL_LINE_TOO_LONG, /* it is above LNL_LINE_MAX */
+	LNL_LINE_TOO_LONG, /* there is no room for it */
 	LNL_LINE_BINARY,   /* a control character that is neither a tab nor the end */
 	LNL_LINE_HTTP,	   /* the first line of a request of HTTP */
 };
 
-/* Zeroed: at the start of a stream. */
+/* At the start of a stream zeroed, but for `text` and `room`, which are the owner's. */
 struct lnl_line_reader {
 	size_t len;
 	bool whole; /* `text` was handed out: the next byte begins another */
-	char text[LNL_LINE_MAX + 1];
+	char *text; /* |room| bytes: one more than the longest line has, and at least 2 */
+	size_t room;
 };
 
 /*

@@ -22,11 +22,16 @@ local function answer(name, ticket, reply, ...)
   core.reply_default(ticket)
 end
 
+--- |M.ended|(who), where a reload has set it, is told what a hook was asked about when it has
+-- ended, before its answer is passed on.
+
 --- Asks a hook that may wait. |owner| ends it when it is gone. |ev.finally|, if there is one, is
 -- called when the hook has ended, also by its deadline (but not when it was cancelled).
 function M.task(name, ev, owner, fn, reply, ...)
-  core.spawn(owner, title(name), ev.deadline, function(ok, ...)
+  local who = ...
+  local id = core.spawn(owner, title(name), ev.deadline, function(ok, ...)
     if ev.finally then ev.finally() end
+    if M.ended then M.ended(who) end
     if ok then
       answer(name, ev.ticket, reply, ...)
     else
@@ -34,6 +39,7 @@ function M.task(name, ev, owner, fn, reply, ...)
       core.reply_default(ev.ticket)
     end
   end, fn, ...)
+  core.keep(id)
 end
 
 --- Asks a hook that must answer now.

@@ -11,6 +11,8 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
        lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
        lunel capture --to FILE FILE ...     run it and write its packets for Wireshark
+       lunel reload [NAME]                  have one that runs read its file again
+       lunel console [NAME] [--json]        speak Lua with one that runs
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
@@ -25,15 +27,20 @@ two dashes in front. Relative paths are relative to the working directory unless
 --verb 0 to 11 says how much is logged (0 errors, 1 to 3 what happens, 4 and 5
 details, 6 and more each control packet).
 
+`reload` and `console` take the NAME of a script that runs (server for
+server.lua), the path of its control socket, or nothing when only one runs.
+
 Signals: SIGTERM and SIGINT end it, saying goodbye to the server; SIGHUP reads
-the file again and reconnects; SIGUSR1 reconnects; SIGUSR2 logs counters.
+the file again: a profile's tunnel reconnects, a script's stay up; SIGUSR1
+reconnects; SIGUSR2 logs counters.
 
 Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, capture = true, pki = true, version = true, help = true }
-local NAMES = { "check", "capture", "pki", "version", "help" }
+local COMMANDS = { check = true, capture = true, reload = true, console = true, pki = true,
+                   version = true, help = true }
+local NAMES = { "check", "capture", "reload", "console", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
 
@@ -41,6 +48,20 @@ local function rest(args, from)
   local out = {}
   for i = from, #args do out[#out + 1] = args[i] end
   return out
+end
+
+-- `reload [NAME]`, `console [NAME] [--json]`.
+local function attached(command, args)
+  local what = { command = command }
+  for i = 2, #args do
+    if args[i] == "--json" and command == "console" then what.json = true
+    elseif args[i]:find("^%-") then
+      return nil, ("%s knows %s, not '%s'"):format(command,
+        command == "console" and "--json" or "no options", args[i])
+    elseif what.name then return nil, ("%s takes one name, not '%s', too"):format(command, args[i])
+    else what.name = args[i] end
+  end
+  return what
 end
 
 -- What to run, from args[from] on.
@@ -73,6 +94,7 @@ function M.parse(args, exists)
   local command = ALIASES[first] or first
   if command == "help" then return { command = "help" } end
   if command == "pki" then return { command = "pki", args = rest(args, 2) } end
+  if command == "reload" or command == "console" then return attached(command, args) end
   if command == "version" then
     local what = { command = "version" }
     for i = 2, #args do

@@ -3,9 +3,10 @@
 -- Each is answered by its ticket. An error in a hook is logged with file and line, and the default
 -- applies.
 local asking = require "lunel.ask"
-local control = require "lunel.control"
+local control = require "lunel.control_prefix"
 local core = require "lunel.core"
 local credentials = require "lunel.credentials"
+local hook_schema = require "lunel.hook_schema"
 local policy = require "lunel.policy"
 local schema_engine = require "lunel.schema_engine"
 
@@ -13,11 +14,15 @@ local M = {}
 
 local ask, ask_now, title, bad_result = asking.task, asking.now, asking.title, asking.bad_result
 local instance -- set by M.bind
+local DEADLINE = { closed = hook_schema.deadline("client", "closed") }
 
 function M.bind(m)
   instance = m
   asking.bind(function(what, err) instance.report(what, err) end)
 end
+
+-- Those have a default here, or another reason to be asked.
+local OURS = { challenge = true, up = true, down = true, credentials = true }
 
 --- The questions that |t| wants asked, as the engine's bits.
 function M.asks(t)
@@ -25,8 +30,9 @@ function M.asks(t)
   -- These have a default here: terminal, DNS, programs.
   local sum = bits.challenge + bits.up + bits.down
   if t.on.credentials or t.conf.auth_user_pass then sum = sum + bits.credentials end
-  for _, name in ipairs { "select_remote", "verify_cert", "pulled", "reconnect", "control" } do
-    if t.on[name] or name == "control" and control.wanted() then sum = sum + bits[name] end
+  for _, row in ipairs(hook_schema.client) do
+    local asked = t.on[row.name] or row.name == "control" and control.wanted()
+    if row.bit and not OURS[row.bit] and asked then sum = sum + bits[row.bit] end
   end
   return sum
 end
@@ -142,7 +148,7 @@ function handlers.up(t, ev)
       core.tunnel_stop(t.handle, why)
     end
     core.reply_verdict(ev.ticket, true)
-  end)
+  end, s)
 end
 
 function handlers.down(t, ev)
@@ -204,7 +210,7 @@ end
 --- The tunnel is gone for good; |after| runs once the hook has ended.
 function M.closed(t, ev, after)
   if not t.on.closed then return after() end
-  core.spawn(0, title "closed", 5, function(ok, err)
+  core.spawn(0, title "closed", DEADLINE.closed, function(ok, err)
     if not ok then instance.report(title "closed", err) end
     after()
   end, t.on.closed, t.session, ev.cause, ev.stats)

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- A server's hooks: the engine's questions about its clients, and their answers. What fails is
 -- denied.
-local control = require "lunel.control"
+local control = require "lunel.control_prefix"
 local core = require "lunel.core"
 local ask = require "lunel.ask"
+local hook_schema = require "lunel.hook_schema"
 local peers = require "lunel.peer"
 local policy_device = require "lunel.policy_device"
 local policy_server = require "lunel.policy_server"
@@ -13,14 +14,19 @@ local suggest = require "lunel.suggest"
 local M = {}
 
 local instance -- set by M.bind
+local DEADLINE = {
+  established = hook_schema.deadline("server", "established"),
+  closed = hook_schema.deadline("server", "closed"),
+}
 
 function M.bind(m) instance = m end
 
 --- The questions that the server |t| wants asked, as the engine's bits.
 function M.asks(t)
   local sum = 0
-  for _, name in ipairs { "authenticate", "reauth", "authorize", "learn", "control" } do
-    if t.on[name] or name == "control" and control.wanted() then sum = sum + core.asks[name] end
+  for _, row in ipairs(hook_schema.server) do
+    local asked = t.on[row.name] or row.name == "control" and control.wanted()
+    if row.bit and row.bit ~= "verify_cert" and asked then sum = sum + core.asks[row.bit] end
   end
   if t.learner then -- a program takes its time; the hook does not
     sum = sum + core.asks.learn_later + (t.on.learn and 0 or core.asks.learn)
@@ -294,7 +300,9 @@ function handlers.established(t, ev)
   p.up = true
   t.coming[p.id] = nil
   peers.remember(p)
-  if t.on.established then ask.tell("established", p.owner, 10, nil, t.on.established, p) end
+  if t.on.established then
+    ask.tell("established", p.owner, DEADLINE.established, nil, t.on.established, p)
+  end
 end
 
 function handlers.peer_closed(t, ev)
@@ -307,7 +315,7 @@ function handlers.peer_closed(t, ev)
   if not was_up or not t.on.closed then return end
   -- It may run on when the server has ended already.
   instance.hold()
-  ask.tell("closed", 0, 10, instance.release, t.on.closed, p, ev.cause, ev.stats)
+  ask.tell("closed", 0, DEADLINE.closed, instance.release, t.on.closed, p, ev.cause, ev.stats)
 end
 
 --- The server's own state: its device is there, and programs want to know.

@@ -17,7 +17,7 @@ if not core.policy then
 end
 
 local acc = require "lunel.acc"
-local control = require "lunel.control"
+local control = require "lunel.control_prefix"
 local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local schema = require "lunel.schema"

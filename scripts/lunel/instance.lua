@@ -2,8 +2,9 @@
 --- What runs in one policy VM: its configuration, its tunnels and their sessions. The launcher
 -- calls the functions of this module by name, bindings/events.c calls `event`.
 local acc = require "lunel.acc"
-local control = require "lunel.control"
+local control = require "lunel.control_prefix"
 local core = require "lunel.core"
+local console_vm = require "lunel.console_vm"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
@@ -11,6 +12,8 @@ local management = require "lunel.management"
 local network = require "lunel.network"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
+local reload = require "lunel.reload"
+local reload_outline = require "lunel.reload_outline"
 local schema = require "lunel.schema"
 local schema_engine = require "lunel.schema_engine"
 local schema_engine_server = require "lunel.schema_engine_server"
@@ -125,7 +128,8 @@ local function new_tunnel(conf, origin, server)
     -- A server's by number, and of them those that are not up (hooks_server.sweep).
     peers = server and {} or nil, coming = server and {} or nil, newcomers = 0, interval = 1,
     owner = M.new_owner(), gone = { rx = 0, tx = 0 },
-    history = {}, state = "idle", name = conf.dev,
+    history = {}, state = "idle", name = conf.name or conf.dev,
+    settings = reload_outline.settings(conf, server), most = server and conf.max_clients or nil,
   }, tunnel)
   if server then hooks_server.install(t) end
   return t
@@ -146,13 +150,14 @@ end
 
 -- What concerns the process comes from the first client.
 local PROCESS = { "user", "group", "nice", "mlock", "log", "log_append", "verb", "mute",
-                  "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon" }
+                  "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon",
+                  "reload", "control" }
 
 local function process_options()
   local out = {}
   local conf = tunnels[1] and tunnels[1].conf or {}
   for _, name in ipairs(PROCESS) do
-    if conf[name] ~= false then out[name] = conf[name] end
+    if conf[name] ~= false or name == "reload" or name == "control" then out[name] = conf[name] end
   end
   if out.daemon and not (out.log or out.log_append) then
     out.syslog = out.syslog or (type(out.daemon) == "string" and out.daemon) or "lunel"
@@ -198,7 +203,8 @@ function M.prepare(o)
       list[#list + 1] = e
     end
   end
-  for _, t in ipairs(tunnels) do
+  local list_of = o.list or tunnels
+  for _, t in ipairs(list_of) do
     local from = t.server and schema_engine_server or schema_engine
     local options, used = from.options(t.conf, core.read_file, t.origin)
     if options then t.options, t.remotes = options, used else failed(used) end
@@ -209,7 +215,7 @@ function M.prepare(o)
   end
   if #all > 0 then return nil, all end
   if #absent > 0 then return true, absent end
-  for _, t in ipairs(tunnels) do
+  for _, t in ipairs(list_of) do
     t.options.asks = (t.server and hooks_server or hooks).asks(t)
     if o.ask and not t.server then
       local ok, err = credentials.prepare(t)
@@ -229,6 +235,22 @@ local function with_place(t, text)
     rest = ("%s: %s"):format(value, rest)
   end
   return origins.tell(t.origin, "tls." .. key, rest)
+end
+
+--- What |t| has to do while it is open: its status file.
+function M.watch(t)
+  if t.conf.status then
+    -- What that refuses is said when the file cannot be written.
+    core.allow_write(t.conf.status.file)
+    core.spawn(t.owner, "the status file", nil, function(ok, fault)
+      if not ok then M.report("the status file", fault) end
+    end, status_file.keep, t)
+  end
+end
+
+--- The engine has its own copies of keys and passwords.
+function M.forget_secrets(t)
+  t.options, t.desk, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil, nil
 end
 
 local function open_one(t)
@@ -254,15 +276,8 @@ local function open_one(t)
   open_tunnels = open_tunnels + 1
   local listens, why = management.open(t)
   if not listens then return nil, why end
-  if t.conf.status then
-    -- What that refuses is said when the file cannot be written.
-    core.allow_write(t.conf.status.file)
-    core.spawn(t.owner, "the status file", nil, function(ok, fault)
-      if not ok then M.report("the status file", fault) end
-    end, status_file.keep, t)
-  end
-  -- The engine has its own copies of keys and passwords now.
-  t.options, t.desk, t.conf.tls, t.conf.auth_user_pass = nil, nil, nil, nil
+  M.watch(t)
+  M.forget_secrets(t)
   return true
 end
 
@@ -274,13 +289,18 @@ local function scrub()
   collectgarbage()
 end
 
+-- What concerns no tunnel in particular: the network, extensions. true, or nil and why.
+local function declare()
+  local watched, why = network.watch(tunnels)
+  if not watched then return nil, why end
+  control.close()
+  return acc.announce()
+end
+
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
-  local watched, why = network.watch(tunnels)
-  if not watched then return nil, { why } end
-  local told, fault = acc.announce()
-  if not told then return nil, { fault } end
-  control.close()
+  local declared, why = declare()
+  if not declared then return nil, { why } end
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
@@ -377,10 +397,15 @@ local function enter(t, state)
   t.state, t.since = state, core.wallclock()
 end
 
+-- What a |state| says about the session of |t|.
+function M.session_state(t, state)
+  if ENDS[state] then M.end_session(t) end
+  if BEGINS[state] then M.begin_session(t) end
+end
+
 local function state_changed(t, ev)
   enter(t, ev.state)
-  if ENDS[ev.state] then M.end_session(t) end
-  if BEGINS[ev.state] then M.begin_session(t) end
+  M.session_state(t, ev.state)
   local s = t.session
   if s and not s.ended then
     s.remote = ev.remote and t.remotes[ev.remote] or t.chosen or s.remote
@@ -436,6 +461,29 @@ function M.event(ev)
   elseif ev.kind == "state" then state_changed(t, ev)
   else hooks.event(t, ev) end
 end
+
+reload.bind {
+  by_handle = by_handle, tunnels = function() return tunnels end, open = open_one,
+  prepare = function(o) return M.prepare(o) end, new_owner = M.new_owner, report = M.report,
+  scrub = scrub, declare = declare, session_state = M.session_state,
+  status = function(least)
+    status = math.max(status, least or 0)
+    return status
+  end,
+  adopted = function(t)
+    by_handle[t.handle] = t
+    open_tunnels = open_tunnels + 1
+  end,
+  begin = function(t)
+    M.watch(t)
+    M.forget_secrets(t)
+  end,
+  closed_all = function(but) open_tunnels = but end,
+}
+for _, name in ipairs(reload.calls) do M[name] = reload[name] end
+console_vm.bind { by_handle = by_handle, tunnels = function() return tunnels end }
+M.console_eval, M.console_cancel = console_vm.eval, console_vm.cancel
+M.console_complete = console_vm.complete
 
 -- hooks.lua needs this module's sessions, and this module its hooks.
 hooks.bind(M)

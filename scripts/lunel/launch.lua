@@ -3,6 +3,8 @@
 -- and runs the loop. It runs in the program's (or a foreign program's) own Lua state.
 local core = require "lunel.core"
 local cli = require "lunel.cli"
+local control = require "lunel.control"
+local launch_reload = require "lunel.launch_reload"
 local log = require "lunel.log"
 
 local M = {}
@@ -27,15 +29,17 @@ end
 
 -- ---- loading ----
 
--- A policy VM with |what| loaded and its files read: vm, plan; or nil and the errors.
-local function load(host, what, check)
+-- A policy VM with |what| loaded and its files read: vm, plan; or nil and the errors. |o|: check,
+-- or reload, which leaves the files to lunel/reload.lua.
+local function load(host, what, o)
+  local check = o and o.check
   local vm, err = host:policy { scripts = scripts }
   if not vm then return nil, { err } end
   local ok, plan, errors = vm:call("load", {
     kind = what.kind, file = what.file, args = what.args or {}, check = check,
   })
   if not ok then plan, errors = nil, { plan } end
-  if plan then
+  if plan and not (o and o.reload) then
     local fine, ready, problems = vm:call("prepare", { ask = not check, check = check })
     if not fine then plan, errors = nil, { ready }
     elseif not ready then plan, errors = nil, problems
@@ -85,14 +89,17 @@ function Run:flush()
   repeat
     local records, lost = self.host:records()
     self.sink:write(records, lost)
+    if self.control then self.control:log(records) end
   until #records == 0
 end
 
 -- A record of the launcher's own; the last arguments are its fields' names in order.
 function Run:put(level, sub, event, fields, ...)
   self:flush()
-  self.sink:write({ { ts = core.time(), level = level, sub = sub, event = event, fields = fields,
-                      ... } }, 0)
+  local records = { { ts = core.time(), level = level, sub = sub, event = event, fields = fields,
+                      ... } }
+  self.sink:write(records, 0)
+  if self.control then self.control:log(records) end
 end
 
 function Run:note(level, event, fields, ...)
@@ -124,8 +131,15 @@ function Run:stop(why)
   self:ask("stop", why)
 end
 
--- SIGHUP: a new VM takes the place of the old one, unless the file is no good any more.
-function Run:reload()
+-- What SIGHUP does, by the options |o|.
+function Run:choose(o)
+  self.stays_up = o.reload
+  if o.reload == nil then self.stays_up = self.what.kind == "script" end
+end
+
+-- SIGHUP where tunnels do not stay up: with all of them closed, a new VM takes the place of the old
+-- one, unless the file is no good any more.
+function Run:restart()
   self.sink:reopen()
   local vm, plan = load(self.host, self.what)
   if not vm then
@@ -146,7 +160,8 @@ function Run:signal(number)
   self:note("info", "signal", { signal = names[number] or tostring(number) }, "signal")
   if number == s.term or number == s.int then self:stop(names[number])
   elseif self.stopping then return
-  elseif number == s.hup then self:reload()
+  elseif number == s.hup then
+    if self.stays_up then launch_reload.reload(self) else self:restart() end
   elseif number == s.usr1 then self:ask("reconnect", false, "SIGUSR1")
   elseif number == s.usr2 then self:ask("report_status") end
 end
@@ -167,18 +182,32 @@ end
 function Run:loop()
   self:flush()
   while not self.abandon do
-    local alive, signals = self.host:turn()
+    local alive, signals, lines = self.host:turn()
     self:flush()
     if not self.ready and self:ask("is_up") then
       self.ready = true
       core.notify("READY=1\nSTATUS=Initialization Sequence Completed")
     end
     for _, number in ipairs(signals) do self:signal(number) end
+    for _, line in ipairs(lines or {}) do self.control:line(line) end
+    if self.control then self.control:tell_answers() end
     if not alive and not self:swap() then break end
   end
 end
 
-local function start(run, plan)
+-- The control socket at |place|; one that nobody asked for and that cannot be is no error.
+local function open_control(run, place, err)
+  if not place then
+    if err then run:note("debug", "no_control", { why = err }, "why") end
+    return true
+  end
+  run.control, err = control.open(run, place, core)
+  if run.control or place.asked then return run.control, err end
+  run:note("debug", "no_control", { why = err }, "why")
+  return true
+end
+
+local function start(run, plan, place, none)
   run.host:attach(run.vm) -- so that the helper, which is forked now, forgets what is in it
   local ok, err = run.host:start(engine_options(plan))
   if not ok then return nil, { err }, FAILED end
@@ -194,12 +223,17 @@ local function start(run, plan)
   end
   local called, opened, errors = run.vm:call("open")
   if not called then return nil, { opened }, FAILED end
+  if opened then
+    ok, err = open_control(run, place, none)
+    if not ok then return nil, { err }, FAILED end
+  end
   return opened, errors, BAD -- what the engine cannot open was not well configured
 end
 
 local function run_loaded(host, what, vm, plan)
   local o = plan.options
-  local run = setmetatable({ host = host, what = what, vm = vm }, Run)
+  local run = setmetatable({ host = host, what = what, vm = vm, load = load }, Run)
+  run:choose(o)
   local err
   run.sink, err = log.open(o, core)
   if not run.sink then
@@ -225,7 +259,12 @@ local function run_loaded(host, what, vm, plan)
       return FAILED
     end
   end
-  local opened, errors, status = start(run, plan)
+  local place, none, asked = control.prepare(run, o, core)
+  if none and asked then
+    complain(none)
+    return FAILED
+  end
+  local opened, errors, status = start(run, plan, place, none)
   if not opened then
     run:flush()
     for _, e in ipairs(errors) do
@@ -241,7 +280,7 @@ local function run_loaded(host, what, vm, plan)
   if run.abandon then status = FAILED end
   run:note("info", "exit", {})
   if o.writepid then os.remove(o.writepid) end
-  return status
+  return status, run.vm
 end
 
 --- Runs what |what| (of cli.parse) names until it ends; the exit status.
@@ -250,8 +289,9 @@ function M.run(what)
   local vm, plan = load(host, what)
   local status = BAD
   if vm then
-    status = run_loaded(host, what, vm, plan)
-    vm:close()
+    local last
+    status, last = run_loaded(host, what, vm, plan);
+    (last or vm):close()
   else
     for _, e in ipairs(plan) do complain(e) end
   end
@@ -262,7 +302,7 @@ end
 --- Says what is wrong with it. The keys are read by an engine that never takes a turn.
 function M.check(what)
   local host = core.host { level = "warn" }
-  local vm, plan = load(host, what, true)
+  local vm, plan = load(host, what, { check = true })
   local errors = not vm and plan or nil
   if vm and plan.tunnels > 0 and not plan.absent then
     local ok, err = host:start(engine_options(plan, true))
@@ -289,6 +329,12 @@ function M.version(what)
   for _, line in ipairs(cli.version(core.build(), core.ciphers(), what.features)) do print(line) end
   return OK
 end
+
+function M.console(what)
+  return require("lunel.console").main(what)
+end
+
+M.reload = M.console
 
 function M.pki(what)
   return require("lunel.pki").main(what.args)

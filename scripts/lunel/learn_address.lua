@@ -116,6 +116,15 @@ function learner:learn(p, prefix, seconds, answer)
   self:put("ask", p, prefix, { word = word, till = core.now() + seconds, answer = answer })
 end
 
+--- The peer |p| has what `learned` says, of which another learner knew.
+function learner:adopt(p)
+  for _, had in ipairs(p.learned) do
+    local list = self.holders[had.prefix] or {}
+    list[#list + 1] = p
+    self.holders[had.prefix] = list
+  end
+end
+
 --- The peer |p| is gone: tells it of all that it was given.
 function learner:forget(p)
   local list = p.learned

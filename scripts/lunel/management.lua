@@ -60,6 +60,18 @@ function M.open(t)
   return true
 end
 
+--- |t| has the socket |handle|, which is open.
+function M.adopt(t, handle)
+  t.desk_handle = handle
+  desks[handle] = t
+end
+
+--- The socket of |t| is somebody else's from here on.
+function M.forget(t)
+  if t.desk_handle then desks[t.desk_handle] = nil end
+  t.desk_handle = nil
+end
+
 --- |t| is gone, and nobody is answered any more.
 function M.close(t)
   if not t.desk_handle then return end

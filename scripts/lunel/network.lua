@@ -2,11 +2,12 @@
 --- The hook `network`: what became of the machine's links, addresses and default routes.
 local ask = require "lunel.ask"
 local core = require "lunel.core"
+local hook_schema = require "lunel.hook_schema"
 
 local M = {}
 
-local SECONDS = 30 -- that the hook may take
-local MOST = 256   -- changes that wait for a hook which still runs
+local SECONDS = hook_schema.deadline("client", "network")
+local MOST = 256 -- changes that wait for a hook which still runs
 
 local parse = {}
 

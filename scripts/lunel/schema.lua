@@ -222,6 +222,7 @@ local function apply_cd(out)
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
   if out.status then out.status.file = join(out.status.file) end
+  if type(out.control) == "table" then out.control.path = join(out.control.path) end
   if out.management then
     out.management.path = join(out.management.path)
     out.management.password_file = join(out.management.password_file)
@@ -396,13 +397,16 @@ local function describe_keys(keys, prefix, out)
   return out
 end
 
---- Every key in the order of the reference: a list of {path, type, default, doc, required}.
-function M.describe() return describe_keys(client.keys, "", {}) end
+--- Every key of a |side| ("server", else a client) in the order of the reference: a list of {path,
+-- type, default, doc, required}.
+function M.describe(side)
+  return describe_keys(side == "server" and server.keys or client.keys, "", {})
+end
 
---- The description of one key by its path, or nil and a sentence with the nearest name.
-function M.help(path)
+--- The description of one key of a |side| by its path, or nil and a sentence with the nearest name.
+function M.help(path, side)
   local names = {}
-  for _, row in ipairs(M.describe()) do
+  for _, row in ipairs(M.describe(side)) do
     if row.path == path then return row end
     names[#names + 1] = row.path
   end

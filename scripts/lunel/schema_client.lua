@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- The keys of `vpn.client {...}`: name, type, default, and a sentence for the reference.
+local hook_schema = require "lunel.hook_schema"
 local types = require "lunel.schema_types"
 local address = require "lunel.schema_address"
 local other = require "lunel.directives_other"
@@ -11,10 +12,7 @@ local text, enum, list, line = types.string, types.enum, types.list, types.line
 local boolean, file = types.boolean, types.file
 
 --- Hooks that a client may have.
-M.hooks = {
-  "select_remote", "credentials", "challenge", "verify_cert", "pulled", "up", "down",
-  "reconnect", "control", "network", "closed",
-}
+M.hooks = hook_schema.names "client"
 
 --- Data ciphers, digests, as the engine's library names them.
 M.ciphers = {
@@ -259,10 +257,7 @@ local callable = {
     return nil
   end,
 }
-local hook_keys = {}
-for i, name in ipairs(M.hooks) do
-  hook_keys[i] = { name, callable, doc = "See the reference of hooks." }
-end
+local hook_keys = hook_schema.keys("client", callable)
 
 local credentials = types.record({
   { "username", text { max = 512 }, doc = "User name." },
@@ -461,6 +456,16 @@ M.groups = {
       doc = "User that may connect to the Unix socket, beside root." },
     { "management_client_group", text { max = 64 },
       doc = "Group that may connect to it." },
+    { "name", text { max = 64, pattern = "^%w[%w._-]*$", want = "a name: letters, digits, . _ -" },
+      doc = "What it is called in the log, and known by at a reload." },
+    { "reload", boolean, doc = "What SIGHUP does: true, tunnels stay up while the file is read "
+        .. "again; false, they begin anew. True for a script." },
+    { "control", types.either(false, types.either(true, types.tuple({
+        { "path", text { max = 107 }, required = true,
+          doc = "Path of the socket, in a folder that is ours alone." },
+      }, { text = "{ path }" }))),
+      doc = "Socket for `lunel console` and `lunel reload`; true: name.sock in /run/lunel or "
+        .. "$XDG_RUNTIME_DIR/lunel. True for a script." },
     { "cd", text { max = 4096 },
       doc = "Folder that the relative paths above, and programs, start from." },
   } },

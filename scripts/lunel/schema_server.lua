@@ -2,6 +2,7 @@
 --- The keys of `vpn.server {...}`: its own, and those that it shares with a client.
 local address = require "lunel.schema_address"
 local client = require "lunel.schema_client"
+local hook_schema = require "lunel.hook_schema"
 local types = require "lunel.schema_types"
 
 local M = {}
@@ -11,10 +12,7 @@ local list, boolean, file, enum = types.list, types.boolean, types.file, types.e
 local shared = client.types
 
 --- Hooks that a server may have.
-M.hooks = {
-  "verify_cert", "authenticate", "reauth", "authorize", "established", "closed", "learn",
-  "control", "network",
-}
+M.hooks = hook_schema.names "server"
 
 -- ---- types of its own ----
 
@@ -158,10 +156,7 @@ local pair = function(a, b, what)
   }, { text = what })
 end
 
-local hook_keys = {}
-for i, name in ipairs(M.hooks) do
-  hook_keys[i] = { name, shared.callable, doc = "See the reference of hooks." }
-end
+local hook_keys = hook_schema.keys("server", shared.callable)
 
 -- ---- the keys ----
 
@@ -259,8 +254,8 @@ local SHARED = {
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
   "writepid", "status", "status_version", "management", "management_client_user",
-  "management_client_group", "cd", "up", "down", "route_up", "route_pre_down", "script_security",
-  "scripts_allowed",
+  "management_client_group", "name", "reload", "control", "cd", "up", "down", "route_up",
+  "route_pre_down", "script_security", "scripts_allowed",
 }
 
 M.keys = {}

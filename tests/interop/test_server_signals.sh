@@ -18,7 +18,7 @@ write_server() {
 		local vpn = require "lunel"
 		local log = vpn.log "test"
 		vpn.server {
-		  listen = { "1194/udp" },
+		  listen = { "1194/udp" }, reload = false,
 		  server = "$1", keepalive = { 2, 20 },
 		  user = "nobody", status = { "$STATUS", 1 },
 		  ifconfig_pool_persist = { "$WORK/private/leases", 1 },

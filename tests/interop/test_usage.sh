@@ -68,6 +68,10 @@ says 2 - "version knows --features, not '--feature'" version --feature
 says 2 - "unknown option '-x'" -x
 says 2 - "no command and no file 'chek'; did you mean 'check'" chek office.ovpn
 says 2 - 'a file is missing' check
+says 2 - "console knows --json, not '--jason'" console --jason
+says 2 - "reload takes one name, not 'b', too" reload a b
+says 1 - "./none.sock: No such file or directory" reload ./none.sock
+says 1 - "nothing that is called 'no-such-script-runs' runs" console no-such-script-runs
 says 2 - '^usage: lunel pki init' pki
 says 2 - "no command 'clinet'; did you mean 'client'" pki clinet anna
 says 0 '^usage: lunel pki init' - pki --help
@@ -99,14 +103,14 @@ sed 's/\\-/-/g; s/\\f.//g' "$page" >page.txt
 cat help.txt pki-help.txt | grep -Eo -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
 	grep -q -- "$option" page.txt || echo "$option"
 done >missing.txt
-for word in check pki version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
+for word in check reload console pki version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
 	grep -q "$word" page.txt || echo "$word"
 done >>missing.txt
 [ ! -s missing.txt ] || wrong "not in lunel.1: $(tr '\n' ' ' <missing.txt)"
 # And what the page lists exists.
 grep -Eo -- '--[a-z][a-z-]+' page.txt | sort -u | while read -r option; do
 	name=${option#--}
-	case $name in features | config) continue ;; esac
+	case $name in features | config | json) continue ;; esac
 	! grep -q -- "$option" pki-help.txt || continue
 	grep -rqE -- "(\"$name\"|[ {,]$name = )" "$top"/scripts/lunel/directives*.lua || echo "$option"
 done >unknown.txt

@@ -8,6 +8,14 @@ local function parse(line, files)
 end
 
 describe("the command line", function()
+  it("reads whom reload and console are about", function()
+    assert.same({ command = "reload" }, parse "reload")
+    assert.same({ command = "reload", name = "a" }, parse "reload a")
+    assert.same({ command = "console", name = "a", json = true }, parse "console --json a")
+    assert.same({ nil, "reload knows no options, not '--json'" }, { parse "reload --json" })
+    assert.same({ nil, "console takes one name, not 'b', too" }, { parse "console a b" })
+  end)
+
   it("names what to run", function()
     local rows = {
       { "office.ovpn", "run", "profile", "office.ovpn" },

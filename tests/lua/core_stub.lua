@@ -81,14 +81,15 @@ function M.new()
     local task = { owner = owner, name = name, deadline = deadline, fn = fn, args = args }
     function task.run()
       core.owner_now = owner
-      local result = { pcall(fn, unpack(args, 1, args.n)) }
-      if done then done(unpack(result, 1, 5)) end
+      local function finish(...) if done then done(...) end end
+      finish(pcall(fn, unpack(args, 1, args.n)))
     end
     function task.expire() done(false, "its deadline has passed") end
     core.tasks[#core.tasks + 1] = task
     return #core.tasks
   end
   function core.cancel() return true end
+  function core.keep() end
   function core.cancel_owner(owner)
     note("cancel_owner", owner)
     for i = #core.tasks, 1, -1 do

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "io/lines.h"
+#include "wire/line.h"
 
 #define LIMIT 20.0 /* seconds that a test may wait */
 #define MOST  128  /* connections that a test makes */
@@ -259,6 +260,65 @@ static void each_has_its_answer(void **state)
 	assert_int_equal(lnl_lines_connected(lines), 1);
 	close(fd[1]);
 	close(fd[2]);
+}
+
+/* ---- long lines, and one user alone ---- */
+
+static void long_lines(void **state)
+{
+	const struct lnl_lines_conf conf = { .path = path,
+					     .owner = { UINT32_MAX, UINT32_MAX, 0600 },
+					     .helper = process,
+					     .long_lines = true };
+	static char line[LNL_LINE_LONG + 3];
+	struct lnl_reason why;
+	int fd;
+
+	(void)state;
+	assert_int_equal(lnl_lines_new(&lines, loop, &conf, said, refused, NULL, &why), 0);
+	fd = join();
+	memset(line, 'a', LNL_LINE_LONG);
+	strcpy(line + LNL_LINE_LONG, "\n");
+	tell(fd, line);
+	run_until(host.n == 1);
+	assert_int_equal(lnl_lines_answer(lines, host.from, "ok\n", 3, false), 0);
+	expect(fd, "ok\n");
+	strcpy(line + LNL_LINE_LONG, "a\n");
+	tell(fd, line);
+	run_until(is_over(fd));
+	assert_string_equal(host.refused, "a line is too long");
+	close(fd);
+}
+
+/* Root may always; else who is not the user that is named is turned away. */
+static void one_user_alone(void **state)
+{
+	struct lnl_lines_conf conf = { .path = path,
+				       .owner = { UINT32_MAX, UINT32_MAX, 0666 },
+				       .helper = process,
+				       .peer_user = true,
+				       .user = geteuid() };
+	struct lnl_reason why;
+	uid_t me = geteuid();
+	int fd;
+
+	(void)state;
+	if (me != 0)
+		conf.user = me + 1;
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(lnl_lines_new(&lines, loop, &conf, said, refused, NULL, &why), 0);
+	assert_true(me != 0 || seteuid(65534) == 0);
+	fd = join();
+	assert_int_equal(seteuid(me), 0);
+	run_until(is_over(fd));
+	assert_int_equal(lnl_lines_connected(lines), 0);
+	close(fd);
+	if (me != 0)
+		return;
+	fd = join();
+	tell(fd, "x\n");
+	run_until(host.n == 1);
+	close(fd);
 }
 
 /* ---- who may ---- */
@@ -635,6 +695,8 @@ static void patience_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		test(long_lines),
+		test(one_user_alone),
 		test(lines_are_answered),
 		test(one_line_at_a_time),
 		test(each_has_its_answer),

@@ -71,7 +71,8 @@ static void each_line_is_judged(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		for (size_t step = 1; step <= t[i].len + 1; step += step < 9 ? 1 : 97) {
-			struct lnl_line_reader r = { 0 };
+			char text[LNL_LINE_MAX + 1];
+			struct lnl_line_reader r = { .text = text, .room = sizeof(text) };
 			size_t taken;
 
 			assert_int_equal(feed(&r, t[i].bytes, t[i].len, step, &taken), t[i].kind);
@@ -93,7 +94,8 @@ static void one_line_after_the_other(void **state)
 
 	(void)state;
 	for (size_t step = 1; step < sizeof(bytes); step++) {
-		struct lnl_line_reader r = { 0 };
+		char text[LNL_LINE_MAX + 1];
+		struct lnl_line_reader r = { .text = text, .room = sizeof(text) };
 		size_t at = 0, taken;
 
 		for (size_t i = 0; i < 4; i++, at += taken) {
@@ -108,7 +110,8 @@ static void one_line_after_the_other(void **state)
 /* A line without an end costs no more than one with: a MiB of it is refused at its 1,025th byte. */
 static void a_mebibyte_is_refused_early(void **state)
 {
-	struct lnl_line_reader r = { 0 };
+	char text[LNL_LINE_MAX + 1];
+	struct lnl_line_reader r = { .text = text, .room = sizeof(text) };
 	char piece[512];
 	size_t used, sent = 0;
 
