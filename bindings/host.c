@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bindings/events.h"
+#include "bindings/ops_services.h"
 #include "bindings/task.h"
 
 static double clock_seconds(clockid_t id)
@@ -68,8 +69,11 @@ static void handle(struct lnl_host *h, const struct lnl_event *e)
 	case LNL_EVENT_TIMER:
 	case LNL_EVENT_RESOLVED:
 	case LNL_EVENT_EXITED:
-		if (h->vm)
-			lnl_task_event(h->vm, e);
+	case LNL_EVENT_HTTP:
+	case LNL_EVENT_DIAL:
+	case LNL_EVENT_PROBED:
+		if (!h->vm || !lnl_task_event(h->vm, e))
+			lnl_services_unclaimed(h->engine, e);
 		break;
 	default:
 		if (h->vm)

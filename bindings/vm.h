@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct lnl_host;
+struct lnl_socket;
 struct lnl_task;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
@@ -33,7 +34,8 @@ struct lnl_vm {
 	struct lnl_task *tasks;	  /* oldest first */
 	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
 	uint64_t last_task;
-	int instance; /* reference to what `require "lunel.instance"` returned */
+	struct lnl_socket *sockets; /* of scripts, open; see bindings/ops_services.h */
+	int instance;		    /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {

@@ -256,6 +256,7 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 	if (v->counters_asked)
 		v->counters_asked--;
 	v->counters = *c;
+	lnl_loss_take(&v->loss, c, lnl_clock_now());
 	ended = lnl_activity_ended(&v->activity, c->rx_bytes + c->tx_bytes, !v->counters_asked,
 				   lnl_clock_now());
 	if (v->ended && !v->counters_asked)
@@ -299,6 +300,8 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 	memcpy(out->drops, c->drops, sizeof(out->drops));
 	out->drops[LNL_DROP_QUEUE] += v->lost_elsewhere;
 	out->connected_at = v->connected_at;
+	out->rtt = v->control ? (double)lnl_server_rtt(v->control) / LNL_SECOND : 0;
+	out->loss = lnl_loss_now(&v->loss, c);
 }
 
 /* ---- the end ---- */

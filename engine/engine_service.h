@@ -86,6 +86,7 @@ struct lnl_served {
 	uint64_t lost_elsewhere; /* packets on their way to it, between workers */
 	unsigned counters_asked; /* answers that are to come */
 	struct lnl_activity activity;
+	struct lnl_loss loss;
 	enum lnl_cause cause;
 	enum lnl_phase phase;
 	char *why; /* NULL: nothing is to be said */

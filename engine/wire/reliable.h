@@ -25,7 +25,8 @@ struct lnl_reliable_sent {
 	uint8_t tries;	    /* sent how many times; stops counting above LNL_RELIABLE_TRIES */
 	uint8_t later_acks; /* acks of later packets since the last send: 3 mean it is lost */
 	uint32_t id;
-	uint64_t due; /* when to (re)send */
+	uint64_t due;	/* when to (re)send */
+	uint64_t first; /* when it was sent first; LNL_NEVER: that does not count any more */
 	uint64_t timeout;
 };
 
@@ -40,6 +41,11 @@ struct lnl_reliable_got {
 struct lnl_reliable {
 	const struct lnl_env *env;
 	uint64_t timeout; /* the first retransmission timeout, microseconds (tls-timeout) */
+	/*
+	 * How long acks take, microseconds, smoothed by eighths; 0: none came yet. Only packets that were
+	 * sent once tell it: of others nobody knows which copy was acknowledged (RFC 6298, 3).
+	 */
+	uint64_t rtt;
 	uint32_t next_send;
 	uint32_t next_recv;
 	struct lnl_reliable_sent out[LNL_RELIABLE_SEND];
