@@ -89,12 +89,19 @@ local REQUEST = setmetatable({ method = a "string", url = text }, { __index = HT
 
 local function reveal(value) return is_secret(value) and value:reveal() or tostring(value) end
 
--- A path, or the content itself.
-local function content(name, value, what, level)
-  if value == nil or is_secret(value) or value:find("\n", 1, true) then return value end
-  local str, err = core.read_file(value)
-  if not str then misuse(level + 1, "%s: %s: cannot read '%s': %s", what, name, value, err) end
-  return str
+-- The texts of |o| that are a path or the content itself, as contents; or nil and why.
+local function contents(o)
+  local out = {}
+  for _, name in ipairs { "ca", "cert", "key" } do
+    local value = o[name]
+    if value ~= nil and not is_secret(value) and not value:find("\n", 1, true) then
+      local str, err = core.read_file(value)
+      if not str then return nil, ("request: %s: cannot read '%s': %s"):format(name, value, err) end
+      value = str
+    end
+    out[name] = value
+  end
+  return out
 end
 
 local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
@@ -174,11 +181,12 @@ end
 
 local function request(method, url, o, what, level)
   local body, kind = body_of(o, what, level + 1)
+  local files, err = contents(o)
+  if not files then return nil, err end
   return finish(core.http {
     method = method, url = reveal(url), body = body,
     headers = header_lines(o.headers, kind, what, level + 1),
-    ca = content("ca", o.ca, what, level + 1), cert = content("cert", o.cert, what, level + 1),
-    key = content("key", o.key, what, level + 1), insecure = o.insecure,
+    ca = files.ca, cert = files.cert, key = files.key, insecure = o.insecure,
     redirects = o.redirects, timeout = o.timeout or 10, max = o.max or 2 ^ 20,
     bind_dev = o.bind_dev, mark = o.mark,
   })

@@ -435,6 +435,8 @@ static const struct {
 	{ "spawn(function() return http.get(BASE .. '/file', { redirects = 5 }) end)",
 	  "nil redirect: it is no URL of http or https" },
 	/* what is no request */
+	{ "spawn(function() return http.get(BASE, { ca = '/nowhere/ca.pem' }) end)",
+	  "nil request: ca: cannot read '/nowhere/ca.pem': No such file or directory" },
 	{ "spawn(function() return http.get('file:///etc/passwd') end)",
 	  "nil request: it is no URL of http or https" },
 	{ "spawn(function() return http.get('http://') end)",
