@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- What scripts ask of others while packets flow: HTTP, sockets, whether a server answers; and JSON.
+--- What scripts ask of others while packets flow: HTTP, sockets, whether a server answers; JSON.
 local cjson = require "cjson"
 local core = require "lunel.core"
 local schema_engine = require "lunel.schema_engine"

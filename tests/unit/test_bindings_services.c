@@ -549,19 +549,21 @@ static void do_rows(void **state)
 		run_tasks(*state, rows[i].code, rows[i].want);
 }
 
-/* A socket that was opened for a task that has ended meanwhile is closed. */
+/* A socket that was opened for a task that has ended meanwhile is closed: 256 may be open. */
 static void nobody_claims(void **state)
 {
+	const struct lnl_dial_request r = {
+		.proto = LNL_DIAL_UDP, .host = "127.0.0.1", .port = servers.udp, .timeout = 5
+	};
 	struct lnl_host *h = *state;
 
-	for (int i = 0; i < 300; i++)
-		run_tasks(
-			h,
-			"local id = spawn(connect, { '127.0.0.1', UDP, proto = 'udp' })\n"
-			"spawn(function() core.sleep(0) core.sleep(0) core.cancel(id) return 1 end)",
-			":1");
+	for (int i = 0; i < LNL_DIALS + 1; i++) {
+		assert_true(lnl_op_dial_open(h->engine, &r) != 0);
+		while (lnl_host_turn(h))
+			;
+	}
 	run_tasks(h, "spawn(function() return connect { '127.0.0.1', UDP, proto = 'udp' } end)",
-		  ":socket");
+		  "socket nil");
 }
 
 int main(void)
