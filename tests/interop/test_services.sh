@@ -170,9 +170,53 @@ wait_up 10
 client_says 'test.probe.*fine=true.* name=far ok=true' 5
 client_says 'test.line.*rtt=true'
 for address in $FAR 192.0.2.1; do
-	in_ns client ip route get $address | grep -q ' dev to-server' || fail "$address goes into the tunnel"
+	in_ns client ip route get "$address" | grep -q ' dev to-server' || fail "$address goes into the tunnel"
 done
 in_ns client ip route get 203.0.113.1 | grep -q ' dev lnlaround' || fail "nothing goes into the tunnel"
 ping_ok client 10.9.6.1
 client_says 'test.lost.* loss=0( |$)' 10
+end_client
+
+# Both ends know what gets lost on the way: the relay drops one of ten packets in each direction.
+begin lossy
+{
+	cat "$WORK/common.lua"
+	cat <<-LUA
+		vpn.server {
+		  listen = { "192.0.2.1:1207/udp" }, server = "10.9.7.0/24", dev = "lnllossy", dev_type = "tun",
+		  tls = { ca = pki .. "ca.crt", cert = pki .. "server.crt", key = pki .. "server.key",
+		          crypt = pki .. "tc.key", timeout = 1 },
+		  on = { established = function(peer) vpn.spawn(function()
+		    while vpn.sleep(0.1) do
+		      local rtt, loss, n = peer:rtt(), peer:loss(), peer:stats().rx_packets
+		      if rtt and n > 200 and loss then
+		        return log.info("peer", { rtt = rtt > 0 and rtt < 10, loss = loss > 0.02 and loss < 0.3 })
+		      end
+		    end
+		  end) end },
+		}
+	LUA
+} >"$WORK/$SERVER_NAME.lua"
+start_lunel server "$WORK/$SERVER_NAME.lua"
+start server relay-lossy "$TOOLS/relay" 192.0.2.1 1208 192.0.2.1 1207 1 100 0 0
+wait_for "$WORK/relay-lossy.log" ready 5 "$STARTED" || fail "no relay"
+{
+	cat "$WORK/common.lua"
+	cat <<-LUA
+		vpn.client(client { dev = "lnllossy", tls = { crypt = pki .. "tc.key", timeout = 1 },
+		  remotes = { vpn.remote { "192.0.2.1", 1208, "udp" } }, on = { up = function(sess) vpn.spawn(function()
+		    while vpn.sleep(0.1) do
+		      local loss, n = sess:loss(), sess:stats().rx_packets
+		      if n > 200 and loss then
+		        return log.info("ours", { loss = loss > 0.02 and loss < 0.3, rtt = sess:rtt() > 0 })
+		      end
+		    end
+		  end) end } })
+	LUA
+} >"$WORK/$CLIENT_NAME.lua"
+start_client client "$WORK/$CLIENT_NAME.lua"
+wait_up 30
+in_ns client ping -n -q -c 400 -i 0.004 -W 1 10.9.7.1 >"$WORK/ping.txt" 2>&1
+client_says 'test.ours.* loss=true rtt=true' 10
+server_says 'test.peer.* loss=true rtt=true' 10
 end_client
