@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bindings/call.h"
 #include "bindings/config.h"
 #include "bindings/host.h"
 #include "bindings/objects.h"
@@ -11,6 +12,7 @@
 #include "bindings/task.h"
 
 #define SOCKET_TYPE "lunel.socket"
+#define DECODE	    "lunel.json.decode" /* in the registry: what gives nil and why for what is no JSON */
 
 /* lua-cjson's, which has no header of its own where it runs. */
 int luaopen_cjson(lua_State *L);
@@ -103,6 +105,46 @@ static int failed(lua_State *L, const char *why)
 	return 2;
 }
 
+/* Whether a header says that JSON follows: "application/json", "application/problem+json; ..." */
+static bool says_json(const char *line)
+{
+	static const char name[] = "content-type:", plain[] = "application/json", kind[] = "+json";
+	size_t len;
+
+	if (!line || strncasecmp(line, name, sizeof(name) - 1) != 0)
+		return false;
+	line += sizeof(name) - 1;
+	line += strspn(line, " \t");
+	len = strcspn(line, "; \t");
+	return (len == sizeof(plain) - 1 && strncasecmp(line, plain, len) == 0) ||
+	       (len >= sizeof(kind) &&
+		strncasecmp(line + len - (sizeof(kind) - 1), kind, sizeof(kind) - 1) == 0);
+}
+
+/*
+ * Into the table on top: `json`, or `json_error`. Here, before the task goes on: a megabyte takes more
+ * than the slice of CPU time that a task has.
+ */
+static void set_json(lua_State *L, const struct lnl_http_answer *a)
+{
+	unsigned i = 0;
+
+	while (i < a->n_headers && !says_json(a->headers[i]))
+		i++;
+	if (i == a->n_headers)
+		return;
+	lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
+	lua_pushlstring(L, a->body.data, a->body.len);
+	lnl_call_function(L, 1, 2);
+	if (lua_isnil(L, -2)) {
+		lua_setfield(L, -3, "json_error");
+		lua_pop(L, 1);
+	} else {
+		lua_pop(L, 1);
+		lua_setfield(L, -2, "json");
+	}
+}
+
 static int push_http(lua_State *L, const struct lnl_http_answer *a)
 {
 	if (a->why)
@@ -118,6 +160,7 @@ static int push_http(lua_State *L, const struct lnl_http_answer *a)
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "lines");
+	set_json(L, a);
 	return 1;
 }
 
@@ -336,6 +379,11 @@ void lnl_services_register(lua_State *L)
 	lua_setfield(L, -2, "__index");
 	lua_pushliteral(L, "socket");
 	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+	lua_pushcfunction(L, luaopen_cjson_safe);
+	lnl_call_function(L, 0, 1);
+	lua_getfield(L, -1, "decode");
+	lua_setfield(L, LUA_REGISTRYINDEX, DECODE);
 	lua_pop(L, 1);
 }
 

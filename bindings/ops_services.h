@@ -12,7 +12,7 @@
 
 /* Functions into the table on top of the stack. */
 void lnl_ops_services(lua_State *L);
-/* The type of sockets. */
+/* The type of sockets, and what reads JSON. */
 void lnl_services_register(lua_State *L);
 /* The two into package.preload, which is on top of the stack. */
 void lnl_services_preload(lua_State *L);

@@ -310,6 +310,7 @@ static CURLcode set_tls(struct lnl_http_call *c)
 	struct curl_blob ca = blob_of(c->ca), cert = blob_of(c->cert), key = blob_of(c->key);
 	CURLcode rc = CURLE_OK;
 
+	curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, c->insecure ? 0L : 1L);
 	curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, c->insecure ? 0L : 2L);
 	if (c->ca.data)

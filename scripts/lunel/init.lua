@@ -192,7 +192,10 @@ vpn.connect = services.connect
 function vpn.probe(remote, o)
   expect(remote, "table", "vpn.probe")
   if o ~= nil then expect(o, "table", "vpn.probe") end
-  if not remote.host then remote = vpn.remote(remote) end
+  if not remote.host then
+    local checked, errors = schema.remote(remote)
+    if not checked then error("vpn.probe: " .. table.concat(errors, "; "), 2) end
+  end
   local seconds, err = services.probe(instance.client_of(core.owner()), remote, o or {})
   return seconds, err
 end

@@ -172,10 +172,6 @@ local function finish(res, err)
   if not res then return nil, err end
   res.headers = header_table(res.lines)
   res.lines = nil
-  local kind = (res.headers["content-type"] or ""):lower():match("^%s*([^;%s]*)")
-  if kind == "application/json" or kind:find("%+json$") then
-    res.json, res.json_error = M.json.decode(res.body)
-  end
   return res
 end
 

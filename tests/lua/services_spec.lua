@@ -47,8 +47,8 @@ describe("services", function()
     local handle = open({ "a" })[1]
     answer = { 0.02 }
     assert.equal(0.02, (vpn.probe(vpn.remote { "ams.example", 443, "tcp", site = "ams" })))
-    assert.same({ "probe", handle, { host = "ams.example", port = 443, proto = "tcp", lport = 4000 },
-                  1 }, asked)
+    assert.same({ "probe", handle, 1, { host = "ams.example", port = 443, proto = "tcp",
+                  lport = 4000 } }, { asked[1], asked[2], asked[4], asked[3] })
     answer = { nil, "timeout" }
     assert.same({ nil, "timeout" }, { vpn.probe({ "192.0.2.1" }, { timeout = 0.5 }) })
     assert.equal(0.5, asked[4])
@@ -81,7 +81,7 @@ describe("services", function()
   end)
 
   it("makes requests", function()
-    answer = { { status = 200, body = '{"a":1}', lines = { "Content-Type: application/json" } } }
+    answer = { { status = 200, json = { a = 1 }, lines = { "Content-Type: application/json" } } }
     local res = vpn.http.post("http://x/", { json = { 1 }, headers = { ["X-Y"] = { 1, 2 } },
                                              ca = "ca.pem", key = "a\nb" })
     assert.equal(1, res.json.a)

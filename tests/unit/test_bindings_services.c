@@ -84,6 +84,20 @@ static void big(int fd, size_t len)
 	free(data);
 }
 
+static void long_json(int fd)
+{
+	static const char item[] = "1.5,";
+	size_t n = 500000, len = n * (sizeof(item) - 1) + 2;
+	char *data = malloc(len);
+
+	data[0] = '[';
+	for (size_t i = 0; i < n; i++)
+		memcpy(data + 1 + i * (sizeof(item) - 1), item, sizeof(item) - 1);
+	data[len - 2] = ']';
+	answer(fd, "200 OK", "Content-Type: application/json\r\n", data, len - 1);
+	free(data);
+}
+
 static void long_headers(int fd)
 {
 	char line[1100];
@@ -109,6 +123,8 @@ static bool reply(int fd, int n, const char *request, const char *body)
 	else if (IS("/json"))
 		answer_text(fd, "200 OK", "Content-Type: application/json; charset=utf-8\r\n",
 			    "{\"role\":\"staff\",\"n\":[1,null]}");
+	else if (IS("/long"))
+		long_json(fd);
 	else if (IS("/bad"))
 		answer_text(fd, "200 OK", "Content-Type: application/problem+json\r\n", "{oops");
 	else if (IS("/echo"))
@@ -367,6 +383,10 @@ static const struct {
 	{ "spawn(function() local r = http.get(BASE .. '/json')\n"
 	  "  return r.json.role, r.json.n[1], r.json.n[2] == json.null, r.json_error end)",
 	  "staff 1 true nil" },
+	/* what takes longer than a task's slice of time */
+	{ "spawn(function() local r = http.get(BASE .. '/long', { max = 2 ^ 23 })\n"
+	  "  for i = 1, 1e4 do end return #r.json, #r.body > 2 ^ 20 end)",
+	  "500000 true" },
 	{ "spawn(function() local r = http.get(BASE .. '/bad') return r.json, r.json_error end)",
 	  "nil Expected object key string but found invalid token at character 2" },
 	{ "spawn(function() return http.post(BASE .. '/echo', { json = { user = 'a\"b' } }).body end)",
