@@ -261,7 +261,8 @@ static void complete(struct lnl_tunnel *t)
 {
 	t->in_round = t->failures = 0;
 	t->connected_at = t->engine->env.wallclock(NULL);
-	t->loss.n = 0;
+	t->loss.n = 0; /* what is known is of the connection before */
+	t->counters.ids_used = t->counters.ids_came = 0;
 	lnl_activity_begin(&t->activity, lnl_clock_now());
 	lnl_tunnel_enter(t, LNL_STATE_UP, t->ifname);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", t->ifname));

@@ -96,7 +96,8 @@ static void mark_sent(struct lnl_reliable_sent *s, uint64_t now)
 	if (s->tries > 0)
 		s->timeout *= 2;
 	else
-		s->first = now;
+		s->first = (uint32_t)now;
+	s->timed = s->tries == 0;
 	if (s->tries >= LNL_RELIABLE_TRIES || s->timeout > LNL_RELIABLE_TIMEOUT_MAX)
 		s->timeout = LNL_RELIABLE_TIMEOUT_MAX;
 	if (s->tries <= LNL_RELIABLE_TRIES)
@@ -129,7 +130,7 @@ void lnl_reliable_resend(struct lnl_reliable *r, uint64_t now)
 		if (!s->data || s->tries == 0 || s->due <= now)
 			continue;
 		s->tries = 1;
-		s->first = LNL_NEVER;
+		s->timed = false;
 		s->timeout = r->timeout;
 		s->due = now;
 	}
@@ -155,10 +156,13 @@ bool lnl_reliable_idle(const struct lnl_reliable *r)
 
 static void take_rtt(struct lnl_reliable *r, const struct lnl_reliable_sent *s, uint64_t now)
 {
-	uint64_t took = now > s->first ? now - s->first : 1;
+	uint32_t took =
+		(uint32_t)now - s->first; /* far below 2^32: it would have been sent again */
 
-	if (s->tries == 1 && s->first != LNL_NEVER)
+	if (s->timed)
 		r->rtt = r->rtt ? r->rtt - r->rtt / 8 + took / 8 : took;
+	if (s->timed && r->rtt == 0)
+		r->rtt = 1; /* at once, but not unknown */
 }
 
 bool lnl_reliable_acked(struct lnl_reliable *r, uint32_t id, uint64_t now)

@@ -14,9 +14,9 @@
  * the control channel, where a larger time starts a new sequence and a smaller one is refused.
  */
 struct lnl_replay {
-	uint64_t highest;  /* 0: nothing accepted yet */
-	uint64_t accepted; /* ids, since init: beside `highest` it tells how many never came */
+	uint64_t highest; /* 0: nothing accepted yet */
 	uint32_t window;
+	uint32_t accepted; /* ids, since init: beside `highest` it tells how many never came */
 	uint64_t seen[LNL_REPLAY_MAX / 64]; /* ring of bits, by id modulo the array's size */
 };
 
