@@ -8,6 +8,7 @@
 
 #include "bindings/host.h"
 #include "bindings/objects.h"
+#include "bindings/ops_services.h"
 
 static void set_text(lua_State *L, const char *name, const char *text)
 {
@@ -57,6 +58,10 @@ void lnl_event_push_stats(lua_State *L, const struct lnl_stats *s)
 	set_number(L, "link_tx", (double)s->link_tx_bytes);
 	if (s->connected_at)
 		set_number(L, "connected_at", (double)s->connected_at);
+	if (s->rtt > 0)
+		set_number(L, "rtt", s->rtt);
+	if (s->loss >= 0)
+		set_number(L, "loss", s->loss);
 	lua_newtable(L);
 	for (int i = LNL_DROP_NONE + 1; i < LNL_DROP_COUNT; i++)
 		if (s->drops[i])
@@ -303,6 +308,10 @@ int lnl_event_result(lua_State *L, const struct lnl_event *e)
 		return 1;
 	case LNL_EVENT_EXITED:
 		return push_exited(L, e);
+	case LNL_EVENT_HTTP:
+	case LNL_EVENT_DIAL:
+	case LNL_EVENT_PROBED:
+		return lnl_services_result(L, e);
 	default:
 		lua_pushboolean(L, 1);
 		return 1;

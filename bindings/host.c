@@ -6,6 +6,7 @@
 
 #include "bindings/control.h"
 #include "bindings/events.h"
+#include "bindings/ops_services.h"
 #include "bindings/reload.h"
 #include "bindings/task.h"
 
@@ -86,6 +87,12 @@ static void handle(struct lnl_host *h, const struct lnl_event *e)
 	case LNL_EVENT_EXITED:
 		if (!h->vm || !lnl_task_event(h->vm, e))
 			lnl_reload_event(h, e);
+		break;
+	case LNL_EVENT_HTTP:
+	case LNL_EVENT_DIAL:
+	case LNL_EVENT_PROBED:
+		if ((!h->vm || !lnl_task_event(h->vm, e)) && !lnl_reload_event(h, e))
+			lnl_services_unclaimed(h->engine, e);
 		break;
 	default:
 		deliver(h, e);

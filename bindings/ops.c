@@ -11,6 +11,7 @@
 #include "bindings/events.h"
 #include "bindings/host.h"
 #include "bindings/objects.h"
+#include "bindings/ops_services.h"
 #include "bindings/reload.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
@@ -576,6 +577,7 @@ int lnl_ops_open(lua_State *L)
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);
 	lnl_ops_acc(L);
+	lnl_ops_services(L);
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

@@ -18,8 +18,6 @@ void lnl_ops_server(lua_State *L);
 
 /* The same for protocol extensions. */
 void lnl_ops_acc(lua_State *L);
-/* lua_CFunction, `json()`: the module cjson, or nil and why it is not there. */
-int lnl_json_open(lua_State *L);
 /* lua_CFunctions, `tunnel_update(handle, options, check)` and `server_update`: true, or nil and why. */
 int lnl_ops_tunnel_update(lua_State *L);
 int lnl_ops_server_update(lua_State *L);

@@ -106,9 +106,11 @@ static int op_stats(lua_State *L)
 void lnl_ops_acc(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "extensions", op_extensions }, { "extension_known", op_known },
-		{ "extension_send", op_send },	 { "extension_stats", op_stats },
-		{ "json", lnl_json_open },	 { NULL, NULL },
+		{ "extensions", op_extensions },
+		{ "extension_known", op_known },
+		{ "extension_send", op_send },
+		{ "extension_stats", op_stats },
+		{ NULL, NULL },
 	};
 
 	luaL_register(L, NULL, functions);

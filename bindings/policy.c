@@ -14,6 +14,7 @@
 #include "bindings/file.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
+#include "bindings/ops_services.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
 
@@ -226,6 +227,7 @@ static void replace_loading(lua_State *L, const char *scripts)
 	lua_getfield(L, -2, "preload");
 	lua_pushcfunction(L, lnl_ops_open);
 	lua_setfield(L, -2, "lunel.core");
+	lnl_services_preload(L);
 	lua_pop(L, 3);
 }
 
@@ -239,6 +241,7 @@ static int set_up(lua_State *L)
 	remove_names(L);
 	replace_loading(L, o->scripts);
 	lnl_secret_register(L);
+	lnl_services_register(L);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "lunel.instance");
 	lnl_call_function(L, 1, 1);

@@ -117,11 +117,12 @@ struct lnl_vm *lnl_reload_owner(const struct lnl_host *h, const struct lnl_event
 	return h->vm;
 }
 
-void lnl_reload_event(struct lnl_host *h, const struct lnl_event *e)
+bool lnl_reload_event(struct lnl_host *h, const struct lnl_event *e)
 {
 	for (struct lnl_vm *vm = h->old; vm; vm = vm->next)
 		if (lnl_task_event(vm, e))
-			return;
+			return true;
+	return false;
 }
 
 void lnl_reload_overhear(struct lnl_host *h, const struct lnl_event *e)

@@ -23,7 +23,7 @@ int lnl_reload_swap(struct lnl_host *h, struct lnl_vm *fresh, const uint32_t *go
 /* The VM whose the event |e| is: an old one's that keeps the tunnel, or the host's; may be NULL. */
 struct lnl_vm *lnl_reload_owner(const struct lnl_host *h, const struct lnl_event *e);
 /* Gives the event of an operation to the old VM that waits for it. */
-void lnl_reload_event(struct lnl_host *h, const struct lnl_event *e);
+bool lnl_reload_event(struct lnl_host *h, const struct lnl_event *e);
 /* Tells old VMs of ends that the event |e|, which is not theirs, brings. */
 void lnl_reload_overhear(struct lnl_host *h, const struct lnl_event *e);
 /* Runs their tasks, passes on what those left in `vars`, and releases who has no more to do. */

@@ -8,6 +8,7 @@
 #include "bindings/call.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
+#include "bindings/ops_services.h"
 
 struct lnl_task {
 	struct lnl_task *next;
@@ -131,6 +132,7 @@ int lnl_task_cancel_owner(lua_State *L)
 			n++;
 		}
 	}
+	lnl_services_close(vm, owner);
 	lua_pushinteger(L, n);
 	return 1;
 }
@@ -295,8 +297,10 @@ static int expire(lua_State *L)
 bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 {
 	struct wake w = { .t = vm->tasks, .e = e };
+	uint64_t owner = vm->owner;
 	struct lnl_fault fault;
 	struct lnl_task *t;
+	int rc;
 
 	while (w.t && w.t->op != e->ticket && w.t->timer != e->ticket)
 		w.t = w.t->next;
@@ -313,11 +317,14 @@ bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 	t->op = 0;
 	t->waiting = false;
 	t->ready = true;
-	if (lnl_call(vm, t->name, LNL_SLICE_HOOK, push_result, &w, &fault)) {
+	vm->owner = t->owner; /* whose a socket is */
+	rc = lnl_call(vm, t->name, LNL_SLICE_HOOK, push_result, &w, &fault);
+	vm->owner = owner;
+	if (rc) {
 		lnl_host_fault(vm->host, t->name, &fault);
 		drop(vm, t);
 	}
-	return true;
+	return rc == 0;
 }
 
 int lnl_task_keep(lua_State *L)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct lnl_host;
+struct lnl_socket;
 struct lnl_task;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
@@ -36,7 +37,8 @@ struct lnl_vm {
 	struct lnl_vm *next; /* among those that a reload has replaced */
 	uint32_t *keeps;     /* those tunnels end with it */
 	unsigned n_keeps;
-	int instance; /* reference to what `require "lunel.instance"` returned */
+	struct lnl_socket *sockets; /* of scripts, open; see bindings/ops_services.h */
+	int instance;		    /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {

@@ -47,8 +47,15 @@ lunel_library(mnl PKG libmnl)
 lunel_library(capng PKG libcap-ng)
 lunel_library(seccomp PKG libseccomp)
 lunel_library(edit PKG libedit)
-lunel_library(curl OPTIONAL PKG libcurl)
+lunel_library(curl PKG libcurl)
 lunel_library(microhttpd OPTIONAL PKG libmicrohttpd)
+# lua-cjson as it is installed for Lua 5.1, whose C interface LuaJIT has. Its development package is not
+# needed for two functions, and would bring another Lua.
+find_library(cjson_LIBRARY NAMES liblua5.1-cjson.so.0 cjson.so
+	PATH_SUFFIXES lua/5.1 ${CMAKE_LIBRARY_ARCHITECTURE}/lua/5.1 REQUIRED)
+add_library(lunel_lib_cjson INTERFACE)
+target_link_libraries(lunel_lib_cjson INTERFACE ${cjson_LIBRARY})
+add_library(lunel::cjson ALIAS lunel_lib_cjson)
 if(LUNEL_TESTS)
 	lunel_library(cmocka PKG cmocka)
 endif()

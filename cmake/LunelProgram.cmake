@@ -13,7 +13,7 @@ if(TARGET lnl_bindings)
 	# The module's own luaopen function is all that a host shall see; Lua is the host's.
 	target_link_options(lunel_core PRIVATE -Wl,--exclude-libs,ALL)
 	lunel_link(lunel_core ${LUNEL_ALL_ROOMS})
-	target_link_libraries(lunel_core PRIVATE lunel::curl lunel::microhttpd Threads::Threads)
+	target_link_libraries(lunel_core PRIVATE lunel::cjson lunel::microhttpd Threads::Threads)
 	install(TARGETS lunel_core DESTINATION ${CMAKE_INSTALL_LIBDIR}/lua/5.1/lunel)
 endif()
 
@@ -36,7 +36,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/bindings/main.c)
 	endif()
 	lunel_link(lunel ${LUNEL_ALL_ROOMS})
 	target_link_libraries(lunel PRIVATE
-		lunel::luajit lunel::curl lunel::microhttpd lunel::edit Threads::Threads ${CMAKE_DL_LIBS})
+		lunel::luajit lunel::cjson lunel::microhttpd lunel::edit Threads::Threads ${CMAKE_DL_LIBS})
 	install(TARGETS lunel DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 

@@ -154,6 +154,8 @@ void lnl_engine_free(struct lnl_engine *e)
 	lnl_network_free(e);
 	lnl_arena_free(&e->answers);
 	lnl_ops_free(e);
+	lnl_dials_free(e);
+	lnl_http_free(e->http);
 	while ((q = e->first_event)) {
 		e->first_event = q->next;
 		free_queued(q);

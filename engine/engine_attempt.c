@@ -16,7 +16,7 @@ static bool is_tcp(const struct lnl_remote *r)
 	return r->proto >= LNL_PROTO_TCP;
 }
 
-static int family_of(const struct lnl_remote *r)
+int lnl_attempt_family(const struct lnl_remote *r)
 {
 	switch (r->proto) {
 	case LNL_PROTO_UDP4:
@@ -176,7 +176,7 @@ void lnl_attempt_resolve(struct lnl_tunnel *t)
 	lnl_tunnel_enter(t, LNL_STATE_RESOLVE, t->remote->host);
 	host_name(t, host, sizeof(host));
 	t->resolve = lnl_resolver_lookup(t->engine->resolver, host, t->remote->port,
-					 family_of(t->remote), resolved, t);
+					 lnl_attempt_family(t->remote), resolved, t);
 	if (!t->resolve)
 		fail(t, LNL_CAUSE_INTERNAL, lnl_error_text(LNL_E_NOMEM));
 }
@@ -193,21 +193,20 @@ static void tcp_connected(void *ctx, int fd, const struct lnl_reason *why)
 		lnl_session_open(t, fd, true, &t->addresses[t->address]);
 }
 
-static int socket_conf(const struct lnl_tunnel *t, struct lnl_socket_conf *s, char *error,
-		       size_t cap)
+int lnl_attempt_socket(const struct lnl_tunnel *t, const struct lnl_remote *r,
+		       struct lnl_socket_conf *s, struct lnl_reason *why)
 {
 	const struct lnl_tunnel_options *o = &t->conf.o;
 	struct lnl_ip ip;
 
 	memset(s, 0, sizeof(*s));
-	if (t->remote->local) {
-		if (lnl_ip_parse(&ip, t->remote->local) < 0) {
-			snprintf(error, cap, "local '%s' is not an IP address", t->remote->local);
-			return LNL_E_INVAL;
-		}
-		s->local = lnl_addr_from(&ip, t->remote->lport);
+	if (r->local) {
+		if (lnl_ip_parse(&ip, r->local) < 0)
+			return lnl_reason_set(why, LNL_E_INVAL, "local '%s' is not an IP address",
+					      r->local);
+		s->local = lnl_addr_from(&ip, r->lport);
 	}
-	s->lport = t->remote->lport;
+	s->lport = r->lport;
 	s->bind_dev = o->bind_dev;
 	s->mark = o->mark;
 	s->sndbuf = o->sndbuf;
@@ -228,7 +227,7 @@ static void connect_next(struct lnl_tunnel *t)
 	const struct lnl_addr *a = &t->addresses[t->address];
 	struct lnl_socket_conf s;
 	struct lnl_reason why = { "" };
-	int rc = socket_conf(t, &s, why.text, sizeof(why.text));
+	int rc = lnl_attempt_socket(t, t->remote, &s, &why);
 
 	if (rc == 0) {
 		lnl_net_protect(t, a);

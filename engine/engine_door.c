@@ -497,6 +497,7 @@ void lnl_door_remove(struct lnl_served *v)
 	free(v->names);
 	free(v->routes);
 	free(v->why);
+	free(v->counted);
 	lnl_arena_free(&v->grant_arena);
 	lnl_secret_wipe(v, sizeof(*v));
 	free(v);

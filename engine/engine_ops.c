@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Operations that a host's scripts wait for: timers, names, programs. */
+/* Operations that a host's scripts wait for: what all have in common; timers, names, programs. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine_state.h"
 
-static struct lnl_op *add(struct lnl_engine *e)
+struct lnl_op *lnl_op_new(struct lnl_engine *e)
 {
 	struct lnl_op *op = calloc(1, sizeof(*op));
 
@@ -34,6 +34,8 @@ static void drop(struct lnl_op *op)
 		lnl_resolver_cancel(op->resolve);
 	if (op->exec)
 		lnl_process_cancel(op->exec);
+	if (op->give_up)
+		op->give_up(op);
 	free(op);
 }
 
@@ -52,6 +54,15 @@ static struct lnl_queued *done(struct lnl_op *op, enum lnl_event_kind kind)
 	return q;
 }
 
+struct lnl_queued *lnl_op_done(struct lnl_op *op, enum lnl_event_kind kind)
+{
+	struct lnl_queued *q = done(op, kind);
+
+	op->give_up = NULL;
+	drop(op);
+	return q;
+}
+
 static void fired(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct lnl_op *op = w->data;
@@ -64,7 +75,7 @@ static void fired(struct ev_loop *loop, ev_timer *w, int revents)
 
 uint64_t lnl_op_timer(struct lnl_engine *e, double seconds)
 {
-	struct lnl_op *op = add(e);
+	struct lnl_op *op = lnl_op_new(e);
 
 	if (!op)
 		return 0;
@@ -100,7 +111,7 @@ static void resolved(void *ctx, int error, const struct lnl_addr *list, unsigned
 
 uint64_t lnl_op_resolve(struct lnl_engine *e, const char *host, int family)
 {
-	struct lnl_op *op = add(e);
+	struct lnl_op *op = lnl_op_new(e);
 	uint64_t id;
 
 	if (!op)
@@ -131,7 +142,7 @@ static void exited(void *ctx, const struct lnl_exit *x)
 uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *const *env,
 		     struct lnl_bytes input, double timeout)
 {
-	struct lnl_op *op = add(e);
+	struct lnl_op *op = lnl_op_new(e);
 
 	if (!op)
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One client of a server: between sans-IO control, the worker that has its packets, and the host. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
@@ -258,7 +259,12 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 
 	if (v->counters_asked)
 		v->counters_asked--;
-	v->counters = *c;
+	if (!v->counted)
+		v->counted = calloc(1, sizeof(*v->counted));
+	if (v->counted) {
+		v->counted->counters = *c;
+		lnl_loss_take(&v->counted->loss, c, lnl_clock_now());
+	}
 	ended = lnl_activity_ended(&v->activity, c->rx_bytes + c->tx_bytes, !v->counters_asked,
 				   lnl_clock_now());
 	if (v->ended && !v->counters_asked)
@@ -290,7 +296,9 @@ void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
 
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 {
-	const struct lnl_counters *c = &v->counters;
+	static const struct lnl_counted none = { .loss = { .n = 0 } };
+	const struct lnl_counted *told = v->counted ? v->counted : &none;
+	const struct lnl_counters *c = &told->counters;
 
 	memset(out, 0, sizeof(*out));
 	out->rx_packets = c->rx_packets;
@@ -302,6 +310,8 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 	memcpy(out->drops, c->drops, sizeof(out->drops));
 	out->drops[LNL_DROP_QUEUE] += v->lost_elsewhere;
 	out->connected_at = v->connected_at;
+	out->rtt = v->control ? (double)lnl_server_rtt(v->control) / LNL_SECOND : 0;
+	out->loss = lnl_loss_now(&told->loss, c);
 }
 
 /* ---- the end ---- */

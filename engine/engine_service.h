@@ -34,6 +34,12 @@ enum lnl_served_wait {
 	LNL_WAIT_LEARN,
 };
 
+/* What the data plane told of a client. */
+struct lnl_counted {
+	struct lnl_counters counters;
+	struct lnl_loss loss;
+};
+
 /* A server has thousands of them: what few have, or have for a moment, is not in it. */
 struct lnl_served {
 	struct lnl_service *service;
@@ -82,9 +88,9 @@ struct lnl_served {
 
 	/* What it did. */
 	uint64_t connected_at;
-	struct lnl_counters counters;
-	uint64_t lost_elsewhere; /* packets on their way to it, between workers */
-	unsigned counters_asked; /* answers that are to come */
+	struct lnl_counted *counted; /* NULL: nothing yet; a half-open client has none */
+	uint64_t lost_elsewhere;     /* packets on their way to it, between workers */
+	unsigned counters_asked;     /* answers that are to come */
 	struct lnl_activity activity;
 	enum lnl_cause cause;
 	enum lnl_phase phase;

@@ -262,6 +262,8 @@ static void complete(struct lnl_tunnel *t)
 {
 	t->in_round = t->failures = 0;
 	t->connected_at = t->engine->env.wallclock(NULL);
+	t->loss.n = 0; /* what is known is of the connection before */
+	t->counters.ids_used = t->counters.ids_came = 0;
 	lnl_activity_begin(&t->activity, lnl_clock_now());
 	lnl_tunnel_enter(t, LNL_STATE_UP, t->ifname);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", t->ifname));
@@ -399,6 +401,7 @@ static void take_counters(struct lnl_tunnel *t, const struct lnl_counters *c)
 	bool ended;
 
 	t->counters = *c;
+	lnl_loss_take(&t->loss, c, lnl_clock_now());
 	if (t->counters_asked)
 		t->counters_asked--;
 	ended = lnl_activity_ended(&t->activity, c->rx_bytes + c->tx_bytes, !t->counters_asked,

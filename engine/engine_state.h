@@ -8,6 +8,7 @@
 #include "control/client.h"
 #include "engine_security.h"
 #include "io/clock.h"
+#include "io/http.h"
 #include "io/lines.h"
 #include "io/netconf.h"
 #include "io/nodes.h"
@@ -69,6 +70,21 @@ bool lnl_activity_doubt(struct lnl_activity *a, uint64_t now);
 /* |bytes| have passed in all; |last|: no older question for counters is open. Whether it ends. */
 bool lnl_activity_ended(struct lnl_activity *a, uint64_t bytes, bool last, uint64_t now);
 
+/* ---- the other side's packets that do not come (engine_loss.c) ---- */
+
+#define LNL_LOSS_SAMPLES 14
+struct lnl_loss {
+	struct {
+		uint64_t at, used, came;
+	} past[LNL_LOSS_SAMPLES]; /* oldest first, five seconds or more between them */
+	unsigned n;
+};
+
+/* The counters of a connection, whenever they are told; |c| begins at 0 with each. */
+void lnl_loss_take(struct lnl_loss *l, const struct lnl_counters *c, uint64_t now);
+/* Of what was sent in the last minute, or somewhat longer: 0 to 1; below 0: not known. */
+double lnl_loss_now(const struct lnl_loss *l, const struct lnl_counters *c);
+
 /* ---- events and tickets (engine_ticket.c) ---- */
 
 struct lnl_queued {
@@ -112,6 +128,9 @@ struct lnl_op {
 	ev_timer timer;
 	struct lnl_resolve *resolve;
 	struct lnl_exec *exec;
+	/* Of engine_http.c, engine_dial.c, engine_probe.c: what it waits for, and how to give that up. */
+	void *what;
+	void (*give_up)(struct lnl_op *op);
 };
 
 /* Of one kind of record that others bring about. */
@@ -140,6 +159,11 @@ struct lnl_engine {
 	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
 	struct lnl_op *ops;
 	struct lnl_nodes op_ids;
+	struct lnl_http *http;
+	struct lnl_dialled *dials; /* engine_dial.c */
+	unsigned n_dials;
+	struct lnl_probing *probes; /* engine_probe.c */
+	unsigned n_probes;
 	struct lnl_tunnel *tunnels;
 	struct lnl_service *services;
 	struct lnl_desk *desks;
@@ -290,6 +314,7 @@ struct lnl_tunnel {
 	uint64_t counted_at;
 	uint64_t control_drops[LNL_DROP_COUNT];
 	struct lnl_activity activity;
+	struct lnl_loss loss;
 
 	/* The machine (engine_net.c). */
 	struct lnl_netconf *net;
@@ -312,6 +337,12 @@ void lnl_attempt_failed(struct lnl_tunnel *t, enum lnl_cause cause, const char *
 /* Stops resolving and connecting. */
 void lnl_attempt_cancel(struct lnl_tunnel *t);
 
+/* The family of addresses that |r| asks for: 4, 6, 0 for both. */
+int lnl_attempt_family(const struct lnl_remote *r);
+/* How a socket to |r| is set up. LNL_E_INVAL. */
+int lnl_attempt_socket(const struct lnl_tunnel *t, const struct lnl_remote *r,
+		       struct lnl_socket_conf *s, struct lnl_reason *why);
+
 /* engine_retry.c */
 /* `t->end` is set and nothing is open any more: again, or for good? */
 void lnl_retry_decide(struct lnl_tunnel *t);
@@ -324,6 +355,16 @@ void lnl_retry_down(struct lnl_tunnel *t);
 
 /* engine_ops.c */
 void lnl_ops_free(struct lnl_engine *e);
+/* A new operation; NULL when out of memory. */
+struct lnl_op *lnl_op_new(struct lnl_engine *e);
+/* It is over: its event of |kind| is queued, and |op| gone. The event, or NULL when out of memory. */
+struct lnl_queued *lnl_op_done(struct lnl_op *op, enum lnl_event_kind kind);
+
+/* engine_dial.c: closes what scripts have open, after lnl_ops_free */
+void lnl_dials_free(struct lnl_engine *e);
+
+/* engine_probe.c: those of |t| end */
+void lnl_probes_drop(struct lnl_tunnel *t);
 
 /* engine_desk.c: a local socket that is spoken to in lines, as the host sees it */
 struct lnl_desk {

@@ -192,6 +192,8 @@ static void fill_stats(const struct lnl_tunnel *t, struct lnl_stats *s)
 	for (i = 0; i < LNL_DROP_COUNT; i++)
 		s->drops[i] = c->drops[i] + t->control_drops[i];
 	s->connected_at = t->connected_at;
+	s->rtt = t->client ? (double)lnl_client_rtt(t->client) / LNL_SECOND : 0;
+	s->loss = lnl_loss_now(&t->loss, c);
 }
 
 void lnl_tunnel_tell_closed(struct lnl_tunnel *t)
@@ -218,6 +220,7 @@ void lnl_tunnel_tell_closed(struct lnl_tunnel *t)
 void lnl_tunnel_free(struct lnl_tunnel *t)
 {
 	lnl_tickets_drop(t->engine, t);
+	lnl_probes_drop(t);
 	lnl_attempt_cancel(t);
 	if (t->worker)
 		lnl_session_close(t);

@@ -110,8 +110,10 @@ void lnl_service_ask_counters(struct lnl_served *v)
 
 void lnl_service_counted(struct lnl_served *v, unsigned worker, const struct lnl_counters *c)
 {
-	struct lnl_counters own = v->counters;
+	struct lnl_counters own = { 0 };
 
+	if (v->counted)
+		own = v->counted->counters;
 	/* Others know only of packets for it that were lost on the way to its own worker. */
 	if (worker != v->worker) {
 		v->lost_elsewhere += c->drops[LNL_DROP_QUEUE];

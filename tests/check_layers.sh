@@ -112,7 +112,7 @@ check_tree() {
 		'(^|[^A-Za-z0-9_])lua_call[ \t]*\('
 	refuse 'only task resumes a coroutine' '^bindings/!^bindings/task\.c' \
 		'(^|[^A-Za-z0-9_])lua_resume[ \t]*\('
-	refuse 'libcurl belongs to bindings/http.c' '^(engine|bindings)/!^bindings/http\.c' \
+	refuse 'libcurl belongs to engine/io/http*' '^(engine|bindings)/!^engine/io/http' \
 		'include[ \t]*<curl/'
 	refuse 'nothing a peer sends may reach an assert' '^engine/' \
 		'(^|[^A-Za-z0-9_])assert[ \t]*\(|include[ \t]*<assert\.h>'

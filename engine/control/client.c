@@ -634,6 +634,11 @@ void lnl_client_close(struct lnl_client *c, enum lnl_cause cause, uint64_t now)
 		c->goodbye_at = now + 50 * LNL_MSEC; /* then look whether it was acknowledged */
 }
 
+uint64_t lnl_client_rtt(const struct lnl_client *c)
+{
+	return lnl_session_rtt(c->session);
+}
+
 enum lnl_phase lnl_client_phase(const struct lnl_client *c)
 {
 	return c->phase;

@@ -263,6 +263,8 @@ int lnl_client_renegotiate(struct lnl_client *c, uint64_t now);
  */
 void lnl_client_close(struct lnl_client *c, enum lnl_cause cause, uint64_t now);
 
+/* As lnl_session_rtt. */
+uint64_t lnl_client_rtt(const struct lnl_client *c);
 enum lnl_phase lnl_client_phase(const struct lnl_client *c);
 
 #endif

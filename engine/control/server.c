@@ -535,6 +535,11 @@ enum lnl_cause lnl_server_closing(const struct lnl_server *s)
 	return s->closing;
 }
 
+uint64_t lnl_server_rtt(const struct lnl_server *s)
+{
+	return lnl_session_rtt(s->session);
+}
+
 enum lnl_phase lnl_server_phase(const struct lnl_server *s)
 {
 	return s->phase;

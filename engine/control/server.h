@@ -212,6 +212,8 @@ void lnl_server_close(struct lnl_server *s, enum lnl_cause cause, const char *te
 
 /* Why it is ending already, though the end is not told yet (CLOSED comes): NONE when it is not. */
 enum lnl_cause lnl_server_closing(const struct lnl_server *s);
+/* As lnl_session_rtt. */
+uint64_t lnl_server_rtt(const struct lnl_server *s);
 enum lnl_phase lnl_server_phase(const struct lnl_server *s);
 /* What was negotiated: NONE before keys. */
 enum lnl_cipher lnl_server_cipher(const struct lnl_server *s);

@@ -70,6 +70,8 @@ static int start_negotiation(struct lnl_session *s, uint8_t key_id, uint8_t op, 
 		free_negotiation(s, &n);
 		return rc;
 	}
+	if (s->primary)
+		n->rel.rtt = s->primary->rel.rtt;
 	free_negotiation(s, &s->lame);
 	s->lame = s->primary;
 	s->primary = n;
@@ -398,6 +400,11 @@ size_t lnl_session_output(struct lnl_session *s, uint8_t *out, size_t cap, uint6
 }
 
 /* ---- time ---- */
+
+uint64_t lnl_session_rtt(const struct lnl_session *s)
+{
+	return s->primary ? s->primary->rel.rtt : 0;
+}
 
 uint64_t lnl_session_reneg_interval(const struct lnl_session *s)
 {

@@ -175,6 +175,8 @@ int lnl_session_renegotiate(struct lnl_session *s, uint64_t now);
 void lnl_session_extend(struct lnl_session *s, uint8_t key_id, uint64_t deadline);
 /* Whether everything sent was acknowledged, and nothing waits to be sent. */
 bool lnl_session_idle(const struct lnl_session *s);
+/* How long the peer's acks take, smoothed, microseconds; 0: not known yet (wire/reliable.h). */
+uint64_t lnl_session_rtt(const struct lnl_session *s);
 /* Whether the peer answered at all (its session id is known). */
 bool lnl_session_has_peer(const struct lnl_session *s);
 

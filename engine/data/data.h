@@ -91,6 +91,8 @@ struct lnl_counters {
 	uint64_t link_rx_bytes, link_tx_bytes; /* datagrams: authentic ones, sealed ones */
 	uint64_t pings_sent, pings_received;
 	uint64_t occ_sent, occ_received;
+	/* Of all its keys so far: ids that the other side has used, and those that came. */
+	uint64_t ids_used, ids_came;
 	uint64_t drops[LNL_DROP_COUNT];
 };
 

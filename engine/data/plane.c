@@ -126,6 +126,21 @@ int lnl_data_peer_del(struct lnl_data *d, uint32_t id)
 	return 0;
 }
 
+static void count_ids(struct lnl_counters *c, const struct lnl_keyslot *k)
+{
+	if (k == NULL)
+		return;
+	c->ids_used += k->replay.highest;
+	c->ids_came += k->replay.accepted;
+}
+
+void lnl_data_slot_drop(struct lnl_data *d, struct lnl_peer *p, unsigned slot)
+{
+	count_ids(&p->counters, p->slots[slot]);
+	lnl_keyslot_free(p->slots[slot], d->env);
+	p->slots[slot] = NULL;
+}
+
 static void keys_changed(struct lnl_data *d, struct lnl_peer *p)
 {
 	lnl_table_note_key(&d->peers, p);
@@ -143,7 +158,7 @@ int lnl_data_key_install(struct lnl_data *d, uint32_t peer, enum lnl_slot slot,
 	int r = lnl_keyslot_new(&k, d->env, key);
 	if (r != 0)
 		return r;
-	lnl_keyslot_free(p->slots[slot], d->env);
+	lnl_data_slot_drop(d, p, slot);
 	p->slots[slot] = k;
 	keys_changed(d, p);
 	return 0;
@@ -168,8 +183,7 @@ int lnl_data_key_del(struct lnl_data *d, uint32_t peer, enum lnl_slot slot)
 
 	if (p == NULL)
 		return LNL_E_NOTFOUND;
-	lnl_keyslot_free(p->slots[slot], d->env);
-	p->slots[slot] = NULL;
+	lnl_data_slot_drop(d, p, slot);
 	keys_changed(d, p);
 	return 0;
 }
@@ -290,6 +304,8 @@ int lnl_data_counters(const struct lnl_data *d, uint32_t peer, struct lnl_counte
 	if (p == NULL)
 		return LNL_E_NOTFOUND;
 	*out = p->counters;
+	for (unsigned i = 0; i < LNL_SLOTS; i++)
+		count_ids(out, p->slots[i]);
 	return 0;
 }
 

@@ -137,4 +137,7 @@ void lnl_notice_put(struct lnl_data *d, struct lnl_peer *p, enum lnl_notice_kind
 /* Forgets what waits on |p|. */
 void lnl_notice_forget(struct lnl_data *d, struct lnl_peer *p);
 
+/* Frees the key in |slot|, if there is one; what came under it stays counted. (plane.c) */
+void lnl_data_slot_drop(struct lnl_data *d, struct lnl_peer *p, unsigned slot);
+
 #endif

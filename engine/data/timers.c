@@ -104,8 +104,7 @@ static void expire_keys(struct lnl_data *d, struct lnl_peer *p, uint64_t now)
 		if (k == NULL || k->expires > now)
 			continue;
 		lnl_notice_put(d, p, LNL_NOTICE_KEY_EXPIRED, k->id);
-		lnl_keyslot_free(k, d->env);
-		p->slots[i] = NULL;
+		lnl_data_slot_drop(d, p, i);
 		lnl_table_note_key(&d->peers, p);
 	}
 }

@@ -372,6 +372,9 @@ enum lnl_event_kind {
 	LNL_EVENT_TIMER,
 	LNL_EVENT_RESOLVED, /* `u.resolved` */
 	LNL_EVENT_EXITED,   /* a program ended: `u.exited` */
+	LNL_EVENT_HTTP,	    /* `u.http`; these are lunel_services.h's */
+	LNL_EVENT_DIAL,	    /* `u.dial` */
+	LNL_EVENT_PROBED,   /* `u.probe` */
 };
 
 enum lnl_state {
@@ -395,6 +398,8 @@ struct lnl_stats {
 	uint64_t link_rx_bytes, link_tx_bytes;
 	uint64_t drops[LNL_DROP_COUNT];
 	uint64_t connected_at; /* seconds since 1970, 0: never */
+	double rtt;	       /* seconds, smoothed, by the control channel; 0: not known */
+	double loss; /* of the other side's packets, in the last minute; below 0: not known */
 };
 
 #define LNL_NO_PEER UINT32_C(0xffffff)
@@ -501,6 +506,9 @@ struct lnl_event {
 			bool timeout;
 			struct lnl_bytes out, err; /* at most 64 KiB each */
 		} exited;
+		const struct lnl_http_answer *http;
+		const struct lnl_dial_answer *dial;
+		const struct lnl_probe_answer *probe;
 	} u;
 };
 
@@ -724,23 +732,6 @@ int lnl_desk_open(struct lnl_engine *e, const struct lnl_desk_options *o, uint32
 /* Ends its connections at once and removes the socket. LNL_E_NOTFOUND. */
 int lnl_desk_close(struct lnl_engine *e, uint32_t desk);
 
-/*
- * ---- operations for scripts that wait; each gives a ticket, never 0, whose event comes
- * exactly once unless cancelled ----
- */
-
-uint64_t lnl_op_timer(struct lnl_engine *e, double seconds);
-/* |family| 0, 4 or 6. */
-uint64_t lnl_op_resolve(struct lnl_engine *e, const char *host, int family);
-/*
- * Runs argv[0] without a shell; |env| is NAME=value or NULL; |input| may be empty. 0 when out
- * of memory.
- */
-uint64_t lnl_op_exec(struct lnl_engine *e, const char *const *argv, const char *const *env,
-		     struct lnl_bytes input, double timeout);
-/* No event follows; a program is killed. A dead ticket is a no-op. */
-void lnl_op_cancel(struct lnl_engine *e, uint64_t ticket);
-
 /* Delivers |signo| as LNL_EVENT_SIGNAL from now on. LNL_E_SYSTEM. */
 int lnl_engine_signal(struct lnl_engine *e, int signo);
 /*
@@ -764,5 +755,6 @@ void lnl_build_info(struct lnl_build *out);
 const char *lnl_cipher_list(void);
 
 #include "lunel_pki.h"
+#include "lunel_services.h" /* what scripts wait for */
 
 #endif

@@ -50,7 +50,7 @@ int lnl_netconf_apply(struct lnl_netconf *nc, const struct lnl_net *net,
 		      struct lnl_reason *why);
 /*
  * |remote| is about to be used, too: leads packets to it around the tunnel where that is needed, by
- * the gateway of the moment. The last 16 are remembered. Before the first apply it is only
+ * the gateway of the moment. The last 32 are remembered. Before the first apply it is only
  * remembered. Errors as above; LNL_E_NOTFOUND, too, when no route leads there.
  */
 int lnl_netconf_protect(struct lnl_netconf *nc, const struct lnl_addr *remote,

@@ -6,7 +6,7 @@
 #include "io/netconf.h"
 #include "io/netlink.h"
 
-#define LNL_NETCONF_REMOTES 16
+#define LNL_NETCONF_REMOTES 32	/* 16 of them probed at once */
 #define LNL_NETCONF_RAW	    512 /* a route as the kernel showed it */
 
 enum lnl_change_kind {

@@ -95,6 +95,9 @@ static void mark_sent(struct lnl_reliable_sent *s, uint64_t now)
 {
 	if (s->tries > 0)
 		s->timeout *= 2;
+	else
+		s->first = (uint32_t)now;
+	s->timed = s->tries == 0;
 	if (s->tries >= LNL_RELIABLE_TRIES || s->timeout > LNL_RELIABLE_TIMEOUT_MAX)
 		s->timeout = LNL_RELIABLE_TIMEOUT_MAX;
 	if (s->tries <= LNL_RELIABLE_TRIES)
@@ -127,6 +130,7 @@ void lnl_reliable_resend(struct lnl_reliable *r, uint64_t now)
 		if (!s->data || s->tries == 0 || s->due <= now)
 			continue;
 		s->tries = 1;
+		s->timed = false;
 		s->timeout = r->timeout;
 		s->due = now;
 	}
@@ -150,6 +154,17 @@ bool lnl_reliable_idle(const struct lnl_reliable *r)
 	return true;
 }
 
+static void take_rtt(struct lnl_reliable *r, const struct lnl_reliable_sent *s, uint64_t now)
+{
+	uint32_t took =
+		(uint32_t)now - s->first; /* far below 2^32: it would have been sent again */
+
+	if (s->timed)
+		r->rtt = r->rtt ? r->rtt - r->rtt / 8 + took / 8 : took;
+	if (s->timed && r->rtt == 0)
+		r->rtt = 1; /* at once, but not unknown */
+}
+
 bool lnl_reliable_acked(struct lnl_reliable *r, uint32_t id, uint64_t now)
 {
 	struct lnl_reliable_sent *acked = slot_of(r, id);
@@ -157,6 +172,7 @@ bool lnl_reliable_acked(struct lnl_reliable *r, uint32_t id, uint64_t now)
 	/* A packet that is queued but was never sent cannot have been seen by the peer. */
 	if (!acked->data || acked->id != id || acked->tries == 0)
 		return false;
+	take_rtt(r, acked, now);
 	free_sent(r, acked);
 	for (unsigned i = 0; i < LNL_RELIABLE_SEND; i++) {
 		struct lnl_reliable_sent *s = &r->out[i];

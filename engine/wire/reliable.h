@@ -24,8 +24,10 @@ struct lnl_reliable_sent {
 	uint8_t op;
 	uint8_t tries;	    /* sent how many times; stops counting above LNL_RELIABLE_TRIES */
 	uint8_t later_acks; /* acks of later packets since the last send: 3 mean it is lost */
+	bool timed;	    /* its ack tells how long the way is */
 	uint32_t id;
-	uint64_t due; /* when to (re)send */
+	uint32_t first; /* when it was sent first, the lower half */
+	uint64_t due;	/* when to (re)send */
 	uint64_t timeout;
 };
 
@@ -45,10 +47,14 @@ struct lnl_reliable {
 	struct lnl_reliable_sent out[LNL_RELIABLE_SEND];
 	struct lnl_reliable_got in[LNL_RELIABLE_RECV];
 	uint32_t acks[LNL_RELIABLE_RECV]; /* to send, oldest first */
-	uint8_t n_acks;
+	uint8_t n_acks, n_recent;
 	/* Acknowledged lately, newest first: they fill up packets that have room. */
 	uint32_t recent[LNL_ACKS_MAX];
-	uint8_t n_recent;
+	/*
+	 * How long acks take, microseconds, smoothed by eighths; 0: none came yet. Only packets that were
+	 * sent once tell it: of others nobody knows which copy was acknowledged (RFC 6298, 3).
+	 */
+	uint32_t rtt;
 };
 
 /*

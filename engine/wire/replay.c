@@ -40,6 +40,7 @@ bool lnl_replay_accept(struct lnl_replay *r, uint64_t id)
 	if (id > r->highest)
 		advance(r, id);
 	*word_of(r, id) |= bit_of(id);
+	r->accepted++;
 	return true;
 }
 

@@ -16,6 +16,7 @@
 struct lnl_replay {
 	uint64_t highest; /* 0: nothing accepted yet */
 	uint32_t window;
+	uint32_t accepted; /* ids, since init: beside `highest` it tells how many never came */
 	uint64_t seen[LNL_REPLAY_MAX / 64]; /* ring of bits, by id modulo the array's size */
 };
 

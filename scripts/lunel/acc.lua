@@ -30,12 +30,7 @@ local json
 -- nested deep.
 local function load_json()
   if json then return json end
-  local ok, cjson = pcall(require, "cjson")
-  if not ok then
-    local err
-    cjson, err = core.json()
-    if not cjson then return nil, err end
-  end
+  local cjson = require "cjson"
   json = cjson.new()
   json.decode_max_depth(16)
   json.encode_max_depth(16)
@@ -252,14 +247,8 @@ function M.protocol(name, o)
     schema, err = read_schema(o.schema)
     why = err
   end
-  if not why and o.encoding ~= "raw" then
-    local loaded, missing = load_json()
-    if not loaded then
-      why = ("JSON needs lua-cjson, which is not there (%s): install it (package lua-cjson), or "
-        .. "use encoding = 'raw'"):format(tostring(missing))
-    end
-  end
   if why then error("vpn.acc.protocol: " .. why, 2) end
+  if o.encoding ~= "raw" then load_json() end
   local ext = setmetatable({
     name = name, max = o.max or 4096, rate = o.rate or { count = 10, per = 1 }, schema = schema,
     encoding = o.encoding or "json", handlers = {}, received = 0, sent = 0, dropped = {},

@@ -22,6 +22,7 @@ local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
+local services = require "lunel.services"
 
 local vpn = {}
 
@@ -188,6 +189,25 @@ vpn.resolve = core.resolve
 function vpn.exec(o)
   expect(o, "table", "vpn.exec")
   return instance.exec(o)
+end
+
+-- ---- others, while packets flow (lunel/services.lua) ----
+
+vpn.http = strict.fields(services.http, "vpn.http")
+vpn.json = strict.fields(services.json, "vpn.json")
+vpn.connect = services.connect
+
+--- Whether the server at |remote| answers the first packet of a connection, with the keys of the
+-- calling task's client: seconds, or nil and why. |o|: timeout (1).
+function vpn.probe(remote, o)
+  expect(remote, "table", "vpn.probe")
+  if o ~= nil then expect(o, "table", "vpn.probe") end
+  if not remote.host then
+    local checked, errors = schema.remote(remote)
+    if not checked then error("vpn.probe: " .. table.concat(errors, "; "), 2) end
+  end
+  local seconds, err = services.probe(instance.client_of(core.owner()), remote, o or {})
+  return seconds, err
 end
 
 --- What `reconnect` returns to end for good.

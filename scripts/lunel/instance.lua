@@ -365,6 +365,18 @@ function M.report_status()
   return true
 end
 
+--- The client that |owner| (a number of core.owner) belongs to, or the only one there is; or nil.
+function M.client_of(owner)
+  local only, clients = nil, 0
+  for _, t in ipairs(tunnels) do
+    if t.owner == owner or (t.session and t.session.owner == owner) then
+      return not t.server and t or nil
+    end
+    if not t.server then only, clients = t, clients + 1 end
+  end
+  return clients == 1 and only or nil
+end
+
 --- Whether every tunnel is up.
 function M.is_up()
   for _, t in pairs(by_handle) do

@@ -21,6 +21,19 @@ end
 --- Counters: rx, tx (bytes through the tunnel), packets, drops; nil once the peer is gone.
 methods.stats = asking(function(server, id) return core.peer_stats(server, id) end)
 
+local function counter(name)
+  return asking(function(server, id)
+    local counters = core.peer_stats(server, id)
+    return counters and counters[name]
+  end)
+end
+
+--- Seconds that the client takes to answer, smoothed; nil before it has.
+methods.rtt = counter "rtt"
+
+--- The part of the client's packets that got lost in the last minute, 0 to 1; nil when none came.
+methods.loss = counter "loss"
+
 --- Ends the connection; the client is told `HALT` and |reason|, unless it is nil.
 methods.kill = asking(function(server, id, reason)
   return core.peer_kill(server, id, reason and "HALT," .. tostring(reason) or "HALT")
@@ -51,8 +64,8 @@ local LIVE = { name = true, cn = true, user = true, address = true, proto = true
 local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, owner = true,
                 cid = true, server = true, known = true, from = true, files = true,
                 learned = true, authorities = true }
-local NAMES = { "is_up", "stats", "kill", "restart", "send", "renegotiate", "id", "vars", "cert",
-                "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
+local NAMES = { "is_up", "stats", "rtt", "loss", "kill", "restart", "send", "renegotiate", "id",
+                "vars", "cert", "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
                 "connected_at", "peer_info", "info", "metadata" }
 
 local meta = {

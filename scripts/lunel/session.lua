@@ -23,6 +23,20 @@ local function find(tunnel, match)
   end
 end
 
+-- Counters are the tunnel's: of a session that has ended nothing is known any more.
+local function counter(name)
+  return function(s)
+    local counters = not s.ended and core.tunnel_stats(s.tunnel.handle)
+    return counters and counters[name] or nil
+  end
+end
+
+--- Seconds that the server takes to answer, smoothed; nil before it has.
+methods.rtt = counter "rtt"
+
+--- The part of the server's packets that got lost in the last minute, 0 to 1; nil when none came.
+methods.loss = counter "loss"
+
 --- Connects anew: { remote = , or match = { field = value }, reason = , hard = true to close the
 -- device }.
 function methods.reconnect(s, o)
@@ -50,8 +64,8 @@ function methods.send(s, text) return core.tunnel_text(s.tunnel.handle, text) en
 
 local FIELDS = { remote = true, address = true, ifname = true, vars = true }
 local HIDDEN = { up = true, ended = true, owner = true, tunnel = true }
-local NAMES = { "is_up", "stats", "reconnect", "stop", "send", "remote", "address", "ifname",
-                "vars" }
+local NAMES = { "is_up", "stats", "rtt", "loss", "reconnect", "stop", "send", "remote", "address",
+                "ifname", "vars" }
 
 local meta = {
   __index = function(_, name)

@@ -151,7 +151,6 @@ function M.new()
     return true
   end
   function core.extension_stats() return { received = 0, sent = #core.sent, dropped = {} } end
-  function core.json() return nil, "the spec has its own" end
   function core.tunnel_stats()
     return { rx = 1, tx = 2, link_rx = 3, link_tx = 4, rx_packets = 1, tx_packets = 1, drops = {} }
   end

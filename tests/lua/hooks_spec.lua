@@ -422,14 +422,15 @@ describe("the API", function()
     for _, name in ipairs(require("lunel.schema_client").hooks) do
       assert.truthy(text:find("| `" .. name .. "` |", 1, true), name)
     end
-    for _, name in ipairs { "is_up", "stats", "reconnect", "stop", "send" } do
+    for _, name in ipairs { "is_up", "stats", "rtt", "loss", "reconnect", "stop", "send" } do
       assert.truthy(text:find("`sess:" .. name, 1, true), name)
     end
     local server = require "lunel.schema_server"
     for _, name in ipairs(server.hooks) do
       assert.truthy(text:find("| `" .. name .. "` |", 1, true), name)
     end
-    for _, name in ipairs { "is_up", "stats", "kill", "restart", "send", "renegotiate" } do
+    for _, name in ipairs { "is_up", "stats", "rtt", "loss", "kill", "restart", "send",
+                            "renegotiate" } do
       assert.truthy(text:find("`peer:" .. name, 1, true), name)
     end
     local keys = text:match("## The configuration of a server(.-)\n## ")

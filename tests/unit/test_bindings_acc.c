@@ -47,10 +47,6 @@ static const struct {
 	{ CORE "return (select(2, core.extension_send(1, nil, 'a', 'x')))",
 	  "not possible in this state" },
 	{ CORE "return (select(2, core.extension_stats(1, 7)))", "not possible in this state" },
-	/* lua-cjson is there, and of use to the policy VM */
-	{ CORE "local json = core.json().new() return json.encode(json.decode '[1,\"x\",null]')",
-	  "[1,\"x\",null]" },
-	{ CORE "return (pcall(core.json().decode, '['))", "false" },
 	{ "local vpn = require 'lunel'\n"
 	  "local ext = vpn.acc.protocol('lnk1', { schema = { rtt = 'number' } })\n"
 	  "return require('lunel.acc').announce() and ext.name",

@@ -59,14 +59,16 @@ static void what_is_absent(void **state)
 	}
 	refuse_lua(*state, "require 'ffi'", "module 'ffi' not found");
 	refuse_lua(*state, "require 'jit'", "module 'jit' not found");
-	refuse_lua(*state, "require 'cjson'",
-		   "module 'cjson' not found"); /* a .so is not looked for */
+	refuse_lua(*state, "require 'lpeg'",
+		   "module 'lpeg' not found"); /* a .so is not looked for */
 }
 
 static void what_is_there(void **state)
 {
 	static const char *const code[] = {
 		"return require('lunel.core').policy",
+		"return require('cjson').encode({ true }) == '[true]'",
+		"return require('cjson.safe').decode('{') == nil",
 		"return type(require('lunel').client) == 'function'",
 		"return type(io.open) == 'function' and type(os.date) == 'function'",
 		"return bit.band(6, 3) == 2",
