@@ -550,6 +550,9 @@ int lnl_ops_open(lua_State *L)
 	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);
+	lnl_task_join_open(L);
+	lnl_task_open(L);
+	lua_setfield(L, -2, "coroutines");
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct lnl_host;
+struct lnl_mark;
 struct lnl_task;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
@@ -24,16 +25,27 @@ struct lnl_slice {
 	bool spent;
 };
 
+/* Tasks by a key (task_table.h). */
+struct lnl_marks {
+	struct lnl_mark **chains;
+	size_t size, count;
+};
+
 struct lnl_vm {
 	lua_State *L;
 	struct lnl_host *host; /* may be NULL in tests: then nothing that needs an engine works */
 	size_t used, limit;    /* bytes */
 	struct lnl_slice slice;
-	uint64_t owner;		  /* whose code runs: what it spawns is cancelled with it */
-	struct lnl_task *tasks;	  /* oldest first */
-	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
+	uint64_t owner;		/* whose code runs: what it spawns is cancelled with it */
+	struct lnl_task *tasks; /* oldest first */
+	struct lnl_task **tasks_end;
+	struct lnl_task *ready, **ready_end; /* those that can run, in turn */
+	struct lnl_task *current;	     /* the task that runs, or NULL in a sync context */
+	struct lnl_marks numbers, owners, tickets;
 	uint64_t last_task;
-	int instance; /* reference to what `require "lunel.instance"` returned */
+	uint64_t nudge;	   /* ticket of a timer: tasks were left for the next turn, or 0 */
+	lua_State *barred; /* it resumed a coroutine from where nothing can wait; or NULL */
+	int instance;	   /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {
