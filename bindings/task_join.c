@@ -67,7 +67,7 @@ static int parked(lua_State *L)
 
 /*
  * join(name, number [, seconds]): waits for the end of that task: true; false when the seconds
- * have passed before; nil when there is no such task.
+ * have passed before; nil when there is no such task, or nil and why it would wait for ever.
  */
 static int join(lua_State *L)
 {
@@ -79,10 +79,12 @@ static int join(lua_State *L)
 	if (!target)
 		return 0;
 	for (t = target; t; t = t->target)
-		if (t == vm->current)
-			return luaL_error(L, target == t
-						     ? "a task cannot wait for its own end"
-						     : "tasks cannot wait for each other's end");
+		if (t == vm->current) {
+			lua_pushnil(L);
+			lua_pushstring(L, target == t ? "a task cannot wait for its own end"
+						      : "tasks cannot wait for each other's end");
+			return 2;
+		}
 	lnl_task_target(target, vm->current);
 	return lnl_task_park(L, seconds);
 }
