@@ -19,23 +19,71 @@ static int64_t cpu_time(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static void look_at_clock(lua_State *L, lua_Debug *ar);
+
+static void set_hook(struct lnl_vm *vm, int count)
+{
+	vm->slice.hurried = false;
+	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, count);
+}
+
+/* Whether the slice is spent; from then on every instruction says so. */
+static bool is_spent(struct lnl_vm *vm)
+{
+	struct lnl_slice *s = &vm->slice;
+
+	if (!s->spent && cpu_time() >= s->end) {
+		s->spent = true;
+		set_hook(vm, 1);
+	}
+	return s->spent;
+}
+
+/* Raises the error of a spent slice; where it was is on top of the stack. */
+static void stop(lua_State *L, const struct lnl_slice *s)
+{
+	lua_pushfstring(L,
+			"%s ran for more than its %d ms; what takes longer belongs in a task that "
+			"waits (vpn.spawn)",
+			s->what, (int)(s->length / 1000));
+	lua_concat(L, 2);
+	lua_error(L);
+}
+
 static void look_at_clock(lua_State *L, lua_Debug *ar)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
-	struct lnl_slice *s = &vm->slice;
 
-	if (!s->spent) {
-		if (cpu_time() < s->end)
-			return;
-		s->spent = true;
-		lua_sethook(L, look_at_clock, LUA_MASKCOUNT, 1);
+	if (is_spent(vm)) {
+		lua_getinfo(L, "Sl", ar);
+		lua_pushfstring(L, "%s:%d: ", ar->short_src, ar->currentline);
+		stop(L, &vm->slice);
 	}
-	lua_getinfo(L, "Sl", ar);
-	lua_pushfstring(L,
-			"%s:%d: %s ran for more than its %d ms; what takes longer belongs in a "
-			"task that waits (vpn.spawn)",
-			ar->short_src, ar->currentline, s->what, (int)(s->length / 1000));
-	lua_error(L);
+	if (vm->slice.hurried)
+		set_hook(vm, STRIDE);
+}
+
+void lnl_slice_look(lua_State *L)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+	lua_Debug ar;
+
+	if (!vm->slice.length || !is_spent(vm))
+		return;
+	/* The function of Lua that called: not the nearest, where its last call was its return. */
+	for (int level = 1; lua_getstack(L, level, &ar); level++)
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0)
+			look_at_clock(L, &ar);
+	lua_pushliteral(L, "");
+	stop(L, &vm->slice);
+}
+
+void lnl_slice_hurry(struct lnl_vm *vm)
+{
+	if (!vm->slice.length || vm->slice.spent || vm->slice.hurried)
+		return;
+	set_hook(vm, 1);
+	vm->slice.hurried = true;
 }
 
 struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length)
@@ -46,20 +94,19 @@ struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t le
 	if (outer.length)
 		outer.end -= now; /* what is left of it */
 	vm->slice = (struct lnl_slice){ .end = now + length, .length = length, .what = what };
-	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, STRIDE);
+	set_hook(vm, STRIDE);
 	return outer;
 }
 
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)
 {
+	vm->slice = outer;
 	if (!outer.length) {
-		vm->slice = outer;
 		lua_sethook(vm->L, NULL, 0, 0);
 		return;
 	}
-	outer.end += cpu_time();
-	vm->slice = outer;
-	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, outer.spent ? 1 : STRIDE);
+	vm->slice.end += cpu_time();
+	set_hook(vm, outer.spent ? 1 : STRIDE);
 }
 
 void lnl_call_trace(lua_State *L, lua_State *from, int index)

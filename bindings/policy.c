@@ -14,8 +14,12 @@
 #include "bindings/file.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
+#include "bindings/patterns.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
+
+/* So much allocated takes about as long as the instructions between two looks at the clock. */
+#define CHURN ((size_t)1 << 20)
 
 /* What leaves the heap is wiped: a script's passwords and keys live here. */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
@@ -47,6 +51,11 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	}
 	vm->used += size;
 	vm->used -= old;
+	vm->churned += size;
+	if (vm->churned >= CHURN) {
+		vm->churned = 0;
+		lnl_slice_hurry(vm);
+	}
 	return fresh;
 }
 
@@ -187,8 +196,8 @@ static void remove_names(lua_State *L)
 		{ "os", "exit" },	{ "os", "setlocale" },	 { "io", "popen" },
 		{ "io", "stdin" },	{ "io", "read" },	 { "package", "loadlib" },
 		{ "package", "cpath" }, { "package", "seeall" }, { "package", "config" },
-		{ "string", "dump" },	{ "_G", "jit" },	 { "_G", "debug" },
-		{ "_G", "ffi" },
+		{ "string", "dump" },	{ "string", "gfind" },	 { "_G", "jit" },
+		{ "_G", "debug" },	{ "_G", "ffi" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -204,6 +213,49 @@ static void remove_names(lua_State *L)
 	lua_pushnil(L);
 	lua_setfield(L, -2, "debug");
 	lua_pop(L, 2);
+}
+
+/* collectgarbage, which is the upvalue; a full collection may take as long as a slice. */
+static int collect(lua_State *L)
+{
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	lnl_slice_hurry(lnl_vm_of(L));
+	return lua_gettop(L);
+}
+
+/*
+ * No hook fires in a finaliser: one of Lua could never be stopped. A file's metatable, which is its
+ * own __index in LuaJIT, is the only one with a __gc that scripts could reach.
+ */
+static void protect_files(lua_State *L)
+{
+	luaL_getmetatable(L, LUA_FILEHANDLE);
+	lua_newtable(L);
+	lua_pushnil(L);
+	while (lua_next(L, -3)) {
+		if (lua_type(L, -2) == LUA_TSTRING && strncmp(lua_tostring(L, -2), "__", 2) != 0) {
+			lua_pushvalue(L, -2);
+			lua_insert(L, -2);
+			lua_rawset(L, -4);
+		} else {
+			lua_pop(L, 1);
+		}
+	}
+	lua_setfield(L, -2, "__index");
+	lua_pushliteral(L, "file");
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+}
+
+static void contain(lua_State *L)
+{
+	lua_getglobal(L, "collectgarbage");
+	lua_pushcclosure(L, collect, 1);
+	lua_setglobal(L, "collectgarbage");
+	protect_files(L);
+	lnl_patterns_register(L);
 }
 
 static void replace_loading(lua_State *L, const char *scripts)
@@ -237,6 +289,7 @@ static int set_up(lua_State *L)
 	lua_settop(L, 0);
 	open_libraries(L);
 	remove_names(L);
+	contain(L);
 	replace_loading(L, o->scripts);
 	lnl_secret_register(L);
 	lua_getglobal(L, "require");

@@ -23,6 +23,7 @@ struct lnl_slice {
 	int64_t length;	  /* microseconds; 0: none runs */
 	const char *what; /* for messages: "hook 'pulled'" */
 	bool spent;
+	bool hurried; /* the hook fires at the next instruction, once */
 };
 
 /* Tasks by a key (task_table.h). */
@@ -35,6 +36,7 @@ struct lnl_vm {
 	lua_State *L;
 	struct lnl_host *host; /* may be NULL in tests: then nothing that needs an engine works */
 	size_t used, limit;    /* bytes */
+	size_t churned;	       /* bytes allocated since the clock was looked at for it */
 	struct lnl_slice slice;
 	uint64_t owner;		/* whose code runs: what it spawns is cancelled with it */
 	struct lnl_task *tasks; /* oldest first */
