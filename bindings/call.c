@@ -39,9 +39,39 @@ static bool is_spent(struct lnl_vm *vm)
 	return s->spent;
 }
 
-/* Raises the error of a spent slice; where it was is on top of the stack. */
-static void stop(lua_State *L, const struct lnl_slice *s)
+/* A function of scripts/lunel/, which is where a script's loop may be by chance. */
+static bool is_ours(const lua_Debug *ar)
 {
+	const char *name = strrchr(ar->source, '/');
+
+	return name && name - ar->source >= 6 && strncmp(name - 6, "/lunel", 6) == 0;
+}
+
+/* Pushes "file:line: " of the nearest function that is the script's, else of the nearest of Lua. */
+static void push_place(lua_State *L)
+{
+	lua_Debug ar, nearest;
+	bool found = false, any = false;
+
+	for (int level = 0; !found && lua_getstack(L, level, &ar); level++) {
+		if (!lua_getinfo(L, "Sl", &ar) || ar.currentline <= 0)
+			continue;
+		found = !is_ours(&ar);
+		if (found || !any)
+			nearest = ar;
+		any = true;
+	}
+	if (any)
+		lua_pushfstring(L, "%s:%d: ", nearest.short_src, nearest.currentline);
+	else
+		lua_pushliteral(L, "");
+}
+
+static void stop(lua_State *L)
+{
+	const struct lnl_slice *s = &lnl_vm_of(L)->slice;
+
+	push_place(L);
 	lua_pushfstring(L,
 			"%s ran for more than its %d ms; what takes longer belongs in a task that "
 			"waits (vpn.spawn)",
@@ -54,11 +84,9 @@ static void look_at_clock(lua_State *L, lua_Debug *ar)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
 
-	if (is_spent(vm)) {
-		lua_getinfo(L, "Sl", ar);
-		lua_pushfstring(L, "%s:%d: ", ar->short_src, ar->currentline);
-		stop(L, &vm->slice);
-	}
+	(void)ar;
+	if (is_spent(vm))
+		stop(L);
 	if (vm->slice.hurried)
 		set_hook(vm, STRIDE);
 }
@@ -66,16 +94,9 @@ static void look_at_clock(lua_State *L, lua_Debug *ar)
 void lnl_slice_look(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
-	lua_Debug ar;
 
-	if (!vm->slice.length || !is_spent(vm))
-		return;
-	/* The function of Lua that called: not the nearest, where its last call was its return. */
-	for (int level = 1; lua_getstack(L, level, &ar); level++)
-		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0)
-			look_at_clock(L, &ar);
-	lua_pushliteral(L, "");
-	stop(L, &vm->slice);
+	if (vm->slice.length && is_spent(vm))
+		stop(L);
 }
 
 void lnl_slice_hurry(struct lnl_vm *vm)
@@ -185,15 +206,35 @@ void lnl_call_function(lua_State *L, int nargs, int nresults)
 	lua_remove(L, handler);
 }
 
+void lnl_call_place(lua_State *L, int index, char *out, size_t len)
+{
+	lua_Debug ar;
+
+	out[0] = '\0';
+	lua_pushvalue(L, index);
+	if (lua_getinfo(L, ">S", &ar) && ar.linedefined > 0)
+		snprintf(out, len, "%s:%d", ar.short_src, ar.linedefined);
+}
+
+void lnl_call_no_memory(lua_State *L, const char *place)
+{
+	/* LuaJIT itself collects nothing before it gives up. */
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	lua_pushfstring(L, "%s%snot enough memory: all scripts together may have %d MiB", place,
+			*place ? ": " : "", (int)(lnl_vm_of(L)->limit >> 20));
+}
+
 int lnl_call_try(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
 	const char *what = luaL_checkstring(L, 1);
 	struct lnl_task *task = vm->current;
 	struct lnl_slice outer;
+	char place[96];
 	int rc;
 
-	luaL_checkany(L, 2);
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lnl_call_place(L, 2, place, sizeof(place));
 	lua_pushcfunction(L, add_traceback);
 	lua_insert(L, 2);
 	vm->current = NULL; /* a sync context even when a task asks */
@@ -201,6 +242,10 @@ int lnl_call_try(lua_State *L)
 	rc = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 2);
 	lnl_slice_leave(vm, outer);
 	vm->current = task;
+	if (rc == LUA_ERRMEM) {
+		lnl_call_no_memory(L, place);
+		lua_replace(L, -2);
+	}
 	lua_pushboolean(L, rc == 0);
 	lua_replace(L, 2);
 	return lua_gettop(L) - 1;

@@ -38,6 +38,11 @@ void lnl_call_function(lua_State *L, int nargs, int nresults);
  */
 int lnl_call_try(lua_State *L);
 
+/* The function of Lua at |index| as "file:line" of its beginning; empty for one of C. */
+void lnl_call_place(lua_State *L, int index, char *out, size_t len);
+/* Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. */
+void lnl_call_no_memory(lua_State *L, const char *place);
+
 /* Begins a slice inside another and returns to the outer, which is not charged for it. */
 struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length);
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer);

@@ -92,16 +92,6 @@ void lnl_task_end(struct lnl_vm *vm, struct lnl_task *t)
 		drop(vm, t);
 }
 
-/* Where a function stands, for who reads the log. */
-static void note_place(lua_State *L, int index, char *out, size_t len)
-{
-	lua_Debug ar;
-
-	lua_pushvalue(L, index);
-	if (lua_getinfo(L, ">S", &ar) && ar.linedefined > 0)
-		snprintf(out, len, "%s:%d", ar.short_src, ar.linedefined);
-}
-
 /* Coroutines that a script must not resume: tasks, and what waits in them (lunel/coroutines.lua).
  */
 static void hold(lua_State *L, int index)
@@ -141,7 +131,7 @@ int lnl_task_spawn(lua_State *L)
 	t->deadline = deadline;
 	t->nargs = n - 1;
 	snprintf(t->name, sizeof(t->name), "%s", name);
-	note_place(co, 1, t->where, sizeof(t->where));
+	lnl_call_place(co, 1, t->where, sizeof(t->where));
 	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	if (!lua_isnil(L, 4)) {
 		lua_pushvalue(L, 4);
@@ -354,7 +344,9 @@ static void succeed(lua_State *L, struct lnl_task *t)
 static void fail(lua_State *L, struct lnl_task *t)
 {
 	lua_pushboolean(L, 0);
-	if (lua_status(t->co) != LUA_YIELD)
+	if (lua_status(t->co) == LUA_ERRMEM)
+		lnl_call_no_memory(L, t->where);
+	else if (lua_status(t->co) != LUA_YIELD)
 		lnl_call_trace(L, t->co, -1);
 	else if (t->waiting)
 		luaL_traceback(L, t->waiter, "its deadline has passed", 0);
