@@ -21,6 +21,24 @@
 /* So much allocated takes about as long as the instructions between two looks at the clock. */
 #define CHURN ((size_t)1 << 20)
 
+/*
+ * LuaJIT collects little by little, however large what is allocated meanwhile, and nothing when the
+ * limit is reached: strings of a megabyte would fill the heap with what nobody holds.
+ */
+static void note_churn(struct lnl_vm *vm, size_t size)
+{
+	vm->churned += size;
+	vm->fresh += size;
+	if (vm->used > vm->limit / 2 && vm->fresh > vm->limit / 4) {
+		vm->fresh = 0;
+		vm->crowded = true;
+	}
+	if (vm->churned >= CHURN) {
+		vm->churned = 0;
+		lnl_slice_hurry(vm);
+	}
+}
+
 /* What leaves the heap is wiped: a script's passwords and keys live here. */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
@@ -51,11 +69,7 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	}
 	vm->used += size;
 	vm->used -= old;
-	vm->churned += size;
-	if (vm->churned >= CHURN) {
-		vm->churned = 0;
-		lnl_slice_hurry(vm);
-	}
+	note_churn(vm, size);
 	return fresh;
 }
 

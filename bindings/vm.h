@@ -37,6 +37,8 @@ struct lnl_vm {
 	struct lnl_host *host; /* may be NULL in tests: then nothing that needs an engine works */
 	size_t used, limit;    /* bytes */
 	size_t churned;	       /* bytes allocated since the clock was looked at for it */
+	size_t fresh;	       /* bytes allocated since all garbage was collected */
+	bool crowded;	       /* it should be collected before the limit is reached */
 	struct lnl_slice slice;
 	uint64_t owner;		/* whose code runs: what it spawns is cancelled with it */
 	struct lnl_task *tasks; /* oldest first */
