@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bindings/call.h"
 
+#include "bindings/host.h"
+#include "bindings/watch.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -119,16 +122,47 @@ void lnl_slice_hurry(struct lnl_vm *vm)
 	vm->slice.hurried = true;
 }
 
-struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length)
+static struct lnl_watch *watch_of(const struct lnl_vm *vm)
+{
+	return vm->host ? vm->host->watch : NULL;
+}
+
+struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, const char *where,
+				 int64_t length)
 {
 	struct lnl_slice outer = vm->slice;
 	int64_t now = cpu_time();
 
-	if (outer.length)
+	if (outer.length) {
 		outer.end -= now; /* what is left of it */
-	vm->slice = (struct lnl_slice){ .end = now + length, .length = length, .what = what };
+		lnl_watch_name(watch_of(vm), what, where);
+	} else {
+		lnl_watch_begin(watch_of(vm), now, what, where);
+	}
+	vm->slice = (struct lnl_slice){
+		.end = now + length, .length = length, .what = what, .where = where
+	};
 	set_hook(vm, STRIDE);
 	return outer;
+}
+
+void lnl_slice_where(struct lnl_vm *vm, const char *where)
+{
+	vm->slice.where = where;
+	lnl_watch_name(watch_of(vm), vm->slice.what, where);
+}
+
+/* All of Lua has ended, some of it late. */
+static void end_watch(struct lnl_vm *vm)
+{
+	char who[168], text[32];
+	double seconds = lnl_watch_end(watch_of(vm), who, sizeof(who));
+
+	if (seconds <= 0)
+		return;
+	snprintf(text, sizeof(text), "%.1f", seconds);
+	lnl_record_text(&vm->host->log, LNL_LEVEL_WARN, "script.slow", lnl_host_wallclock(vm->host),
+			"what", who, "seconds", text);
 }
 
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)
@@ -136,10 +170,12 @@ void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)
 	vm->slice = outer;
 	if (!outer.length) {
 		lua_sethook(vm->L, NULL, 0, 0);
+		end_watch(vm);
 		return;
 	}
 	vm->slice.end += cpu_time();
 	set_hook(vm, outer.spent ? 1 : STRIDE);
+	lnl_watch_name(watch_of(vm), outer.what, outer.where);
 }
 
 void lnl_call_trace(lua_State *L, lua_State *from, int index)
@@ -197,7 +233,7 @@ int lnl_call(struct lnl_vm *vm, const char *what, int64_t slice, lua_CFunction b
 	     struct lnl_fault *fault)
 {
 	struct door d = { .body = body, .arg = arg, .fault = fault };
-	struct lnl_slice outer = lnl_slice_enter(vm, what, slice);
+	struct lnl_slice outer = lnl_slice_enter(vm, what, NULL, slice);
 	int top = lua_gettop(vm->L);
 
 	if (lua_cpcall(vm->L, pass, &d) != 0)
@@ -250,7 +286,7 @@ int lnl_call_try(lua_State *L)
 	lua_pushcfunction(L, add_traceback);
 	lua_insert(L, 2);
 	vm->current = NULL; /* a sync context even when a task asks */
-	outer = lnl_slice_enter(vm, what, LNL_SLICE_HOOK);
+	outer = lnl_slice_enter(vm, what, place, LNL_SLICE_HOOK);
 	rc = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 2);
 	lnl_slice_leave(vm, outer);
 	vm->current = task;

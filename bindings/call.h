@@ -43,9 +43,15 @@ void lnl_call_place(lua_State *L, int index, char *out, size_t len);
 /* Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. */
 void lnl_call_no_memory(lua_State *L, const char *place);
 
-/* Begins a slice inside another and returns to the outer, which is not charged for it. */
-struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length);
+/*
+ * Begins a slice inside another and returns to the outer, which is not charged for it. |what| and
+ * |where| ("file:line" or NULL) have to live as long.
+ */
+struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, const char *where,
+				 int64_t length);
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer);
+/* Says where the function is that runs in this slice, for the watchdog. */
+void lnl_slice_where(struct lnl_vm *vm, const char *where);
 
 /*
  * For functions of C that take long, which no hook interrupts. look: raises the slice's error if it

@@ -10,12 +10,18 @@
 #include "bindings/record.h"
 #include "lunel.h"
 
+struct lnl_watch;
+
 #define LNL_HOST_SIGNALS 16
+
+/* Seconds of Lua after which the watchdog speaks. */
+#define LNL_HOST_PATIENCE 1.0
 
 struct lnl_host {
 	struct lnl_engine *engine; /* NULL until it is started */
 	struct lnl_vm *vm;	   /* gets the events; NULL: every question gets its default */
 	struct lnl_record_queue log;
+	struct lnl_watch *watch;       /* of this thread's Lua; may be NULL */
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
 };

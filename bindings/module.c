@@ -13,6 +13,7 @@
 #include "bindings/system.h"
 #include "bindings/task.h"
 #include "bindings/vault.h"
+#include "bindings/watch.h"
 
 #define HOST_TYPE "lunel.host"
 #define VM_TYPE	  "lunel.vm"
@@ -225,6 +226,8 @@ static int host_start(lua_State *L)
 	o.wipe_ctx = h;
 	rc = lnl_engine_new(&h->engine, &o, &why);
 	if (rc == 0) {
+		/* After the helper was forked, whose thread it would not be. */
+		h->watch = lnl_watch_new(LNL_HOST_PATIENCE, NULL, NULL);
 		add_signals(L, h->engine);
 		lua_pushboolean(L, 1);
 		return 1;
@@ -280,6 +283,8 @@ static int host_close(lua_State *L)
 	/* Tasks hold operations of the engine: they end first. */
 	if (v->host.vm)
 		lnl_task_clear(v->host.vm);
+	lnl_watch_free(v->host.watch);
+	v->host.watch = NULL;
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
 	lnl_record_clear(&v->host.log);

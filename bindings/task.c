@@ -382,6 +382,7 @@ static int resume(lua_State *L)
 	int rc;
 
 	lua_settop(L, 0);
+	lnl_slice_where(vm, t->where);
 	vm->current = t;
 	vm->owner = t->owned_by.key;
 	vm->barred = NULL;
@@ -398,7 +399,7 @@ static int resume(lua_State *L)
 	if (t->cancelled)
 		return 0;
 	lnl_task_hide(vm, t); /* what runs now must not cancel it */
-	outer = lnl_slice_enter(vm, t->name, LNL_SLICE_HOOK);
+	outer = lnl_slice_enter(vm, t->name, t->where, LNL_SLICE_HOOK);
 	if (rc == 0)
 		succeed(L, t);
 	else

@@ -19,9 +19,10 @@ struct lnl_task;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
 struct lnl_slice {
-	int64_t end;	  /* in microseconds of this thread's CPU time */
-	int64_t length;	  /* microseconds; 0: none runs */
-	const char *what; /* for messages: "hook 'pulled'" */
+	int64_t end;	   /* in microseconds of this thread's CPU time */
+	int64_t length;	   /* microseconds; 0: none runs */
+	const char *what;  /* for messages: "hook 'pulled'" */
+	const char *where; /* "file:line" of what runs, or NULL */
 	bool spent;
 	bool hurried; /* the hook fires at the next instruction, once */
 };
