@@ -232,11 +232,13 @@ static void remove_names(lua_State *L)
 /* collectgarbage, which is the upvalue; a full collection may take as long as a slice. */
 static int collect(lua_State *L)
 {
+	int rc;
+
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
-	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	rc = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
 	lnl_slice_hurry(lnl_vm_of(L));
-	return lua_gettop(L);
+	return rc ? lua_error(L) : lua_gettop(L);
 }
 
 /*

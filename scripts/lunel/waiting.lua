@@ -78,6 +78,8 @@ end
 
 -- ---- many at once ----
 
+local PIECE = 256 -- tasks begun in one stretch
+
 local CREW = { limit = true, timeout = true }
 
 local function check_crew(name, list, fn, o)
@@ -143,8 +145,13 @@ local function crew(name, list, fn, o, heed)
 
   local in_time
   local ok, err = pcall(function()
-    for _ = 1, math.min(n, o.limit or n) do begin() end
-    in_time = core.park(name, o.timeout)
+    local limit, last = o.limit or n, core.now() + (o.timeout or 0)
+    while not over and begun < n and running < limit do
+      begin()
+      -- Thousands are more than one slice is good for.
+      if begun % PIECE == 0 then core.park(name, 0) end
+    end
+    in_time = over or core.park(name, o.timeout and math.max(0, last - core.now()))
   end)
   over = true
   core.disband()

@@ -35,6 +35,7 @@ static const char judge[] =
 	"  show(pcall(gsub, s, p, r)), show(pcall(gsub, s, p, r, n)), show(pcall(gsub, s, p, t)),\n"
 	"  show(pcall(gsub, s, p, function(...) return select('#', ...) > 1 and show(...) or nil end)),\n"
 	"  show(pcall(gsub, s, p, function(x) if x == 'b' then return {} end return x end)),\n"
+	"  tostring(select(2, pcall(gsub, s, p, function() error(t) end)) == t),\n"
 	"  }, '\\n') end";
 
 static int load_judge(lua_State *L)

@@ -83,6 +83,13 @@ static void all_of_them(void **state)
 		  "  return r[1], r[2], e[2], r[3], e[3] end)",
 		  "true 1 nil timeout nil timeout" },
 		{ "spawn(function() return #vpn.all({}, print) end)", "true 0" },
+		/* more than are begun in one stretch; the first of them ends all */
+		{ "spawn(function() local list = {} for i = 1, 1500 do list[i] = i end\n"
+		  "  local r = vpn.all(list, function(i) return i end) put(#r)\n"
+		  "  r = vpn.all(list, function(i) core.sleep(0) return i end, { limit = 700 })\n"
+		  "  put(#r, vpn.any(list, function(i) return i == 1 and 'x' end))\n"
+		  "  put(select('#', vpn.all(list, vpn.sleep, { timeout = 0 }))) end)",
+		  "1500 1500 x 1 2 true" },
 		/* within each other, and from a coroutine */
 		{ "spawn(function() return coroutine.wrap(function() local r = vpn.all({ 1, 2 }, function(i)\n"
 		  "  return vpn.all({ 1, 2 }, function(j) core.sleep(0) return i * 10 + j end)[2] end)\n"
@@ -263,13 +270,14 @@ static void many_cost_what_they_are(void **state)
 		"local list = {} for i = 1, n do list[i] = i end spawn(function()\n"
 		"  return (vpn.any(list, function(i) core.sleep(0) return i == 1 end)) end)",
 		"local c = vpn.channel(0) for i = 1, n do vpn.spawn(c.receive, c) end\n"
-		"spawn(function() core.sleep(0) for i = 1, n do c:send(i) end return true end)",
+		"spawn(function() core.sleep(0) for i = 1, n do c:send(i)\n"
+		"  if i % 100 == 0 then core.sleep(0) end end return true end)",
 		"local t = vpn.spawn(vpn.sleep, 0.05) local k = 0\n"
 		"for i = 1, n do vpn.spawn(function() t:join() k = k + 1 end) end\n"
 		"spawn(function() t:join() core.sleep(0) core.sleep(0) return k == n end)",
-		"spawn(function() for i = 1, n do vpn.spawn(vpn.sleep, 100) end\n"
-		"  local me = core.owner() core.spawn(5, 'x', nil, nil, function()\n"
-		"  core.cancel_owner(me) end) put(true, true) core.sleep(100) end)",
+		"for i = 1, n do vpn.spawn(vpn.sleep, 100) end\n"
+		"spawn(function() put(true) put(true) core.sleep(100) end)\n"
+		"core.spawn(5, 'x', nil, nil, function() core.sleep(0) core.cancel_owner(0) end)",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
