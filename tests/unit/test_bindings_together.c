@@ -135,6 +135,10 @@ static void the_first_of_them(void **state)
 		{ "spawn(function() return vpn.any({ 50, 1, 20 }, function(ms) core.sleep(ms / 1000)\n"
 		  "  put(ms) return ms end) end)",
 		  "1 true 1 2" },
+		/* the others have ended, although the one that asked goes on */
+		{ "spawn(function() local v = vpn.any({ 1, 20 }, function(ms) core.sleep(ms / 1000) put(ms)\n"
+		  "  return ms end) core.sleep(0.05) return v end)",
+		  "1 true 1" },
 		{ "spawn(function() return vpn.any({ 1, 2, 3 }, function(i) core.sleep(i / 100)\n"
 		  "  return i > 1 and 'x' end) end)",
 		  "true x 2" },
@@ -160,6 +164,9 @@ static void within_a_time(void **state)
 		  "true nil timeout" },
 		{ "spawn(function() return vpn.timeout(1, function() error 'no' end) end)",
 		  "true nil test:2: no" },
+		{ "spawn(function() put(vpn.timeout(0.005, function() core.sleep(0.02) put 'never' end))\n"
+		  "  core.sleep(0.05) end)",
+		  "nil timeout true" },
 		/* the shorter one counts, from outside and inside */
 		{ "spawn(function() return vpn.timeout(0.01, vpn.timeout, 100, vpn.sleep, 100) end)\n"
 		  "spawn(function() return vpn.timeout(100, vpn.timeout, 0.04, vpn.sleep, 100) end)",
