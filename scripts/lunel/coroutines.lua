@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- A script's own coroutines in a task that waits. What waits (vpn.sleep and its kin) yields a token
--- that no script has. It is passed on from each resume to the one around it, up to the task, and
--- the answer comes back the same way: the whole task waits, whichever coroutine of it asked. What a
--- script yields itself goes to its own resume, as ever.
+--- A script's own coroutines in a task that waits. What waits (vpn.sleep and its kin) yields a
+-- token that no script has. It is passed on from each resume to the one around it, up to the task,
+-- and the answer comes back the same way: the whole task waits, whichever coroutine of it asked.
+-- What a script yields itself goes to its own resume, as ever.
 local M = {}
 
 local function expect(value, kind, name)

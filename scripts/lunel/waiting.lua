@@ -174,7 +174,8 @@ function M.all(list, fn, o)
 end
 
 --- Runs fn(entry, index) for each entry of |list| at once: the first result that is not nil or
--- false, and its index; the others are cancelled. Or nil and why: "timeout", the first error, "none".
+-- false, and its index; the others are cancelled. Or nil and why: "timeout", the first error, or
+-- "none".
 function M.any(list, fn, o)
   local value, index, err
   local in_time = crew("vpn.any", list, fn, o, function(i, ok, result)
