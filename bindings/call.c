@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bindings/call.h"
 
+#include "bindings/host.h"
+#include "bindings/watch.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,47 +22,160 @@ static int64_t cpu_time(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static void look_at_clock(lua_State *L, lua_Debug *ar)
+static void look_at_clock(lua_State *L, lua_Debug *ar);
+
+static void set_hook(struct lnl_vm *vm, int count)
 {
-	struct lnl_vm *vm = lnl_vm_of(L);
+	vm->slice.hurried = false;
+	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, count);
+}
+
+/* Whether the slice is spent; from then on every instruction says so. */
+static bool is_spent(struct lnl_vm *vm)
+{
 	struct lnl_slice *s = &vm->slice;
 
-	if (!s->spent) {
-		if (cpu_time() < s->end)
-			return;
+	if (!s->spent && cpu_time() >= s->end) {
 		s->spent = true;
-		lua_sethook(L, look_at_clock, LUA_MASKCOUNT, 1);
+		set_hook(vm, 1);
 	}
-	lua_getinfo(L, "Sl", ar);
+	return s->spent;
+}
+
+/* A function of scripts/lunel/, which is where a script's loop may be by chance. */
+static bool is_ours(const lua_Debug *ar)
+{
+	const char *name = strrchr(ar->source, '/');
+
+	return name && name - ar->source >= 6 && strncmp(name - 6, "/lunel", 6) == 0;
+}
+
+/* Pushes "file:line: " of the nearest function that is the script's, else of the nearest of Lua. */
+static void push_place(lua_State *L)
+{
+	lua_Debug ar, nearest;
+	bool found = false, any = false;
+
+	for (int level = 0; !found && lua_getstack(L, level, &ar); level++) {
+		if (!lua_getinfo(L, "Sl", &ar) || ar.currentline <= 0)
+			continue;
+		found = !is_ours(&ar);
+		if (found || !any)
+			nearest = ar;
+		any = true;
+	}
+	if (any)
+		lua_pushfstring(L, "%s:%d: ", nearest.short_src, nearest.currentline);
+	else
+		lua_pushliteral(L, "");
+}
+
+static void stop(lua_State *L)
+{
+	const struct lnl_slice *s = &lnl_vm_of(L)->slice;
+
+	push_place(L);
 	lua_pushfstring(L,
-			"%s:%d: %s ran for more than its %d ms; what takes longer belongs in a "
-			"task that waits (vpn.spawn)",
-			ar->short_src, ar->currentline, s->what, (int)(s->length / 1000));
+			"%s ran for more than its %d ms; what takes longer belongs in a task that "
+			"waits (vpn.spawn)",
+			s->what, (int)(s->length / 1000));
+	lua_concat(L, 2);
 	lua_error(L);
 }
 
-struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length)
+/* The time that it takes is nobody's. */
+static void collect(lua_State *L, struct lnl_vm *vm)
+{
+	int64_t begin = cpu_time();
+
+	vm->crowded = false;
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	vm->slice.end += cpu_time() - begin;
+}
+
+static void look_at_clock(lua_State *L, lua_Debug *ar)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+
+	(void)ar;
+	if (vm->crowded)
+		collect(L, vm);
+	if (is_spent(vm))
+		stop(L);
+	if (vm->slice.hurried)
+		set_hook(vm, STRIDE);
+}
+
+void lnl_slice_look(lua_State *L)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+
+	if (vm->slice.length && is_spent(vm))
+		stop(L);
+}
+
+void lnl_slice_hurry(struct lnl_vm *vm)
+{
+	if (!vm->slice.length || vm->slice.spent || vm->slice.hurried)
+		return;
+	set_hook(vm, 1);
+	vm->slice.hurried = true;
+}
+
+static struct lnl_watch *watch_of(const struct lnl_vm *vm)
+{
+	return vm->host ? vm->host->watch : NULL;
+}
+
+struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, const char *where,
+				 int64_t length)
 {
 	struct lnl_slice outer = vm->slice;
 	int64_t now = cpu_time();
 
-	if (outer.length)
+	if (outer.length) {
 		outer.end -= now; /* what is left of it */
-	vm->slice = (struct lnl_slice){ .end = now + length, .length = length, .what = what };
-	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, STRIDE);
+		lnl_watch_name(watch_of(vm), what, where);
+	} else {
+		lnl_watch_begin(watch_of(vm), now, what, where);
+	}
+	vm->slice = (struct lnl_slice){
+		.end = now + length, .length = length, .what = what, .where = where
+	};
+	set_hook(vm, STRIDE);
 	return outer;
+}
+
+void lnl_slice_where(struct lnl_vm *vm, const char *where)
+{
+	vm->slice.where = where;
+	lnl_watch_name(watch_of(vm), vm->slice.what, where);
+}
+
+/* All of Lua has ended, some of it late. */
+static void end_watch(struct lnl_vm *vm)
+{
+	char who[168], text[32];
+	double seconds = lnl_watch_end(watch_of(vm), who, sizeof(who));
+
+	if (seconds <= 0)
+		return;
+	snprintf(text, sizeof(text), "%.1f", seconds);
+	lnl_record_text(&vm->host->log, LNL_LEVEL_WARN, "script.slow", lnl_host_wallclock(vm->host),
+			"what", who, "seconds", text);
 }
 
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)
 {
+	vm->slice = outer;
 	if (!outer.length) {
-		vm->slice = outer;
 		lua_sethook(vm->L, NULL, 0, 0);
+		end_watch(vm);
 		return;
 	}
-	outer.end += cpu_time();
-	vm->slice = outer;
-	lua_sethook(vm->L, look_at_clock, LUA_MASKCOUNT, outer.spent ? 1 : STRIDE);
+	vm->slice.end += cpu_time();
+	set_hook(vm, outer.spent ? 1 : STRIDE);
+	lnl_watch_name(watch_of(vm), outer.what, outer.where);
 }
 
 void lnl_call_trace(lua_State *L, lua_State *from, int index)
@@ -117,7 +233,7 @@ int lnl_call(struct lnl_vm *vm, const char *what, int64_t slice, lua_CFunction b
 	     struct lnl_fault *fault)
 {
 	struct door d = { .body = body, .arg = arg, .fault = fault };
-	struct lnl_slice outer = lnl_slice_enter(vm, what, slice);
+	struct lnl_slice outer = lnl_slice_enter(vm, what, NULL, slice);
 	int top = lua_gettop(vm->L);
 
 	if (lua_cpcall(vm->L, pass, &d) != 0)
@@ -138,22 +254,46 @@ void lnl_call_function(lua_State *L, int nargs, int nresults)
 	lua_remove(L, handler);
 }
 
+void lnl_call_place(lua_State *L, int index, char *out, size_t len)
+{
+	lua_Debug ar;
+
+	out[0] = '\0';
+	lua_pushvalue(L, index);
+	if (lua_getinfo(L, ">S", &ar) && ar.linedefined > 0)
+		snprintf(out, len, "%s:%d", ar.short_src, ar.linedefined);
+}
+
+void lnl_call_no_memory(lua_State *L, const char *place)
+{
+	/* LuaJIT itself collects nothing before it gives up. */
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	lua_pushfstring(L, "%s%snot enough memory: all scripts together may have %d MiB", place,
+			*place ? ": " : "", (int)(lnl_vm_of(L)->limit >> 20));
+}
+
 int lnl_call_try(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
 	const char *what = luaL_checkstring(L, 1);
 	struct lnl_task *task = vm->current;
 	struct lnl_slice outer;
+	char place[96];
 	int rc;
 
-	luaL_checkany(L, 2);
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lnl_call_place(L, 2, place, sizeof(place));
 	lua_pushcfunction(L, add_traceback);
 	lua_insert(L, 2);
 	vm->current = NULL; /* a sync context even when a task asks */
-	outer = lnl_slice_enter(vm, what, LNL_SLICE_HOOK);
+	outer = lnl_slice_enter(vm, what, place, LNL_SLICE_HOOK);
 	rc = lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 2);
 	lnl_slice_leave(vm, outer);
 	vm->current = task;
+	if (rc == LUA_ERRMEM) {
+		lnl_call_no_memory(L, place);
+		lua_replace(L, -2);
+	}
 	lua_pushboolean(L, rc == 0);
 	lua_replace(L, 2);
 	return lua_gettop(L) - 1;

@@ -3,8 +3,9 @@
  * The one protected door from C into Lua. An error comes back as text with file, line and
  * traceback; a stretch of Lua that spends its slice of CPU time is stopped, whatever pcall and
  * coroutines it hides in: once the slice is spent the hook fires at every instruction until the
- * door is reached. (C functions are not interrupted; the compiler is off, or the hook would not
- * fire.)
+ * door is reached. (The compiler is off, or the hook would not fire. Functions of C are not
+ * interrupted: patterns look at the clock themselves, and what allocates much has it looked at
+ * soon.)
  */
 #ifndef LNL_BINDINGS_CALL_H
 #define LNL_BINDINGS_CALL_H
@@ -37,9 +38,28 @@ void lnl_call_function(lua_State *L, int nargs, int nresults);
  */
 int lnl_call_try(lua_State *L);
 
-/* Begins a slice inside another and returns to the outer, which is not charged for it. */
-struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, int64_t length);
+/* The function of Lua at |index| as "file:line" of its beginning; empty for one of C. */
+void lnl_call_place(lua_State *L, int index, char *out, size_t len);
+/* Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. */
+void lnl_call_no_memory(lua_State *L, const char *place);
+
+/*
+ * Begins a slice inside another and returns to the outer, which is not charged for it. |what| and
+ * |where| ("file:line" or NULL) have to live as long.
+ */
+struct lnl_slice lnl_slice_enter(struct lnl_vm *vm, const char *what, const char *where,
+				 int64_t length);
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer);
+/* Says where the function is that runs in this slice, for the watchdog. */
+void lnl_slice_where(struct lnl_vm *vm, const char *where);
+
+/*
+ * For functions of C that take long, which no hook interrupts. look: raises the slice's error if it
+ * is spent. hurry: has the next instruction look at the clock, as 1000 of what costs much would be
+ * too many; it allocates nothing and raises nothing.
+ */
+void lnl_slice_look(lua_State *L);
+void lnl_slice_hurry(struct lnl_vm *vm);
 
 /* Pushes the error at |index| of |from| as text with |from|'s traceback onto |L|. */
 void lnl_call_trace(lua_State *L, lua_State *from, int index);

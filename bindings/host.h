@@ -11,7 +11,12 @@
 #include "bindings/record.h"
 #include "lunel.h"
 
+struct lnl_watch;
+
 #define LNL_HOST_SIGNALS 16
+
+/* Seconds of Lua after which the watchdog speaks. */
+#define LNL_HOST_PATIENCE 1.0
 
 struct lnl_host {
 	struct lnl_engine *engine;   /* NULL until it is started */
@@ -20,6 +25,7 @@ struct lnl_host {
 	struct lnl_plain passed;     /* what they leave to |vm| */
 	struct lnl_control *control; /* bindings/control.h; NULL: there is none */
 	struct lnl_record_queue log;
+	struct lnl_watch *watch;       /* of this thread's Lua; may be NULL */
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
 };

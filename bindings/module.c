@@ -16,6 +16,7 @@
 #include "bindings/system.h"
 #include "bindings/task.h"
 #include "bindings/vault.h"
+#include "bindings/watch.h"
 
 #define HOST_TYPE "lunel.host"
 #define VM_TYPE	  "lunel.vm"
@@ -216,6 +217,8 @@ static int host_start(lua_State *L)
 	o.wipe_ctx = h;
 	rc = lnl_engine_new(&h->engine, &o, &why);
 	if (rc == 0) {
+		/* After the helper was forked, whose thread it would not be. */
+		h->watch = lnl_watch_new(LNL_HOST_PATIENCE, NULL, NULL);
 		add_signals(L, h->engine);
 		lua_pushboolean(L, 1);
 		return 1;
@@ -341,6 +344,8 @@ static int host_close(lua_State *L)
 		lnl_task_clear(v->host.vm);
 	lnl_reload_clear(&v->host);
 	lnl_control_close(&v->host);
+	lnl_watch_free(v->host.watch);
+	v->host.watch = NULL;
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
 	lnl_record_clear(&v->host.log);

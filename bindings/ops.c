@@ -172,13 +172,21 @@ static int op_as_owner(lua_State *L)
 
 /*
  * where(level): "file:line" of the caller |level| levels up, or nil: what debug.getinfo would say.
+ * where(function): the same of a function of Lua.
  */
 static int op_where(lua_State *L)
 {
 	lua_Debug ar;
 
-	if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "Sl", &ar) ||
-	    ar.currentline < 0)
+	if (lua_isfunction(L, 1)) {
+		lua_settop(L, 1);
+		lua_getinfo(L, ">S", &ar);
+		ar.currentline = ar.linedefined;
+	} else if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) ||
+		   !lua_getinfo(L, "Sl", &ar)) {
+		return 0;
+	}
+	if (ar.currentline < 0)
 		return 0;
 	lua_pushfstring(L, "%s:%d", *ar.source == '@' ? ar.source + 1 : ar.short_src,
 			ar.currentline);
@@ -578,6 +586,9 @@ int lnl_ops_open(lua_State *L)
 	lnl_ops_server(L);
 	lnl_ops_acc(L);
 	lnl_ops_services(L);
+	lnl_task_join_open(L);
+	lnl_task_open(L);
+	lua_setfield(L, -2, "coroutines");
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

@@ -15,8 +15,30 @@
 #include "bindings/objects.h"
 #include "bindings/ops.h"
 #include "bindings/ops_services.h"
+#include "bindings/patterns.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
+
+/* So much allocated takes about as long as the instructions between two looks at the clock. */
+#define CHURN ((size_t)1 << 20)
+
+/*
+ * LuaJIT collects little by little, however large what is allocated meanwhile, and nothing when the
+ * limit is reached: strings of a megabyte would fill the heap with what nobody holds.
+ */
+static void note_churn(struct lnl_vm *vm, size_t size)
+{
+	vm->churned += size;
+	vm->fresh += size;
+	if (vm->used > vm->limit / 2 && vm->fresh > vm->limit / 4) {
+		vm->fresh = 0;
+		vm->crowded = true;
+	}
+	if (vm->churned >= CHURN) {
+		vm->churned = 0;
+		lnl_slice_hurry(vm);
+	}
+}
 
 /* What leaves the heap is wiped: a script's passwords and keys live here. */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
@@ -48,6 +70,7 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	}
 	vm->used += size;
 	vm->used -= old;
+	note_churn(vm, size);
 	return fresh;
 }
 
@@ -188,8 +211,8 @@ static void remove_names(lua_State *L)
 		{ "os", "exit" },	{ "os", "setlocale" },	 { "io", "popen" },
 		{ "io", "stdin" },	{ "io", "read" },	 { "package", "loadlib" },
 		{ "package", "cpath" }, { "package", "seeall" }, { "package", "config" },
-		{ "string", "dump" },	{ "_G", "jit" },	 { "_G", "debug" },
-		{ "_G", "ffi" },
+		{ "string", "dump" },	{ "string", "gfind" },	 { "_G", "jit" },
+		{ "_G", "debug" },	{ "_G", "ffi" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -205,6 +228,51 @@ static void remove_names(lua_State *L)
 	lua_pushnil(L);
 	lua_setfield(L, -2, "debug");
 	lua_pop(L, 2);
+}
+
+/* collectgarbage, which is the upvalue; a full collection may take as long as a slice. */
+static int collect(lua_State *L)
+{
+	int rc;
+
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	rc = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	lnl_slice_hurry(lnl_vm_of(L));
+	return rc ? lua_error(L) : lua_gettop(L);
+}
+
+/*
+ * No hook fires in a finaliser: one of Lua could never be stopped. A file's metatable, which is its
+ * own __index in LuaJIT, is the only one with a __gc that scripts could reach.
+ */
+static void protect_files(lua_State *L)
+{
+	luaL_getmetatable(L, LUA_FILEHANDLE);
+	lua_newtable(L);
+	lua_pushnil(L);
+	while (lua_next(L, -3)) {
+		if (lua_type(L, -2) == LUA_TSTRING && strncmp(lua_tostring(L, -2), "__", 2) != 0) {
+			lua_pushvalue(L, -2);
+			lua_insert(L, -2);
+			lua_rawset(L, -4);
+		} else {
+			lua_pop(L, 1);
+		}
+	}
+	lua_setfield(L, -2, "__index");
+	lua_pushliteral(L, "file");
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+}
+
+static void contain(lua_State *L)
+{
+	lua_getglobal(L, "collectgarbage");
+	lua_pushcclosure(L, collect, 1);
+	lua_setglobal(L, "collectgarbage");
+	protect_files(L);
+	lnl_patterns_register(L);
 }
 
 static void replace_loading(lua_State *L, const char *scripts)
@@ -239,6 +307,7 @@ static int set_up(lua_State *L)
 	lua_settop(L, 0);
 	open_libraries(L);
 	remove_names(L);
+	contain(L);
 	replace_loading(L, o->scripts);
 	lnl_secret_register(L);
 	lnl_services_register(L);

@@ -4,64 +4,105 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bindings/call.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
 #include "bindings/ops_services.h"
+#include "bindings/task_table.h"
 
-struct lnl_task {
-	struct lnl_task *next;
-	uint64_t id, owner;
-	lua_State *co;
-	int ref;  /* keeps |co| */
-	int done; /* the function to call at the end, or LUA_NOREF */
-	int nargs;
-	bool ready;	/* |nargs| values on top of |co| are what to go on with */
-	bool waiting;	/* for |op| */
-	bool cancelled; /* while it runs: removed afterwards */
-	bool keep;	/* it answers a question */
-	uint64_t op, timer;
-	double deadline; /* seconds; the timer starts at the first wait, as nothing ends before */
-	char name[64];
-};
+/* Tasks that keep each other busy leave the engine its turn after so many seconds. */
+#define TURN 0.02
+
+/* Its address is what a task yields while it waits; no script ever gets hold of it. */
+static const char token = 0;
+
+static void *token_of(void)
+{
+	return (void *)(uintptr_t)&token;
+}
 
 static struct lnl_engine *engine_of(const struct lnl_vm *vm)
 {
 	return vm->host ? vm->host->engine : NULL;
 }
 
-static void unlink_task(struct lnl_vm *vm, struct lnl_task *t)
-{
-	struct lnl_task **p = &vm->tasks;
-
-	while (*p && *p != t)
-		p = &(*p)->next;
-	if (*p)
-		*p = t->next;
-}
-
-/* Touches the registry by lua_unref alone, which neither allocates nor raises. */
-static void drop(struct lnl_vm *vm, struct lnl_task *t)
+static void give_up(struct lnl_vm *vm, struct lnl_mark *ticket)
 {
 	struct lnl_engine *e = engine_of(vm);
 
-	if (e && t->op)
-		lnl_op_cancel(e, t->op);
-	if (e && t->timer)
-		lnl_op_cancel(e, t->timer);
-	unlink_task(vm, t);
+	if (e && ticket->at)
+		lnl_op_cancel(e, ticket->key);
+	lnl_marks_take(&vm->tickets, ticket);
+}
+
+void lnl_task_wake(struct lnl_vm *vm, struct lnl_task *t, bool woken)
+{
+	give_up(vm, &t->op);
+	lnl_task_target(NULL, t);
+	t->waiting = t->parked = false;
+	t->woken = woken;
+	t->resumed = true;
+	lnl_task_ready(vm, t);
+}
+
+/* Touches the registry by lua_unref alone, which neither allocates nor raises. */
+static void release(struct lnl_vm *vm, struct lnl_task *t)
+{
+	give_up(vm, &t->op);
+	give_up(vm, &t->timer);
+	lnl_task_hide(vm, t);
+	while (t->joiner)
+		lnl_task_wake(vm, t->joiner, true);
 	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
 	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->done);
 	free(t);
 }
 
-static void cancel(struct lnl_vm *vm, struct lnl_task *t)
+/* Ends |t| and whom it is the parent of, in a loop: families may be deep. */
+static void drop(struct lnl_vm *vm, struct lnl_task *t)
+{
+	struct lnl_task *doomed = t;
+
+	lnl_task_hide(vm, t);
+	t->next = NULL;
+	while ((t = doomed)) {
+		struct lnl_task *child;
+
+		doomed = t->next;
+		while ((child = t->child)) {
+			lnl_task_adopt(NULL, child);
+			if (child == vm->current) {
+				child->cancelled = true;
+				continue;
+			}
+			lnl_task_hide(vm, child);
+			child->next = doomed;
+			doomed = child;
+		}
+		release(vm, t);
+	}
+}
+
+void lnl_task_end(struct lnl_vm *vm, struct lnl_task *t)
 {
 	if (t == vm->current)
 		t->cancelled = true;
 	else
 		drop(vm, t);
+}
+
+/* Coroutines that a script must not resume: tasks, and what waits in them (lunel/coroutines.lua).
+ */
+static void hold(lua_State *L, int index)
+{
+	lua_pushlightuserdata(L, token_of());
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	lua_pushvalue(L, index);
+	lua_pushboolean(L, 1);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
 }
 
 int lnl_task_spawn(lua_State *L)
@@ -70,7 +111,7 @@ int lnl_task_spawn(lua_State *L)
 	uint64_t owner = (uint64_t)luaL_checknumber(L, 1);
 	const char *name = luaL_checkstring(L, 2);
 	double deadline = luaL_optnumber(L, 3, 0);
-	struct lnl_task *t, **end;
+	struct lnl_task *t;
 	lua_State *co;
 	int n = lua_gettop(L) - 4;
 
@@ -78,42 +119,37 @@ int lnl_task_spawn(lua_State *L)
 		luaL_checktype(L, 4, LUA_TFUNCTION);
 	luaL_checktype(L, 5, LUA_TFUNCTION);
 	co = lua_newthread(L);
+	hold(L, lua_gettop(L));
 	lua_insert(L, 5);
 	luaL_argcheck(L, lua_checkstack(co, n + 1), 5, "too many arguments");
 	lua_xmove(L, co, n);
-	t = calloc(1, sizeof(*t));
+	t = lnl_task_add(vm, owner);
 	if (!t)
 		return luaL_error(L, "out of memory");
+	/* It is found from now on: an error below must not lose it. */
 	t->ref = t->done = LUA_NOREF;
-	t->co = co;
-	t->owner = owner;
+	t->co = t->waiter = co;
 	t->deadline = deadline;
 	t->nargs = n - 1;
-	t->id = ++vm->last_task;
 	snprintf(t->name, sizeof(t->name), "%s", name);
-	for (end = &vm->tasks; *end; end = &(*end)->next)
-		;
-	*end = t; /* linked first: an error below must not lose it */
+	lnl_call_place(co, 1, t->where, sizeof(t->where));
 	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	if (!lua_isnil(L, 4)) {
 		lua_pushvalue(L, 4);
 		t->done = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
-	t->ready = true;
-	lua_pushnumber(L, (lua_Number)t->id);
+	lnl_task_ready(vm, t);
+	lua_pushnumber(L, (lua_Number)t->number.key);
 	return 1;
 }
 
 int lnl_task_cancel(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
-	uint64_t id = (uint64_t)luaL_checknumber(L, 1);
-	struct lnl_task *t = vm->tasks;
+	struct lnl_task *t = lnl_task_find(vm, (uint64_t)luaL_checknumber(L, 1));
 
-	while (t && t->id != id)
-		t = t->next;
 	if (t)
-		cancel(vm, t);
+		lnl_task_end(vm, t);
 	lua_pushboolean(L, t != NULL);
 	return 1;
 }
@@ -122,50 +158,168 @@ int lnl_task_cancel_owner(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
 	uint64_t owner = (uint64_t)luaL_checknumber(L, 1);
-	struct lnl_task *t, *next;
+	struct lnl_task *t;
 	int n = 0;
 
-	for (t = vm->tasks; t; t = next) {
-		next = t->next;
-		if (t->owner == owner) {
-			cancel(vm, t);
-			n++;
-		}
+	for (; (t = lnl_marks_find(&vm->owners, owner)); n++) {
+		lnl_marks_take(&vm->owners, &t->owned_by); /* the one that runs is still there */
+		lnl_task_end(vm, t);
 	}
 	lnl_services_close(vm, owner);
 	lua_pushinteger(L, n);
 	return 1;
 }
 
-void lnl_task_check(lua_State *L, const char *name)
+/* ---- waiting ---- */
+
+/*
+ * resume(co, ...) where nothing can wait: coroutine.resume itself, which is the upvalue; what is
+ * resumed knows that it must not wait.
+ */
+static int barred_resume(lua_State *L)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+	lua_State *before = vm->barred;
+	int rc;
+
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	if (!before)
+		vm->barred = L;
+	rc = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	vm->barred = before;
+	return rc ? lua_error(L) : lua_gettop(L);
+}
+
+/*
+ * Pushes the name of the function of C that stands between |L| and its beginning, through which no
+ * yield goes.
+ */
+static void push_barrier(lua_State *to, lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 1; lua_getstack(L, level, &ar); level++) {
+		lua_CFunction f;
+
+		lua_getinfo(L, "nf", &ar);
+		/* pcall and its kin, which are no barrier, have no function of C's. */
+		f = lua_tocfunction(L, -1);
+		lua_pop(L, 1);
+		if (f && f != barred_resume && ar.name) {
+			lua_pushstring(to, ar.name);
+			return;
+		}
+	}
+	lua_pushliteral(to, "a function of C");
+}
+
+bool lnl_task_may_wait(lua_State *L, const char *name)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);
 
-	if (!vm->current)
-		luaL_error(L,
-			   "%s cannot wait in %s; what waits belongs in a task: vpn.spawn(fn, ...)",
-			   name, vm->slice.what);
-	if (vm->current->co != L)
-		luaL_error(L,
-			   "%s cannot wait inside a coroutine of the script's own; use vpn.spawn",
-			   name);
-	if (!engine_of(vm))
-		luaL_error(L, "%s cannot wait before the engine runs", name);
+	if (!vm->current) {
+		lua_pushfstring(
+			L, "%s cannot wait in %s; what waits belongs in a task: vpn.spawn(fn, ...)",
+			name, vm->slice.what);
+		return false;
+	}
+	if (vm->barred || !lua_isyieldable(L)) {
+		push_barrier(L, vm->barred ? vm->barred : L);
+		lua_pushfstring(L,
+				"%s cannot wait in what '%s' calls (%s); wait before it and give "
+				"it what came of that, or use vpn.spawn(fn, ...)",
+				name, lua_tostring(L, -1), vm->slice.what);
+		lua_remove(L, -2);
+		return false;
+	}
+	if (!engine_of(vm)) {
+		lua_pushfstring(L, "%s cannot wait before the engine runs", name);
+		return false;
+	}
+	return true;
+}
+
+void lnl_task_check(lua_State *L, const char *name)
+{
+	if (!lnl_task_may_wait(L, name))
+		luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
+static int wait_for(lua_State *L, struct lnl_task *t, uint64_t op)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+
+	give_up(vm, &t->op); /* of a wait whose way back an error has cut */
+	if (op && !lnl_marks_put(&vm->tickets, &t->op, op, t)) {
+		lnl_op_cancel(engine_of(vm), op);
+		return luaL_error(L, "out of memory");
+	}
+	t->waiting = true;
+	t->waiter = L;
+	if (t->deadline > 0 && !t->timer.at) {
+		uint64_t timer = lnl_op_timer(engine_of(vm), t->deadline);
+
+		if (timer && !lnl_marks_put(&vm->tickets, &t->timer, timer, t))
+			lnl_op_cancel(engine_of(vm), timer);
+	}
+	lua_pushlightuserdata(L, token_of());
+	return lua_yield(L, 1);
 }
 
 int lnl_task_wait(lua_State *L, uint64_t op)
 {
-	struct lnl_vm *vm = lnl_vm_of(L);
-	struct lnl_task *t = vm->current;
+	struct lnl_task *t = lnl_vm_of(L)->current;
 
 	if (!op)
 		return luaL_error(L, "out of memory");
-	t->op = op;
-	t->waiting = true;
-	if (t->deadline > 0 && !t->timer)
-		t->timer = lnl_op_timer(engine_of(vm), t->deadline);
-	return lua_yield(L, 0);
+	t->parked = false;
+	return wait_for(L, t, op);
 }
+
+int lnl_task_park(lua_State *L, double seconds)
+{
+	struct lnl_vm *vm = lnl_vm_of(L);
+	uint64_t op = 0;
+
+	if (seconds >= 0) {
+		op = lnl_op_timer(engine_of(vm), seconds);
+		if (!op)
+			return luaL_error(L, "out of memory");
+	}
+	vm->current->parked = true;
+	return wait_for(L, vm->current, op);
+}
+
+/* For lunel/coroutines.lua: held, token, barred(resume) -> function. */
+static int bar(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_pushcclosure(L, barred_resume, 1);
+	return 1;
+}
+
+void lnl_task_open(lua_State *L)
+{
+	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "k");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
+	lua_pushlightuserdata(L, token_of());
+	lua_pushvalue(L, -2);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	lua_createtable(L, 0, 3);
+	lua_insert(L, -2);
+	lua_setfield(L, -2, "held");
+	lua_pushlightuserdata(L, token_of());
+	lua_setfield(L, -2, "token");
+	lua_pushcfunction(L, bar);
+	lua_setfield(L, -2, "bar");
+}
+
+/* ---- running ---- */
 
 /* Runs |t->done|, if any, with the values that |push| left on top of |L|'s stack: ok first. */
 static void call_done(lua_State *L, struct lnl_task *t, int n)
@@ -192,14 +346,15 @@ static void succeed(lua_State *L, struct lnl_task *t)
 static void fail(lua_State *L, struct lnl_task *t)
 {
 	lua_pushboolean(L, 0);
-	if (t->waiting || lua_status(t->co) == LUA_YIELD)
-		luaL_traceback(L, t->co,
-			       t->waiting ? "its deadline has passed"
-					  : "a task waits by vpn.sleep and its kin, "
-					    "not by coroutine.yield",
-			       0);
-	else
+	if (lua_status(t->co) == LUA_ERRMEM)
+		lnl_call_no_memory(L, t->where);
+	else if (lua_status(t->co) != LUA_YIELD)
 		lnl_call_trace(L, t->co, -1);
+	else if (t->waiting)
+		luaL_traceback(L, t->waiter, "its deadline has passed", 0);
+	else
+		luaL_traceback(L, t->co,
+			       "a task waits by vpn.sleep and its kin, not by coroutine.yield", 0);
 	call_done(L, t, 2);
 }
 
@@ -207,6 +362,17 @@ struct step {
 	struct lnl_task *t;
 	bool over;
 };
+
+/* Whether the yield of |t| is a wait; then its stack is as the answer needs it. */
+static bool waits(struct lnl_task *t)
+{
+	if (!t->waiting || lua_gettop(t->co) != 1 || lua_touserdata(t->co, 1) != token_of()) {
+		t->waiting = false;
+		return false;
+	}
+	lua_settop(t->co, 0);
+	return true;
+}
 
 /* One stretch of a task, up to its next wait or its end. */
 static int resume(lua_State *L)
@@ -218,17 +384,24 @@ static int resume(lua_State *L)
 	int rc;
 
 	lua_settop(L, 0);
+	lnl_slice_where(vm, t->where);
 	vm->current = t;
-	vm->owner = t->owner;
+	vm->owner = t->owned_by.key;
+	vm->barred = NULL;
+	if (t->resumed) {
+		t->resumed = false;
+		lua_pushboolean(t->co, t->woken);
+		t->nargs = 1;
+	}
 	rc = lua_resume(t->co, t->nargs);
 	vm->current = NULL;
-	if (rc == LUA_YIELD && t->waiting && !t->cancelled)
+	if (rc == LUA_YIELD && waits(t) && !t->cancelled)
 		return 0;
 	s->over = true;
 	if (t->cancelled)
 		return 0;
-	unlink_task(vm, t); /* what runs now must not cancel it */
-	outer = lnl_slice_enter(vm, t->name, LNL_SLICE_HOOK);
+	lnl_task_hide(vm, t); /* what runs now must not cancel it */
+	outer = lnl_slice_enter(vm, t->name, t->where, LNL_SLICE_HOOK);
 	if (rc == 0)
 		succeed(L, t);
 	else
@@ -244,9 +417,9 @@ static void step(struct lnl_vm *vm, struct lnl_task *t)
 	uint64_t owner = vm->owner;
 	int rc;
 
-	t->ready = false;
 	rc = lnl_call(vm, t->name, LNL_SLICE_HOOK, resume, &s, &fault);
 	vm->current = NULL;
+	vm->barred = NULL;
 	vm->owner = owner;
 	if (rc)
 		lnl_host_fault(vm->host, t->name, &fault);
@@ -254,18 +427,28 @@ static void step(struct lnl_vm *vm, struct lnl_task *t)
 		drop(vm, t);
 }
 
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 void lnl_task_run(struct lnl_vm *vm)
 {
-	struct lnl_task *t = vm->tasks;
+	struct lnl_task *t = lnl_task_next(vm);
+	double end;
 
-	while (t) {
-		if (!t->ready) {
-			t = t->next;
-			continue;
-		}
+	if (!t)
+		return;
+	end = seconds_now() + TURN;
+	do
 		step(vm, t);
-		t = vm->tasks; /* any may have come or gone */
-	}
+	while (seconds_now() < end && (t = lnl_task_next(vm)));
+	/* The engine would sleep with tasks left over. */
+	if (vm->ready && !vm->nudge && engine_of(vm))
+		vm->nudge = lnl_op_timer(engine_of(vm), 0);
 }
 
 struct wake {
@@ -289,35 +472,47 @@ static int expire(lua_State *L)
 	struct wake *w = lua_touserdata(L, 1);
 
 	lua_settop(L, 0);
-	unlink_task(lnl_vm_of(L), w->t); /* what runs now must not cancel it */
 	fail(L, w->t);
 	return 0;
 }
 
+static void end_late(struct lnl_vm *vm, struct lnl_task *t, struct wake *w)
+{
+	struct lnl_fault fault;
+
+	lnl_task_hide(vm, t); /* what runs now must not cancel it */
+	t->waiting = true;
+	if (lnl_call(vm, t->name, LNL_SLICE_HOOK, expire, w, &fault))
+		lnl_host_fault(vm->host, t->name, &fault);
+	drop(vm, t);
+}
+
 bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 {
-	struct wake w = { .t = vm->tasks, .e = e };
+	struct lnl_task *t = lnl_marks_find(&vm->tickets, e->ticket);
+	struct wake w = { .t = t, .e = e };
 	uint64_t owner = vm->owner;
 	struct lnl_fault fault;
-	struct lnl_task *t;
 	int rc;
 
-	while (w.t && w.t->op != e->ticket && w.t->timer != e->ticket)
-		w.t = w.t->next;
-	t = w.t;
-	if (!t)
-		return false;
-	if (t->timer == e->ticket) {
-		t->timer = 0;
-		if (lnl_call(vm, t->name, LNL_SLICE_HOOK, expire, &w, &fault))
-			lnl_host_fault(vm->host, t->name, &fault);
-		drop(vm, t);
+	if (e->ticket == vm->nudge) {
+		vm->nudge = 0;
 		return true;
 	}
-	t->op = 0;
+	if (!t)
+		return false;
+	if (t->timer.at && t->timer.key == e->ticket) {
+		end_late(vm, t, &w);
+		return true;
+	}
+	lnl_marks_take(&vm->tickets, &t->op);
+	if (t->parked) {
+		lnl_task_wake(vm, t, false);
+		return true;
+	}
 	t->waiting = false;
-	t->ready = true;
-	vm->owner = t->owner; /* whose a socket is */
+	lnl_task_ready(vm, t);
+	vm->owner = t->owned_by.key; /* whose a socket is */
 	rc = lnl_call(vm, t->name, LNL_SLICE_HOOK, push_result, &w, &fault);
 	vm->owner = owner;
 	if (rc) {
@@ -329,24 +524,32 @@ bool lnl_task_event(struct lnl_vm *vm, const struct lnl_event *e)
 
 int lnl_task_keep(lua_State *L)
 {
-	uint64_t id = (uint64_t)luaL_checknumber(L, 1);
-	struct lnl_task *t = lnl_vm_of(L)->tasks;
+	struct lnl_task *t = lnl_task_find(lnl_vm_of(L), (uint64_t)luaL_checknumber(L, 1));
 
-	while (t && t->id != id)
-		t = t->next;
 	if (t)
 		t->keep = true;
 	return 0;
 }
 
+/* Whether it, or what it is a part of, answers a question or has an end of its own. */
+static bool outlives(const struct lnl_task *t)
+{
+	while (t && !t->keep && t->deadline <= 0)
+		t = t->parent;
+	return t != NULL;
+}
+
 void lnl_task_retire(struct lnl_vm *vm)
 {
-	struct lnl_task *t, *next;
+	struct lnl_task *t = vm->tasks;
 
-	for (t = vm->tasks; t; t = next) {
-		next = t->next;
-		if (!t->keep && t->deadline <= 0)
-			drop(vm, t);
+	while (t) {
+		if (outlives(t)) {
+			t = t->next;
+			continue;
+		}
+		drop(vm, t);
+		t = vm->tasks; /* others may have gone with it */
 	}
 }
 
@@ -354,7 +557,7 @@ bool lnl_task_answers(const struct lnl_vm *vm)
 {
 	const struct lnl_task *t = vm->tasks;
 
-	while (t && !t->keep && t->deadline <= 0)
+	while (t && !outlives(t))
 		t = t->next;
 	return t != NULL;
 }
@@ -363,4 +566,10 @@ void lnl_task_clear(struct lnl_vm *vm)
 {
 	while (vm->tasks)
 		drop(vm, vm->tasks);
+	if (vm->nudge && engine_of(vm))
+		lnl_op_cancel(engine_of(vm), vm->nudge);
+	vm->nudge = 0;
+	lnl_marks_free(&vm->numbers);
+	lnl_marks_free(&vm->owners);
+	lnl_marks_free(&vm->tickets);
 }

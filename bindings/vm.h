@@ -14,31 +14,48 @@
 #include <stdint.h>
 
 struct lnl_host;
+struct lnl_mark;
 struct lnl_socket;
 struct lnl_task;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
 struct lnl_slice {
-	int64_t end;	  /* in microseconds of this thread's CPU time */
-	int64_t length;	  /* microseconds; 0: none runs */
-	const char *what; /* for messages: "hook 'pulled'" */
+	int64_t end;	   /* in microseconds of this thread's CPU time */
+	int64_t length;	   /* microseconds; 0: none runs */
+	const char *what;  /* for messages: "hook 'pulled'" */
+	const char *where; /* "file:line" of what runs, or NULL */
 	bool spent;
+	bool hurried; /* the hook fires at the next instruction, once */
+};
+
+/* Tasks by a key (task_table.h). */
+struct lnl_marks {
+	struct lnl_mark **chains;
+	size_t size, count;
 };
 
 struct lnl_vm {
 	lua_State *L;
 	struct lnl_host *host; /* may be NULL in tests: then nothing that needs an engine works */
 	size_t used, limit;    /* bytes */
+	size_t churned;	       /* bytes allocated since the clock was looked at for it */
+	size_t fresh;	       /* bytes allocated since all garbage was collected */
+	bool crowded;	       /* it should be collected before the limit is reached */
 	struct lnl_slice slice;
-	uint64_t owner;		  /* whose code runs: what it spawns is cancelled with it */
-	struct lnl_task *tasks;	  /* oldest first */
-	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
+	uint64_t owner;		/* whose code runs: what it spawns is cancelled with it */
+	struct lnl_task *tasks; /* oldest first */
+	struct lnl_task **tasks_end;
+	struct lnl_task *ready, **ready_end; /* those that can run, in turn */
+	struct lnl_task *current;	     /* the task that runs, or NULL in a sync context */
+	struct lnl_marks numbers, owners, tickets;
 	uint64_t last_task;
 	struct lnl_vm *next; /* among those that a reload has replaced */
 	uint32_t *keeps;     /* those tunnels end with it */
 	unsigned n_keeps;
 	struct lnl_socket *sockets; /* of scripts, open; see bindings/ops_services.h */
-	int instance;		    /* reference to what `require "lunel.instance"` returned */
+	uint64_t nudge;		    /* ticket of a timer: tasks were left for the next turn, or 0 */
+	lua_State *barred; /* it resumed a coroutine from where nothing can wait; or NULL */
+	int instance;	   /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {

@@ -23,8 +23,11 @@ local instance = require "lunel.instance"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
 local services = require "lunel.services"
+local waiting = require "lunel.waiting"
 
 local vpn = {}
+
+waiting.bind(instance.report)
 
 local floor, min, random = math.floor, math.min, math.random
 
@@ -166,21 +169,11 @@ end
 
 -- ---- tasks and waiting ----
 
-local Task = {}
-Task.__index = Task
-
---- Ends the task where it waits; true when it had not ended yet.
-function Task:cancel() return core.cancel(self.id) end
-
---- Runs fn(...) beside what goes on, as long as the session (or instance) that asks for it lives.
-function vpn.spawn(fn, ...)
-  expect(fn, "function", "vpn.spawn")
-  local name = "the task of " .. (core.where(2) or "vpn.spawn")
-  local id = core.spawn(core.owner(), name, nil, function(ok, err)
-    if not ok then instance.report(name, err) end
-  end, fn, ...)
-  return setmetatable({ id = id }, Task)
-end
+vpn.spawn = waiting.spawn
+vpn.all = waiting.all
+vpn.any = waiting.any
+vpn.timeout = waiting.timeout
+vpn.channel = waiting.channel
 
 vpn.resolve = core.resolve
 

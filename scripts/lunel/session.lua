@@ -60,7 +60,10 @@ function methods.stop(s, reason)
 end
 
 --- Sends a text on the control channel.
-function methods.send(s, text) return core.tunnel_text(s.tunnel.handle, text) end
+function methods.send(s, text)
+  if s.ended then return nil, "the session has ended" end
+  return core.tunnel_text(s.tunnel.handle, text)
+end
 
 local FIELDS = { remote = true, address = true, ifname = true, vars = true }
 local HIDDEN = { up = true, ended = true, owner = true, tunnel = true }

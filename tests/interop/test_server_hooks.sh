@@ -51,7 +51,9 @@ conf.on = {
   authorize = function(peer)
     if peer.cn == "slow" then vpn.sleep(20) end
     if peer.cn == "faulty" then local nothing; return nothing.field end
-    if peer.cn == "looping" then while true do end end
+    if peer.cn == "looping" then
+      while true do pcall(string.find, ("a"):rep(5000), "(.-)(.-)(.-)(.-)(.-)(.-)b") end
+    end
     if peer.cn == "wrong" then return 42 end
     return true
   end,

@@ -109,8 +109,6 @@ static const struct {
 	  "false vpn.sleep cannot wait in the test; what waits belongs in a task: vpn.spawn(fn, ...)" },
 	{ "spawn(function() return core.try(\"hook 'x'\", core.sleep, 1) end)",
 	  "true false vpn.sleep cannot wait in hook 'x'; what waits belongs in a task: vpn.spawn(fn, ...)" },
-	{ "spawn(function() return coroutine.resume(coroutine.create(core.sleep), 1) end)",
-	  "true false vpn.sleep cannot wait inside a coroutine of the script's own; use vpn.spawn" },
 	{ "spawn(coroutine.yield)",
 	  "false a task waits by vpn.sleep and its kin, not by coroutine.yield" },
 	/* coroutines of its own are a script's right */
