@@ -12,9 +12,12 @@
 
 #define LNL_HOST_SIGNALS 16
 
+struct lnl_lanes;
+
 struct lnl_host {
 	struct lnl_engine *engine; /* NULL until it is started */
 	struct lnl_vm *vm;	   /* gets the events; NULL: every question gets its default */
+	struct lnl_lanes *lanes;   /* from the first policy VM on */
 	struct lnl_record_queue log;
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
@@ -28,6 +31,9 @@ bool lnl_host_turn(struct lnl_host *h);
 
 /* Logs a script's error, |what| being the hook or task. |h| may be NULL. */
 void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault);
+
+/* Logs what the watchdog over packet lanes says. */
+void lnl_host_watched(struct lnl_host *h);
 
 /* Seconds: the engine's clocks, or the system's before it runs. |h| may be NULL. */
 double lnl_host_now(const struct lnl_host *h);

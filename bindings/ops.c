@@ -9,6 +9,7 @@
 #include "bindings/config.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
+#include "bindings/lane_lua.h"
 #include "bindings/objects.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
@@ -550,6 +551,7 @@ int lnl_ops_open(lua_State *L)
 	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);
+	lnl_lane_policy(L);
 	push_asks(L);
 	lua_pushboolean(L, 1);
 	lua_setfield(L, -2, "policy");

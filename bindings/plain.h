@@ -27,6 +27,8 @@ struct lnl_plain {
 bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index);
 /* Pushes all values; how many. Raises an error when memory is short. */
 int lnl_plain_push(const struct lnl_plain *p, lua_State *L);
+/* |to|, which is empty, becomes the same; false when memory is short. */
+bool lnl_plain_copy(struct lnl_plain *to, const struct lnl_plain *from);
 /* Wipes and releases. */
 void lnl_plain_clear(struct lnl_plain *p);
 

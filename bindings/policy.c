@@ -12,42 +12,17 @@
 
 #include "bindings/call.h"
 #include "bindings/file.h"
+#include "bindings/heap.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
 
-/* What leaves the heap is wiped: a script's passwords and keys live here. */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
 	struct lnl_vm *vm = ud;
-	void *fresh;
 
-	if (!p)
-		old = 0;
-	if (size > old && size - old > vm->limit - vm->used)
-		return NULL;
-	if (size == 0) {
-		if (p)
-			explicit_bzero(p, old);
-		free(p);
-		vm->used -= old;
-		return NULL;
-	}
-	fresh = malloc(size);
-	if (!fresh) {
-		if (size > old)
-			return NULL;
-		fresh = p; /* shrinking must not fail */
-	}
-	if (p && fresh != p) {
-		memcpy(fresh, p, old < size ? old : size);
-		explicit_bzero(p, old);
-		free(p);
-	}
-	vm->used += size;
-	vm->used -= old;
-	return fresh;
+	return lnl_heap_realloc(&vm->used, vm->limit, p, old, size);
 }
 
 /* Text only: bytecode can do what the language cannot. */

@@ -5,6 +5,7 @@ local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local lane_file = require "lunel.lane_file"
 local management = require "lunel.management"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
@@ -89,7 +90,7 @@ local function run_script(file, args)
   package.path = folder .. "/?.lua;" .. package.path
   local chunk, err = loadfile(file)
   if not chunk then return nil, { err } end
-  chunk(unpack(args))
+  lane_file.returned((chunk(unpack(args))))
   return true
 end
 
@@ -181,6 +182,8 @@ function M.load(spec)
   if #all > 0 then return nil, all end
   return { tunnels = #tunnels, options = process_options(), notes = notes, summary = summarize() }
 end
+
+M.as_lane = lane_file.as_lane
 
 -- ---- preparing and opening ----
 

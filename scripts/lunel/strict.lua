@@ -35,12 +35,14 @@ local function xpcall(f, handler, ...)
   return finish(pcall(f, ...))
 end
 
---- Makes the globals of |g| strict, and its xpcall one that the time budget can stop.
-function M.enable(g)
+--- Makes the globals of |g| strict, and its xpcall one that the time budget can stop. |absent| says
+-- of a name why it is not there (of a policy script's otherwise).
+function M.enable(g, absent)
+  absent = absent or ABSENT
   g.xpcall = xpcall
   setmetatable(g, {
     __index = function(_, name)
-      error(ABSENT[name] or ("there is no variable '%s'%s"):format(tostring(name),
+      error(absent[name] or ("there is no variable '%s'%s"):format(tostring(name),
         suggest.hint(tostring(name), names(g))), 2)
     end,
     __newindex = function(_, name)
