@@ -47,10 +47,27 @@ static int64_t cpu_time(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/*
+ * "filter.lua:19: " of the innermost function, from |level| on, that is not one of ours; 0 when there
+ * is none.
+ */
+static int place(lua_State *L, int level, char *out, size_t len)
+{
+	lua_Debug ar;
+
+	for (; lua_getstack(L, level, &ar); level++)
+		if (lua_getinfo(L, "Sl", &ar) && ar.source[0] == '@' && ar.currentline > 0)
+			return snprintf(out, len, "%s:%d: ", ar.short_src, ar.currentline);
+	return 0;
+}
+
 /* The clock is read when the first stride is over: most batches end before. */
 static void look_at_clock(lua_State *L, lua_Debug *ar)
 {
 	struct lnl_lane_vm *vm = vm_of(L);
+	char where[LUA_IDSIZE + 32] = "";
+
+	(void)ar;
 
 	if (!vm->slice.spent) {
 		int64_t now = cpu_time();
@@ -62,9 +79,9 @@ static void look_at_clock(lua_State *L, lua_Debug *ar)
 		vm->slice.spent = true;
 		lua_sethook(L, look_at_clock, LUA_MASKCOUNT, 1);
 	}
-	lua_getinfo(L, "Sl", ar);
-	lua_pushfstring(L, "%s:%d: %s ran for more than its %d ms", ar->short_src, ar->currentline,
-			vm->slice.what, (int)(vm->slice.length / 1000));
+	place(L, 0, where, sizeof(where));
+	lua_pushfstring(L, "%s%s ran for more than its %d ms", where, vm->slice.what,
+			(int)(vm->slice.length / 1000));
 	lua_error(L);
 }
 
@@ -101,17 +118,6 @@ static void leave(struct lnl_lane_vm *vm)
 
 /* ---- errors ---- */
 
-/* "filter.lua:19: " of the innermost function that is not one of ours; 0 when there is none. */
-static int place(lua_State *L, char *out, size_t len)
-{
-	lua_Debug ar;
-
-	for (int level = 1; lua_getstack(L, level, &ar); level++)
-		if (lua_getinfo(L, "Sl", &ar) && ar.source[0] == '@' && ar.currentline > 0)
-			return snprintf(out, len, "%s:%d: ", ar.short_src, ar.currentline);
-	return 0;
-}
-
 /* The handler of errors. Of a run, the first tells its story, the others are counted. */
 static int explain(lua_State *L)
 {
@@ -126,7 +132,7 @@ static int explain(lua_State *L)
 	text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
 	if (!text)
 		text = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
-	if (place(L, where, sizeof(where)) > 0 && strncmp(text, where, strlen(where)) == 0)
+	if (place(L, 1, where, sizeof(where)) > 0 && strncmp(text, where, strlen(where)) == 0)
 		where[0] = '\0';
 	snprintf(vm->text, sizeof(vm->text), "%s%s", where, text);
 	luaL_traceback(L, L, vm->text, 1);

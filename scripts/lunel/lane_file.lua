@@ -28,11 +28,13 @@ local function summary(facts)
   end
   local what = #names > 0 and ("packet lane (%s), on_error = %q"):format(
     table.concat(names, ", "), facts.on_error) or "packet lane"
+  if facts.unsure then
+    what = what .. "; its args are not known here, and checked where a policy names it"
+  end
   return "ok: " .. what
-    .. (facts.unsure and "; its args are not known here, and checked where a policy names it" or "")
 end
 
---- After the script |file| was loaded, or could not be: nil when it is no lane. Else, with |check|, a
+--- After the script |file| was loaded, or could not be: nil when it is no lane. With |check|, a
 -- plan as of instance.load; or false and the list of errors.
 function M.as_lane(file, check)
   if not is_lane then return nil end

@@ -148,7 +148,8 @@ vpn.client {
       .. "local limit = args.limit * 2 + pkt.cidr4 '10.0.0.0/8'\n"
       .. "return { from_peer = function() return net, mask, limit end }\n")
     assert.equal(0, status, out)
-    assert.matches("packet lane (from_peer), on_error = \"drop\"; its args are not known", out, 1, true)
+    assert.matches('packet lane (from_peer), on_error = "drop"; its args are not known', out, 1,
+      true)
     status, out = check(head .. "for i = 1, args.n do pkt.counter('a' .. i) end\nreturn { x = 1 }")
     assert.equal(0, status, out) -- how far it goes nobody knows
     status, out = check(head .. "return { form_peer = function() end }")
@@ -171,7 +172,8 @@ vpn.client {
       -- The argument is for those that take a profile's name.
       local status, out, err = run(("%s check %s/%s office.ovpn"):format(lunel, source, path))
       assert.equal(0, status, err)
-      assert.truthy(out:find "ok: client" or out:find "ok: server" or out:find "ok: packet lane", out)
+      assert.truthy(out:find "ok: client" or out:find "ok: server"
+        or out:find "ok: packet lane", out)
       n = n + 1
     end
     list:close()
