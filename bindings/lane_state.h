@@ -25,7 +25,7 @@ struct lnl_lane_entry {
 	char *path, *name, *text;
 	size_t len;
 	struct lnl_plain args;
-	struct lnl_lane_conf conf;
+	uint64_t hash; /* of them */
 };
 
 /* How far the watchdog's word has come. */

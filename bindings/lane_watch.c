@@ -59,6 +59,19 @@ static void describe(struct lnl_lanes *l, const struct lnl_lane_vm *vm)
 		e ? e->name : "?", e ? e->path : "?");
 }
 
+/*
+ * The control thread, asleep in its loop, logs nothing: a signal that the engine takes wakes it (it
+ * asks for counters in the log). Where nobody takes it, it would end the process another way.
+ */
+static void wake_control_thread(void)
+{
+	struct sigaction now;
+
+	if (sigaction(SIGUSR2, NULL, &now) == 0 && now.sa_handler != SIG_DFL &&
+	    now.sa_handler != SIG_IGN)
+		kill(getpid(), SIGUSR2);
+}
+
 /* With |l| locked; it stays so: nobody shall wait for what the process has left to do. */
 static _Noreturn void give_up(struct lnl_lanes *l, const struct lnl_lane_vm *vm)
 {
@@ -66,6 +79,7 @@ static _Noreturn void give_up(struct lnl_lanes *l, const struct lnl_lane_vm *vm)
 	atomic_store_explicit(&l->word, LNL_LANE_SAID, memory_order_release);
 	dprintf(STDERR_FILENO, "lunel: lane.stuck: %s\n", l->stuck);
 	syslog(LOG_DAEMON | LOG_ERR, "lane.stuck: %s", l->stuck);
+	wake_control_thread();
 	for (int i = 0; i < PATIENCE; i++) {
 		const struct timespec t = { .tv_nsec = 10000000 };
 

@@ -61,7 +61,8 @@ local c_number, c_fill, c_address = leaf.number, leaf.fill, leaf.address
 local random = ffi.cast("void *", core.random)
 local room_p = ffi.typeof "struct lnl_lane_room *"
 local word_p = ffi.typeof "const int32_t *"
-local cast, copy, to_string = ffi.cast, ffi.copy, ffi.string
+local key_t = ffi.typeof "struct lnl_lane_key"
+local cast, copy, istype, to_string = ffi.cast, ffi.copy, ffi.istype, ffi.string
 
 M.PASS, M.DROP = 0, 1
 M.ICMP, M.TCP, M.UDP, M.ICMP6 = 1, 6, 17, 58
@@ -213,6 +214,7 @@ end
 
 --- Each byte from |from| (0) on, |n| of them (all), with that of the key, which is repeated.
 function packet:xor(key, from, n)
+  if not istype(key_t, key) then error("p:xor: a key of pkt.key expected", 2) end
   from = from or 0
   n = n or self.len - from
   if not (from >= 0 and n >= 0 and from + n <= self.len) then outside(self, "xor", from, n, 2) end
@@ -516,7 +518,6 @@ function M.prefix(text)
   return (parse(text, "prefix"))
 end
 
-local key_t = ffi.typeof "struct lnl_lane_key"
 local PATTERN = 256 -- bytes of a key's pattern, at least: so that few pieces are mixed
 
 ffi.metatype("struct lnl_lane_key", { __tostring = function() return "***" end })

@@ -181,7 +181,9 @@ for _, jit in ipairs { true, false } do
       assert.equal(bytes(0, 0, 97, 98, 0), fine(key .. "p:xor(key, 2, 2)", ("\0"):rep(5)))
       fine(key .. "assert(tostring(key) == '***')", "")
       wrong(key .. "p:xor(key, 4, 2)", "hello", "outside of the packet")
-      wrong("p:xor('abc')", "hello", "")
+      for _, other in ipairs { "'abc'", "nil", "p", "{ _bytes = 'x', _len = 5 }" } do
+        wrong("p:xor(" .. other .. ")", "hello", "p:xor: a key of pkt.key expected")
+      end
       wrong("pkt.key('')", "", "a text of 1 to 65536 bytes expected")
       wrong("pkt.key(nil)", "", "pkt.key: a text expected, got nil")
     end)
