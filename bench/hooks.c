@@ -118,7 +118,7 @@ static void open_lane(struct lane *l, const struct row *row, bool jit)
 		die("scripts", why);
 	if (!jit)
 		lnl_lanes_no_jit(l->lanes);
-	if (lnl_lanes_add(l->lanes, &f, &found, why, sizeof(why)))
+	if (lnl_lanes_add(l->lanes, &f, 0, &found, why, sizeof(why)))
 		die(row->name, why);
 	lnl_plain_clear(&args);
 	l->host = lnl_lanes_host(l->lanes);

@@ -292,16 +292,14 @@ static struct lnl_lane_entry *entry_new(const struct lnl_lane_file *f, char *why
 	}
 	if (e) {
 		e->path = strdup(f->path);
-		e->name = f->name ? strdup(f->name) : name_of(f->path);
+		e->name = name_of(f->path);
 		e->len = f->text ? f->text_len : file.len;
 		e->text = f->text ? malloc(e->len + 1) : file.data;
 		if (f->text && e->text)
 			memcpy(e->text, f->text, e->len);
 	}
-	if (e && e->path && e->name && e->text && (!f->args || lnl_plain_copy(&e->args, f->args))) {
-		e->hash = lnl_plain_hash(&e->args);
+	if (e && e->path && e->name && e->text && (!f->args || lnl_plain_copy(&e->args, f->args)))
 		return e;
-	}
 	entry_free(e);
 	snprintf(why, len, "out of memory");
 	return NULL;
@@ -326,18 +324,8 @@ static int look(struct lnl_lanes *l, struct lnl_lane_entry *e, bool alone,
 	return rc;
 }
 
-static struct lnl_lane_entry *same_as(struct lnl_lanes *l, const struct lnl_lane_entry *e)
-{
-	struct lnl_lane_entry *old = l->entries;
-
-	while (old && (strcmp(old->path, e->path) != 0 || strcmp(old->name, e->name) != 0 ||
-		       old->args.len != e->args.len || old->hash != e->hash))
-		old = old->next;
-	return old;
-}
-
-int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, struct lnl_lane_found *found,
-		  char *why, size_t len)
+int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, uint32_t id,
+		  struct lnl_lane_found *found, char *why, size_t len)
 {
 	struct lnl_lane_entry *e = entry_new(f, why, len), *old;
 	int rc = e ? look(l, e, f->alone, found, why, len) : LNL_E_INVAL;
@@ -347,8 +335,8 @@ int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, struct lnl
 		return rc;
 	}
 	pthread_mutex_lock(&l->lock);
-	old = same_as(l, e);
-	e->id = old ? old->id : ++l->last_id;
+	old = id ? entry_of(l, id) : NULL;
+	e->id = id ? id : ++l->last_id;
 	found->conf.id = e->id;
 	if (old)
 		entry_unlink(l, old);

@@ -37,7 +37,6 @@ const struct lnl_lane_host *lnl_lanes_host(const struct lnl_lanes *l);
 /* A lane's file, or |text| (|text_len| bytes) that stands for what |path| has; NULL: it is read. */
 struct lnl_lane_file {
 	const char *path;
-	const char *name; /* for logs; NULL: as the file is called */
 	const char *text;
 	size_t text_len;
 	const struct lnl_plain *args; /* the value that its `...` holds; NULL: none */
@@ -56,12 +55,12 @@ struct lnl_lane_found {
 
 /*
  * Loads the lane in a VM of its own, which ends again, and keeps text and arguments for workers under
- * a number: that of the lane with the same path, name and arguments, whose text it replaces (so that a
- * file that was changed is loaded again in its place), or a new one. Returns 0, or LNL_E_* with a
- * sentence in |why|; then all is as before. Any thread's, one at a time.
+ * a number: |id|, whose lane it replaces (a VM that loads it again has the new one), or another when
+ * that is 0. Returns 0, or LNL_E_* with a sentence in |why|; then all is as before. Any thread's, one
+ * at a time.
  */
-int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, struct lnl_lane_found *found,
-		  char *why, size_t len);
+int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, uint32_t id,
+		  struct lnl_lane_found *found, char *why, size_t len);
 /* Forgets it; VMs that have it go on with it. */
 void lnl_lanes_forget(struct lnl_lanes *l, uint32_t id);
 

@@ -42,7 +42,7 @@ static int push_found(lua_State *L, const struct lnl_lane_found *f)
 }
 
 /* Takes the lane |f|, with the value at |args| as its arguments: 0, or an error in |why|. */
-static int add(lua_State *L, struct lnl_lanes *l, struct lnl_lane_file *f, int args,
+static int add(lua_State *L, struct lnl_lanes *l, struct lnl_lane_file *f, int args, uint32_t id,
 	       struct lnl_lane_found *found, char *why, size_t len)
 {
 	struct lnl_plain plain = { 0 };
@@ -54,7 +54,7 @@ static int add(lua_State *L, struct lnl_lanes *l, struct lnl_lane_file *f, int a
 		return LNL_E_LIMIT;
 	}
 	f->args = plain.n ? &plain : NULL;
-	rc = lnl_lanes_add(l, f, found, why, len);
+	rc = lnl_lanes_add(l, f, id, found, why, len);
 	lnl_plain_clear(&plain);
 	return rc;
 }
@@ -81,16 +81,17 @@ static struct lnl_lanes *lanes_of(lua_State *L)
 
 static int core_check(lua_State *L)
 {
-	struct lnl_lane_file f = { .path = luaL_checkstring(L, 1),
-				   .name = luaL_optstring(L, 3, NULL) };
+	struct lnl_lane_file f = { .path = luaL_checkstring(L, 1) };
+	lua_Number id = luaL_optnumber(L, 3, 0);
 	struct lnl_lane_found found = { 0 };
 	char why[LNL_LANE_FAULT] = "";
 	int rc;
 
-	lua_settop(L, 3);
+	luaL_argcheck(L, id >= 0 && id <= UINT32_MAX, 3, "the number of a lane expected");
+	lua_settop(L, 2);
 	if (!lua_isnil(L, 2))
 		luaL_checktype(L, 2, LUA_TTABLE);
-	rc = add(L, lanes_of(L), &f, 2, &found, why, sizeof(why));
+	rc = add(L, lanes_of(L), &f, 2, (uint32_t)id, &found, why, sizeof(why));
 	return answer(L, rc, &found, why);
 }
 
@@ -99,7 +100,7 @@ static int core_alone(lua_State *L)
 	struct lnl_lane_file f = { .path = luaL_checkstring(L, 1), .alone = true };
 	struct lnl_lane_found found = { 0 };
 	char why[LNL_LANE_FAULT] = "";
-	int rc = add(L, lanes_of(L), &f, 0, &found, why, sizeof(why));
+	int rc = add(L, lanes_of(L), &f, 0, 0, &found, why, sizeof(why));
 	int n = answer(L, rc, &found, why);
 
 	if (rc == 0)
@@ -280,7 +281,7 @@ static int open_lane(lua_State *L, struct lane_value *v, char *why, size_t len)
 	if (!f.path)
 		f.path = "lane.lua";
 	lua_getfield(L, 1, "args");
-	rc = add(L, v->lanes, &f, lua_gettop(L), &v->found, why, len);
+	rc = add(L, v->lanes, &f, lua_gettop(L), 0, &v->found, why, len);
 	lua_settop(L, 2);
 	if (rc)
 		return rc;

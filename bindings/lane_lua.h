@@ -4,10 +4,9 @@
  *
  * In a policy VM (`lunel.core`), with the host's lanes:
  *
- *   lane_check(path, args [, name])
+ *   lane_check(path, args [, id])
  *                      { id, name, origin, points, overhead, super, on_error }, or nil and why:
- *                      checks it and keeps it for the workers; again with the same path, args and
- *                      name in the place of what it was, with its id
+ *                      checks it and keeps it for the workers, in the place of |id| if given
  *   lane_forget(id)
  *   lane_alone(path)   what lane_check says, of a file whose arguments are not known; `unsure` when
  *                      they may have a say. It is not kept.

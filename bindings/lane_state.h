@@ -25,7 +25,6 @@ struct lnl_lane_entry {
 	char *path, *name, *text;
 	size_t len;
 	struct lnl_plain args;
-	uint64_t hash; /* of them */
 };
 
 /* How far the watchdog's word has come. */

@@ -137,60 +137,6 @@ int lnl_plain_push(const struct lnl_plain *p, lua_State *L)
 	return (int)p->n;
 }
 
-static uint64_t mix(uint64_t h, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 29;
-}
-
-/* The value at |*at|, which is left behind it: a table's fields are added up. */
-static uint64_t hash_value(const char **at)
-{
-	enum tag tag = (enum tag) * (*at)++;
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), &tag, sizeof(tag));
-	size_t len;
-
-	switch (tag) {
-	case TAG_NUMBER:
-		h = mix(h, *at, sizeof(lua_Number));
-		*at += sizeof(lua_Number);
-		return h;
-	case TAG_TEXT:
-		memcpy(&len, *at, sizeof(len));
-		h = mix(h, *at, sizeof(len) + len);
-		*at += sizeof(len) + len;
-		return h;
-	case TAG_TABLE:
-		while (**at != TAG_END) {
-			uint64_t pair[2];
-
-			pair[0] = hash_value(at);
-			pair[1] = hash_value(at);
-			h += mix(UINT64_C(0x9e3779b97f4a7c15), pair, sizeof(pair));
-		}
-		(*at)++;
-		return mix(h, &tag, sizeof(tag));
-	default:
-		return h;
-	}
-}
-
-uint64_t lnl_plain_hash(const struct lnl_plain *p)
-{
-	const char *at = p->data;
-	uint64_t h = p->n;
-
-	for (unsigned i = 0; i < p->n; i++) {
-		uint64_t one = hash_value(&at);
-
-		h = mix(h, &one, sizeof(one));
-	}
-	return h;
-}
-
 bool lnl_plain_copy(struct lnl_plain *to, const struct lnl_plain *from)
 {
 	if (!put_bytes(to, from->data, from->len))

@@ -9,7 +9,6 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define LNL_PLAIN_DEPTH 12
 #define LNL_PLAIN_MAX	((size_t)8 << 20)
@@ -30,8 +29,6 @@ bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index);
 int lnl_plain_push(const struct lnl_plain *p, lua_State *L);
 /* |to|, which is empty, becomes the same; false when memory is short. */
 bool lnl_plain_copy(struct lnl_plain *to, const struct lnl_plain *from);
-/* Equal for equal values, whatever order a table's keys have come in. */
-uint64_t lnl_plain_hash(const struct lnl_plain *p);
 /* Wipes and releases. */
 void lnl_plain_clear(struct lnl_plain *p);
 

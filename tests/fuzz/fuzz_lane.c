@@ -119,7 +119,7 @@ static void make(struct world *w)
 			lnl_lanes_no_jit(l);
 		f.text_len = strlen(text);
 		h = lnl_lanes_host(l);
-		if (lnl_lanes_add(l, &f, &found, why, sizeof(why)) ||
+		if (lnl_lanes_add(l, &f, 0, &found, why, sizeof(why)) ||
 		    !(w->vm[i] = h->vm_new(h->ctx, why, sizeof(why))) ||
 		    h->load(w->vm[i], found.conf.id, why, sizeof(why))) {
 			fprintf(stderr, "%s\n", why);
