@@ -47,9 +47,9 @@ static struct lnl_lanes *new_lanes(bool jit)
 /* The number of the lane |text|, in the place of |id|. */
 static uint32_t add(struct lnl_lanes *l, uint32_t id, const char *text)
 {
-	const struct lnl_lane_file f = {
-		.path = "/etc/lunel/some.lua", .name = name, .text = text, .text_len = strlen(text)
-	};
+	const struct lnl_lane_file f = { .path = "/etc/lunel/some.lua",
+					 .text = text,
+					 .text_len = strlen(text) };
 	struct lnl_lane_found found;
 	char why[512] = "";
 
