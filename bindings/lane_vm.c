@@ -99,7 +99,7 @@ static void slice_end(struct lnl_lane_vm *vm)
 	vm->slice.spent = false;
 }
 
-/* ---- for the watchdog ---- */
+/* ---- for other threads: the watchdog, and who reads counters ---- */
 
 static void enter(struct lnl_lane_vm *vm, uint32_t id)
 {
@@ -113,6 +113,12 @@ static void leave(struct lnl_lane_vm *vm)
 {
 	uint64_t turns = atomic_load_explicit(&vm->turns, memory_order_relaxed);
 
+	for (int i = 0; i < vm->n_counters; i++) {
+		uint64_t bits;
+
+		memcpy(&bits, &vm->counting[i], sizeof(bits));
+		atomic_store_explicit(&vm->counters[i], bits, memory_order_relaxed);
+	}
 	atomic_store_explicit(&vm->turns, turns + 1, memory_order_release);
 }
 
@@ -166,7 +172,9 @@ static int core_counter(lua_State *L)
 	if (i < 0)
 		return luaL_error(L, "there are more than %d counters; name fewer",
 				  LNL_LANE_COUNTERS);
-	lua_pushlightuserdata(L, &vm->counters[i]);
+	if (vm->n_counters <= i)
+		vm->n_counters = i + 1;
+	lua_pushlightuserdata(L, &vm->counting[i]);
 	return 1;
 }
 

@@ -65,8 +65,10 @@ struct lnl_lane_vm {
 	char text[LNL_LANE_FAULT]; /* of the last fault */
 	bool noted;		   /* |text| has this run's first error */
 
-	/* Doubles, written by this thread (Lua) alone; others read them whole. */
+	/* What lanes count in, and the same as of the last batch, doubles, for other threads. */
+	double counting[LNL_LANE_COUNTERS];
 	_Atomic uint64_t counters[LNL_LANE_COUNTERS];
+	int n_counters; /* of those before this number some are this VM's */
 
 	/* For the watchdog: odd while Lua runs, and what runs. */
 	_Atomic uint64_t turns;
