@@ -6,6 +6,7 @@
 
 #include "bindings/control.h"
 #include "bindings/events.h"
+#include "bindings/lane.h"
 #include "bindings/ops_services.h"
 #include "bindings/reload.h"
 #include "bindings/task.h"
@@ -54,6 +55,15 @@ void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault
 					lnl_host_wallclock(h), "what", what, "line", first);
 		p += strcspn(p, "\n");
 	}
+}
+
+void lnl_host_watched(struct lnl_host *h)
+{
+	char text[LNL_LANE_STUCK];
+
+	if (h->lanes && lnl_lanes_stuck(h->lanes, text))
+		lnl_record_text(&h->log, LNL_LEVEL_ERROR, "lane.stuck", lnl_host_wallclock(h),
+				"what", "the watchdog over packet lanes", "error", text);
 }
 
 static void take_records(struct lnl_host *h)

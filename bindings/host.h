@@ -15,6 +15,8 @@ struct lnl_watch;
 
 #define LNL_HOST_SIGNALS 16
 
+struct lnl_lanes;
+
 /* Seconds of Lua after which the watchdog speaks. */
 #define LNL_HOST_PATIENCE 1.0
 
@@ -24,6 +26,7 @@ struct lnl_host {
 	struct lnl_vm *old;	     /* those that a reload has replaced, while they have to do */
 	struct lnl_plain passed;     /* what they leave to |vm| */
 	struct lnl_control *control; /* bindings/control.h; NULL: there is none */
+	struct lnl_lanes *lanes;     /* from the first policy VM on */
 	struct lnl_record_queue log;
 	struct lnl_watch *watch;       /* of this thread's Lua; may be NULL */
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
@@ -38,6 +41,9 @@ bool lnl_host_turn(struct lnl_host *h);
 
 /* Logs a script's error, |what| being the hook or task. |h| may be NULL. */
 void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault);
+
+/* Logs what the watchdog over packet lanes says. */
+void lnl_host_watched(struct lnl_host *h);
 
 /* Seconds: the engine's clocks, or the system's before it runs. |h| may be NULL. */
 double lnl_host_now(const struct lnl_host *h);

@@ -10,6 +10,8 @@
 #include "bindings/control.h"
 #include "bindings/crossing.h"
 #include "bindings/host.h"
+#include "bindings/lane.h"
+#include "bindings/lane_lua.h"
 #include "bindings/objects.h"
 #include "bindings/pki.h"
 #include "bindings/reload.h"
@@ -167,7 +169,9 @@ static int host_policy(lua_State *L)
 	lua_pushvalue(L, 1);
 	lua_rawseti(L, -2, 1);
 	lua_setfenv(L, -2);
-	v->vm = lnl_vm_new(h, &o, err, sizeof(err));
+	if (!h->lanes)
+		h->lanes = lnl_lanes_new(o.scripts, err, sizeof(err));
+	v->vm = h->lanes ? lnl_vm_new(h, &o, err, sizeof(err)) : NULL;
 	if (v->vm)
 		return 1;
 	lua_pushnil(L);
@@ -193,6 +197,7 @@ static void wipe_helper(void *ctx)
 	struct lnl_host *h = ctx;
 
 	lnl_vm_free(h->vm);
+	lnl_lanes_free(h->lanes);
 	lnl_scrub_stack();
 }
 
@@ -329,6 +334,7 @@ static int host_records(lua_State *L)
 
 	if (h->engine)
 		lnl_record_collect(&h->log, h->engine);
+	lnl_host_watched(h);
 	return lnl_record_push(L, &h->log);
 }
 
@@ -348,6 +354,8 @@ static int host_close(lua_State *L)
 	v->host.watch = NULL;
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
+	lnl_lanes_free(v->host.lanes);
+	v->host.lanes = NULL;
 	lnl_record_clear(&v->host.log);
 	return 0;
 }
@@ -452,5 +460,6 @@ int luaopen_lunel_core(lua_State *L)
 	lnl_secret_register(L);
 	lnl_vault_open(L);
 	lnl_pki_register(L);
+	lnl_lane_launcher(L);
 	return 1;
 }

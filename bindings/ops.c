@@ -10,6 +10,7 @@
 #include "bindings/control.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
+#include "bindings/lane_lua.h"
 #include "bindings/objects.h"
 #include "bindings/ops_services.h"
 #include "bindings/reload.h"
@@ -586,6 +587,7 @@ int lnl_ops_open(lua_State *L)
 	lnl_ops_server(L);
 	lnl_ops_acc(L);
 	lnl_ops_services(L);
+	lnl_lane_policy(L);
 	lnl_task_join_open(L);
 	lnl_task_open(L);
 	lua_setfield(L, -2, "coroutines");

@@ -147,6 +147,14 @@ int lnl_plain_push(const struct lnl_plain *p, lua_State *L)
 	return (int)p->n;
 }
 
+bool lnl_plain_copy(struct lnl_plain *to, const struct lnl_plain *from)
+{
+	if (!put_bytes(to, from->data, from->len))
+		return false;
+	to->n = from->n;
+	return true;
+}
+
 void lnl_plain_clear(struct lnl_plain *p)
 {
 	if (p->data)

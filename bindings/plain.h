@@ -29,6 +29,8 @@ bool lnl_plain_put(struct lnl_plain *p, lua_State *L, int index);
 bool lnl_plain_number(struct lnl_plain *p, double n);
 /* Pushes all values; how many. Raises an error when memory is short. */
 int lnl_plain_push(const struct lnl_plain *p, lua_State *L);
+/* |to|, which is empty, becomes the same; false when memory is short. */
+bool lnl_plain_copy(struct lnl_plain *to, const struct lnl_plain *from);
 /* Wipes and releases. */
 void lnl_plain_clear(struct lnl_plain *p);
 

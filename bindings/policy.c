@@ -12,6 +12,7 @@
 
 #include "bindings/call.h"
 #include "bindings/file.h"
+#include "bindings/heap.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
 #include "bindings/ops_services.h"
@@ -44,33 +45,10 @@ static void note_churn(struct lnl_vm *vm, size_t size)
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
 	struct lnl_vm *vm = ud;
-	void *fresh;
+	void *fresh = lnl_heap_realloc(&vm->used, vm->limit, p, old, size);
 
-	if (!p)
-		old = 0;
-	if (size > old && size - old > vm->limit - vm->used)
-		return NULL;
-	if (size == 0) {
-		if (p)
-			explicit_bzero(p, old);
-		free(p);
-		vm->used -= old;
-		return NULL;
-	}
-	fresh = malloc(size);
-	if (!fresh) {
-		if (size > old)
-			return NULL;
-		fresh = p; /* shrinking must not fail */
-	}
-	if (p && fresh != p) {
-		memcpy(fresh, p, old < size ? old : size);
-		explicit_bzero(p, old);
-		free(p);
-	}
-	vm->used += size;
-	vm->used -= old;
-	note_churn(vm, size);
+	if (fresh)
+		note_churn(vm, size);
 	return fresh;
 }
 

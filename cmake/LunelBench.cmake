@@ -26,6 +26,17 @@ foreach(source ${programs})
 	target_link_libraries(bench_${name} PRIVATE lunel_wolfssl lunel::luajit Threads::Threads)
 endforeach()
 
+# bench/hooks.c runs scripts.
+if(TARGET bench_hooks AND TARGET lnl_bindings)
+	target_sources(bench_hooks PRIVATE $<TARGET_OBJECTS:lnl_bindings>)
+	target_compile_definitions(bench_hooks PRIVATE LUNEL_SCRIPTS_DIR="${LUNEL_SCRIPTS_DIR}")
+	target_link_libraries(bench_hooks PRIVATE lunel::curl lunel::microhttpd)
+	if(LUNEL_TESTS)
+		add_test(NAME bench_hooks COMMAND bench_hooks --rounds 1 --milliseconds 1)
+		set_tests_properties(bench_hooks PROPERTIES LABELS bench TIMEOUT 120)
+	endif()
+endif()
+
 # bench/engine.c counts what packets allocate.
 if(TARGET bench_engine)
 	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)

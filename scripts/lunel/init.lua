@@ -245,6 +245,9 @@ function vpn.merge(...)
   return out
 end
 
+--- What packet lanes have counted, by the names of pkt.counter.
+vpn.lane_counters = core.lane_counters
+
 vpn.hostname = core.hostname
 vpn.pid = core.pid
 

@@ -5,9 +5,11 @@ local acc = require "lunel.acc"
 local control = require "lunel.control_prefix"
 local core = require "lunel.core"
 local console_vm = require "lunel.console_vm"
+local coroutines = require "lunel.coroutines"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local lane_file = require "lunel.lane_file"
 local management = require "lunel.management"
 local network = require "lunel.network"
 local origins = require "lunel.origin"
@@ -95,7 +97,7 @@ local function run_script(file, args)
   package.path = folder .. "/?.lua;" .. package.path
   local chunk, err = loadfile(file)
   if not chunk then return nil, { err } end
-  chunk(unpack(args))
+  lane_file.returned((chunk(unpack(args))))
   return true
 end
 
@@ -189,6 +191,8 @@ function M.load(spec)
   if #all > 0 then return nil, all end
   return { tunnels = #tunnels, options = process_options(), notes = notes, summary = summarize() }
 end
+
+M.as_lane = lane_file.as_lane
 
 -- ---- preparing and opening ----
 
@@ -505,6 +509,9 @@ acc.bind(M.report)
 control.bind(M.report)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
+-- A script's own coroutines can wait.
+coroutines.enable(coroutine, core.coroutines)
+core.coroutines = nil
 strict.enable(_G)
 
 return M

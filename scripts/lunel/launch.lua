@@ -39,6 +39,10 @@ local function load(host, what, o)
     kind = what.kind, file = what.file, args = what.args or {}, check = check,
   })
   if not ok then plan, errors = nil, { plan } end
+  if what.kind == "script" and (not plan or plan.tunnels == 0) then
+    local fine, lane, problems = vm:call("as_lane", what.file, check)
+    if fine and lane ~= nil then plan, errors = lane or nil, problems end
+  end
   if plan and not (o and o.reload) then
     local fine, ready, problems = vm:call("prepare", { ask = not check, check = check })
     if not fine then plan, errors = nil, { ready }

@@ -1,8 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- Strict globals: reading a name that nobody set, or setting a new one, is an error with a hint.
 -- What a script shares goes through modules and `local`.
-local core = require "lunel.core"
-local coroutines = require "lunel.coroutines"
 local suggest = require "lunel.suggest"
 
 local M = {}
@@ -37,15 +35,14 @@ local function xpcall(f, handler, ...)
   return finish(pcall(f, ...))
 end
 
---- Makes the globals of |g| strict, its xpcall one that the time budget can stop, and its
--- coroutines such that they can wait.
-function M.enable(g)
+--- Makes the globals of |g| strict, and its xpcall one that the time budget can stop. |absent| says
+-- of a name why it is not there (of a policy script's otherwise).
+function M.enable(g, absent)
+  absent = absent or ABSENT
   g.xpcall = xpcall
-  coroutines.enable(g.coroutine, core.coroutines)
-  core.coroutines = nil
   setmetatable(g, {
     __index = function(_, name)
-      error(ABSENT[name] or ("there is no variable '%s'%s"):format(tostring(name),
+      error(absent[name] or ("there is no variable '%s'%s"):format(tostring(name),
         suggest.hint(tostring(name), names(g))), 2)
     end,
     __newindex = function(_, name)

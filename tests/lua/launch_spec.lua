@@ -135,6 +135,35 @@ vpn.client {
     assert.truthy(out:find("no vpn.client or vpn.server in it", 1, true))
   end)
 
+  it("checks a packet lane as one, with and without what its arguments say", function()
+    local function check(text)
+      local status, out, err = run(lunel .. " check " .. write("lane.lua", text))
+      return status, out .. err
+    end
+    local status, out = check "return { wire_in = function() end, on_error = 'pass' }"
+    assert.equal(0, status)
+    assert.matches('lane.lua: ok: packet lane (wire_in), on_error = "pass"\n', out, 1, true)
+    local head = "local pkt, args = require 'lunel.pkt', ...\n"
+    status, out = check(head .. "local net, mask = pkt.cidr4(args.net)\n"
+      .. "local limit = args.limit * 2 + pkt.cidr4 '10.0.0.0/8'\n"
+      .. "return { from_peer = function() return net, mask, limit end }\n")
+    assert.equal(0, status, out)
+    assert.matches('packet lane (from_peer), on_error = "drop"; its args are not known', out, 1,
+      true)
+    status, out = check(head .. "for i = 1, args.n do pkt.counter('a' .. i) end\nreturn { x = 1 }")
+    assert.equal(0, status, out) -- how far it goes nobody knows
+    status, out = check(head .. "return { form_peer = function() end }")
+    assert.equal(2, status)
+    assert.matches("a lane has no key 'form_peer'; did you mean 'from_peer'?", out, 1, true)
+    status, out = check(head .. "pkt.cidr4 '10.0.0.1/8'")
+    assert.equal(2, status)
+    assert.matches("lane.lua:2: pkt.cidr4: '10.0.0.1/8' has bits behind its first 8", out, 1, true)
+    local _, err
+    status, _, err = run(lunel .. " " .. write("lane.lua", head .. "return {}"))
+    assert.equal(2, status)
+    assert.matches("lane.lua: a packet lane does nothing by itself", err, 1, true)
+  end)
+
   it("accepts every example", function()
     write("office.ovpn", (PROFILE:gsub("ca.pem", "no.pem"))) -- which some of them name
     local list = assert(io.popen(("cd %s && ls examples/*.lua examples/*/*.lua"):format(source)))
@@ -143,7 +172,8 @@ vpn.client {
       -- The argument is for those that take a profile's name.
       local status, out, err = run(("%s check %s/%s office.ovpn"):format(lunel, source, path))
       assert.equal(0, status, err)
-      assert.truthy(out:find "ok: client" or out:find "ok: server" or out:find "as a module", out)
+      assert.truthy(out:find "ok: client" or out:find "ok: server" or out:find "as a module"
+        or out:find "ok: packet lane", out)
       n = n + 1
     end
     list:close()

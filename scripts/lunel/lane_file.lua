@@ -1,0 +1,50 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- Packet lanes where a policy script is expected: `lunel check` accepts a lane's file by itself.
+local core = require "lunel.core"
+
+local M = {}
+
+local POINTS = { "from_peer", "to_peer", "wire_in", "wire_out" }
+local is_lane = false -- the script that was loaded here
+
+-- A lane's first line, mostly. The rest of it is for another VM to run.
+package.preload["lunel.pkt"] = function()
+  is_lane = true
+  error("lunel.pkt is for packet lanes, which a policy names as its `filter` or `transport`", 0)
+end
+
+--- What a script's main chunk has returned.
+function M.returned(t)
+  if type(t) ~= "table" then return end
+  for _, name in ipairs(POINTS) do
+    if type(rawget(t, name)) == "function" then is_lane = true end
+  end
+end
+
+local function summary(facts)
+  local names = {}
+  for i, name in ipairs(POINTS) do
+    if bit.band(facts.points, 2 ^ (i - 1)) ~= 0 then names[#names + 1] = name end
+  end
+  local what = #names > 0 and ("packet lane (%s), on_error = %q"):format(
+    table.concat(names, ", "), facts.on_error) or "packet lane"
+  if facts.unsure then
+    what = what .. "; its args are not known here, and checked where a policy names it"
+  end
+  return "ok: " .. what
+end
+
+--- After the script |file| was loaded, or could not be: nil when it is no lane. With |check|, a
+-- plan as of instance.load; or false and the list of errors.
+function M.as_lane(file, check)
+  if not is_lane then return nil end
+  if not check then
+    return false, { file .. ": a packet lane does nothing by itself; a policy names it as its "
+      .. "`filter` or `transport`" }
+  end
+  local facts, err = core.lane_alone(file)
+  if not facts then return false, { err } end
+  return { tunnels = 0, options = {}, notes = {}, summary = summary(facts) }
+end
+
+return M
