@@ -74,6 +74,7 @@ struct lnl_served {
 
 	/* What it got. */
 	struct lnl_ip address4, address6;
+	uint32_t lane;		      /* its filter; 0: none */
 	struct lnl_prefix *routes;    /* behind it */
 	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
 	unsigned n_routes, learning;  /* questions `learn` that are open */

@@ -33,6 +33,7 @@ struct lnl_server_conf {
 	unsigned tun_mtu;
 	int mssfix;
 	bool mssfix_mtu, mssfix_fixed;
+	unsigned lanes;			     /* bytes that lanes add to a packet */
 	int ping, ping_restart;		     /* our own, in seconds; 0: none */
 	uint64_t reneg_bytes, reneg_packets; /* 0: none */
 	uint32_t first_data_id;		     /* 0, or a test's start for packet ids */
@@ -109,6 +110,7 @@ struct lnl_grant {
 	unsigned n_push;
 	int ping, ping_restart; /* our side's, in seconds; -1: as configured */
 	uint64_t ends_at;	/* when the connection ends by itself; LNL_NEVER */
+	unsigned lanes;		/* bytes that lanes of its own add to a packet */
 };
 
 struct lnl_server;

@@ -14,6 +14,7 @@
 
 #include "lunel_codes.h"
 #include "lunel_files.h"
+#include "lunel_packet.h"
 #include "lunel_record.h"
 
 #define LUNEL_VERSION "0.1.0"
@@ -101,6 +102,18 @@ struct lnl_security {
 };
 
 /*
+ * Lanes that see a tunnel's or server's packets: at most 66, of which |transport| sees datagrams (over
+ * TCP the packets within the stream's framing), and |filter| the plaintext of all peers. A server's
+ * others are given to clients by name (lnl_grant_options.filter). 0: there is none. What lanes add
+ * (`overhead`) lowers the MSS and the device's MTU; both ends need a lane that lengthens.
+ */
+struct lnl_lane_options {
+	const struct lnl_lane_conf *list;
+	unsigned n;
+	uint32_t transport, filter;
+};
+
+/*
  * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are
  * those of the directives. Times in seconds. All that it points to is copied by
  * lnl_tunnel_open.
@@ -145,6 +158,7 @@ struct lnl_tunnel_options {
 	unsigned n_pull_filter;
 
 	struct lnl_security sec;
+	struct lnl_lane_options lanes;
 
 	/* Timers. */
 	int64_t ping, ping_restart,
@@ -262,6 +276,7 @@ struct lnl_server_options {
 	int64_t ping, ping_restart;			   /* our side's; 0: none */
 	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
 	int explicit_exit_notify; /* 1: RESTART when we end, 2: with "another server" */
+	struct lnl_lane_options lanes;
 
 	/* Who may come. */
 	bool auth_user_pass;	      /* a user name is asked for */
@@ -287,6 +302,7 @@ struct lnl_engine_options {
 	/* Called in the helper as it begins, to wipe secrets that the host holds; may be NULL. */
 	void (*wipe)(void *ctx);
 	void *wipe_ctx;
+	const struct lnl_lane_host *lanes; /* copied; NULL: there are none */
 };
 
 /*
@@ -545,11 +561,12 @@ struct lnl_grant_options {
 	unsigned n_push_remove;
 	double rate_down,
 		rate_up; /* bits a second to the client and from it; 0: none; as `expires` */
+	const char *filter; /* a lane of the server's, by name; NULL: none */
 	double expires;	 /* seconds until the connection ends; 0: it does not; below, NaN: denied */
 };
 /*
- * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool that is not
- * there or used up, or an option that cannot be pushed deny, too, and are logged.
+ * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool or a filter that is
+ * not there, a pool that is used up, or an option that cannot be pushed deny, too, and are logged.
  */
 int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,
 		    const char *text);
@@ -649,6 +666,19 @@ int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const ch
 int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
 /* The next peer behind |peer| (LNL_NO_PEER: the first) that is not at its end, or LNL_NO_PEER. */
 uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
+
+/* Gives a peer another filter of the server's, NULL: none. LNL_E_NOTFOUND: no such peer or filter. */
+int lnl_peer_filter(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *name);
+
+/* ---- lanes ---- */
+
+/*
+ * Has the host's lane conf->id, which |tunnel| (or a server) has, loaded anew: packets meet the old one
+ * until the new one stands, and if it does not load (record "lane.failed"), from then on, too. MSS and
+ * MTU of what stands already stay. LNL_E_NOTFOUND; LNL_E_INVAL as lnl_tunnel_open; LNL_E_NOMEM.
+ */
+int lnl_lane_renew(struct lnl_engine *e, uint32_t tunnel, const struct lnl_lane_conf *conf,
+		   struct lnl_reason *why);
 
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */
 
