@@ -242,6 +242,19 @@ void lnl_worker_lanes_tell(struct lnl_worker *w)
 	}
 }
 
+uint64_t lnl_worker_lanes_due(const struct lnl_worker *w)
+{
+	uint64_t due = LNL_NEVER;
+
+	for (unsigned i = 0; i < w->lanes->n; i++) {
+		const struct lnl_lane *lane = w->lanes->list[i];
+
+		if (lane->errors > 0 && lane->told_at + LNL_SECOND < due)
+			due = lane->told_at + LNL_SECOND;
+	}
+	return due;
+}
+
 /* ---- the end ---- */
 
 void lnl_worker_lanes_stop(struct lnl_worker *w)

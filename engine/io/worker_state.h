@@ -297,6 +297,8 @@ int lnl_worker_lane_del(struct lnl_worker *w, uint32_t id);
 int lnl_worker_lane_give(struct lnl_worker *w, struct lnl_carrier *c, uint32_t id);
 /* Tells of faults as far as there is room. */
 void lnl_worker_lanes_tell(struct lnl_worker *w);
+/* When there is more to be told, or LNL_NEVER. */
+uint64_t lnl_worker_lanes_due(const struct lnl_worker *w);
 /* Frees the VM; from the worker's thread. */
 void lnl_worker_lanes_stop(struct lnl_worker *w);
 void lnl_worker_lanes_free(struct lnl_worker *w);
