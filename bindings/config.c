@@ -28,6 +28,8 @@ enum type {
 	TOPOLOGY,
 	LISTEN,
 	POOLS,
+	LANES,
+	ON_ERROR,
 	SECONDS, /* double */
 	RATE,	 /* double */
 };
@@ -65,6 +67,15 @@ struct option {
 #define G(field, type)	   OPTION(lnl_grant_options, field, type)
 #define GN(field, n, type) COUNTED(lnl_grant_options, field, n, type)
 #define D(field, type)	   OPTION(lnl_desk_options, field, type)
+#define N(field, type)	   OPTION(lnl_lane_conf, field, type)
+
+/* struct lnl_lane_options, which is `lanes` in struct |s|. */
+#define LANE_OPTIONS(s)                                                                            \
+	{ "lanes", LANES, AT(s, lanes.list), AT(s, lanes.n) },                                     \
+		{ "transport", U32, AT(s, lanes.transport), 0 },                                   \
+	{                                                                                          \
+		"filter", U32, AT(s, lanes.filter), 0                                              \
+	}
 
 /* struct lnl_security, which is `sec` in struct |s|; in Lua its fields stand among the others. */
 #define SECURITY(s)                                                                                \
@@ -151,6 +162,7 @@ static const struct option tunnel_options[] = {
 	T(peer_info_extra, TEXT),
 	T(asks, UNSIGNED),
 	SECURITY(lnl_tunnel_options),
+	LANE_OPTIONS(lnl_tunnel_options),
 	{ 0 },
 };
 
@@ -166,6 +178,11 @@ static const struct option pool_options[] = {
 	P(first, TEXT),
 	P(last, TEXT),
 	{ 0 },
+};
+
+static const struct option lane_options[] = {
+	N(id, U32),	      N(name, TEXT),  N(origin, TEXT),	     N(points, UNSIGNED),
+	N(overhead, UNSIGNED), N(super, BOOL), N(on_error, ON_ERROR), { 0 },
 };
 
 static const struct option server_options[] = {
@@ -219,6 +236,7 @@ static const struct option server_options[] = {
 	S(token_secret, BYTES),
 	S(asks, UNSIGNED),
 	SECURITY(lnl_server_options),
+	LANE_OPTIONS(lnl_server_options),
 	{ 0 },
 };
 
@@ -232,6 +250,7 @@ static const struct option grant_options[] = {
 	GN(push_remove, n_push_remove, LIST),
 	G(rate_down, RATE),
 	G(rate_up, RATE),
+	G(filter, TEXT),
 	G(expires, SECONDS),
 	{ 0 },
 };
@@ -461,6 +480,10 @@ static void set_list(lua_State *L, const struct option *o, char *base)
 		*(const struct lnl_pool_range **)at =
 			structs(L, o->name, pool_options, sizeof(struct lnl_pool_range), n);
 		break;
+	case LANES:
+		*(const struct lnl_lane_conf **)at =
+			structs(L, o->name, lane_options, sizeof(struct lnl_lane_conf), n);
+		break;
 	default:
 		pull_filters(L, o->name, (void *)base);
 	}
@@ -474,6 +497,7 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	static const char *const checks[] = { "none", "subject", "name", "name-prefix", NULL };
 	static const char *const certs[] = { "require", "optional", "none", NULL };
 	static const char *const topologies[] = { "net30", "p2p", "subnet", NULL };
+	static const char *const on_errors[] = { "drop", "pass", "detach", NULL };
 	struct lnl_bytes *bytes;
 	void *at = base + o->at;
 
@@ -505,7 +529,12 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	case FILTERS:
 	case LISTEN:
 	case POOLS:
+	case LANES:
 		set_list(L, o, base);
+		break;
+	case ON_ERROR:
+		*(enum lnl_lane_on_error *)at =
+			(enum lnl_lane_on_error)choice(L, o->name, on_errors);
 		break;
 	case CLIENT_CERT:
 		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);

@@ -20,7 +20,7 @@
 
 static int have_lanes(struct lnl_worker *w)
 {
-	struct lnl_lanes *s;
+	struct lnl_worker_lanes *s;
 
 	if (w->lanes != NULL)
 		return 0;
@@ -38,7 +38,7 @@ static int have_lanes(struct lnl_worker *w)
 	return 0;
 }
 
-static struct lnl_lane *find(const struct lnl_lanes *s, uint32_t id)
+static struct lnl_lane *find(const struct lnl_worker_lanes *s, uint32_t id)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->list[i]->id == id)
@@ -55,7 +55,7 @@ bool lnl_worker_stage_has_room(const struct lnl_worker *w)
 	return !g->judged && g->n < LNL_LANE_BATCH && g->used < STAGE_BYTES;
 }
 
-void lnl_worker_stage_fit(struct lnl_lanes *s)
+void lnl_worker_stage_fit(struct lnl_worker_lanes *s)
 {
 	uint16_t room = STAGE_LEAST;
 
@@ -70,7 +70,7 @@ void lnl_worker_stage_fit(struct lnl_lanes *s)
 /* Of all peers and of the wire there is one each. */
 static void place(struct lnl_worker *w, struct lnl_lane *lane)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 	unsigned room = 0;
 
 	if (lane->conf.of == LNL_LANE_OF_ALL)
@@ -104,7 +104,7 @@ static void tell(struct lnl_worker *w, struct lnl_lane *lane, enum lnl_lane_news
 /* Has the VM take it, or take it anew. */
 static int load(struct lnl_worker *w, struct lnl_lane *lane)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 
 	lane->text[0] = '\0';
 	if (s->vm == NULL)
@@ -114,7 +114,7 @@ static int load(struct lnl_worker *w, struct lnl_lane *lane)
 	return s->host->load(s->vm, lane->id, lane->text, sizeof(lane->text));
 }
 
-static struct lnl_lane *enter(struct lnl_lanes *s, uint32_t id, const struct lnl_worker_lane *conf)
+static struct lnl_lane *enter(struct lnl_worker_lanes *s, uint32_t id, const struct lnl_worker_lane *conf)
 {
 	struct lnl_lane *lane = calloc(1, sizeof(*lane));
 
@@ -167,7 +167,7 @@ static void leave(struct lnl_worker *w, const struct lnl_lane *lane)
 			c->lane = &w->lanes->missing;
 }
 
-static void free_vm(struct lnl_lanes *s)
+static void free_vm(struct lnl_worker_lanes *s)
 {
 	if (s->vm != NULL)
 		s->host->vm_free(s->vm);
@@ -176,7 +176,7 @@ static void free_vm(struct lnl_lanes *s)
 
 int lnl_worker_lane_del(struct lnl_worker *w, uint32_t id)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 	struct lnl_lane *lane = s != NULL ? find(s, id) : NULL;
 	unsigned i = 0;
 
@@ -264,7 +264,7 @@ void lnl_worker_lanes_stop(struct lnl_worker *w)
 
 void lnl_worker_lanes_free(struct lnl_worker *w)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 
 	if (s == NULL)
 		return;

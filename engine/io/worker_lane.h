@@ -41,7 +41,7 @@ struct lnl_stage {
 	bool whole[LNL_LANE_BATCH]; /* lanes for super-packets have not seen it */
 };
 
-struct lnl_lanes {
+struct lnl_worker_lanes {
 	const struct lnl_lane_host *host;
 	void *vm; /* NULL: there is none */
 	unsigned n;
@@ -63,6 +63,6 @@ static inline bool lnl_lane_sees(const struct lnl_lane *lane, enum lnl_lane_poin
 }
 
 /* Makes the stage that `list` wants, if it is empty. */
-void lnl_worker_stage_fit(struct lnl_lanes *s);
+void lnl_worker_stage_fit(struct lnl_worker_lanes *s);
 
 #endif

@@ -103,7 +103,7 @@ struct lnl_waiting {
 	struct lnl_command cmd; /* only `len` bytes of it are there */
 };
 
-struct lnl_lanes;
+struct lnl_worker_lanes;
 
 struct lnl_worker {
 	/* The control thread's. */
@@ -180,7 +180,7 @@ struct lnl_worker {
 	uint8_t special[LNL_WORKER_SPECIAL];
 
 	struct lnl_across *across; /* NULL: there is no other worker */
-	struct lnl_lanes *lanes;   /* NULL: there is no lane */
+	struct lnl_worker_lanes *lanes;   /* NULL: there is no lane */
 };
 
 /* ---- worker.c ---- */

@@ -12,7 +12,7 @@
 
 /* ---- one run ---- */
 
-static void put(struct lnl_lanes *s, unsigned at, uint8_t *p, uint32_t len, uint32_t peer,
+static void put(struct lnl_worker_lanes *s, unsigned at, uint8_t *p, uint32_t len, uint32_t peer,
 		unsigned room)
 {
 	s->pkts[at] = (struct lnl_lane_packet){
@@ -26,7 +26,7 @@ static void put(struct lnl_lanes *s, unsigned at, uint8_t *p, uint32_t len, uint
 }
 
 /* Notes what the host said; true when packets failed of which it does not say which. */
-static bool take_fault(const struct lnl_lanes *s, struct lnl_lane *lane, unsigned n,
+static bool take_fault(const struct lnl_worker_lanes *s, struct lnl_lane *lane, unsigned n,
 		       const struct lnl_lane_fault *fault)
 {
 	unsigned flagged = 0;
@@ -74,7 +74,7 @@ static void judge(const struct lnl_lane *lane, struct lnl_lane_packet *p,
 }
 
 /* Shows |lane| the first |n| of `pkts`. */
-static void show(struct lnl_lanes *s, struct lnl_lane *lane, enum lnl_lane_point point, unsigned n)
+static void show(struct lnl_worker_lanes *s, struct lnl_lane *lane, enum lnl_lane_point point, unsigned n)
 {
 	struct lnl_lane_batch batch = { .n = n, .point = point, .p = s->pkts };
 	struct lnl_lane_fault fault = { 0 };
@@ -124,7 +124,7 @@ static void apply(struct lnl_worker *w, struct lnl_packet *pkt, const struct lnl
 static void run_plain(struct lnl_worker *w, struct lnl_lane *lane, struct lnl_packet *pkts,
 		      unsigned n, enum lnl_lane_point point)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 
 	show(s, lane, point, n);
 	for (unsigned i = 0; i < n; i++)
@@ -135,7 +135,7 @@ static void run_plain(struct lnl_worker *w, struct lnl_lane *lane, struct lnl_pa
 static void show_group(struct lnl_worker *w, struct lnl_packet *pkts, unsigned n,
 		       struct lnl_lane **of, unsigned from, enum lnl_lane_point point)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 	struct lnl_lane *lane = of[from];
 	unsigned room = 0, k = 0;
 
@@ -336,7 +336,7 @@ void lnl_worker_stage_forget(struct lnl_worker *w, uint32_t peer)
 void lnl_worker_tap_wire_in(struct lnl_link *l)
 {
 	struct lnl_worker *w = l->worker;
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 	struct lnl_incoming *in = &w->in;
 	unsigned k = 0;
 
@@ -368,7 +368,7 @@ void lnl_worker_tap_wire_in(struct lnl_link *l)
 
 void lnl_worker_tap_wire_out(struct lnl_worker *w, struct lnl_outgoing *o)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 	unsigned from = o->shown, kept = from, n = o->n - from;
 
 	o->shown = o->n;
@@ -396,7 +396,7 @@ _Static_assert(LNL_OUT_PACKETS <= LNL_LANE_BATCH, "what is sent at once is one b
 
 bool lnl_worker_tap_wire_one(struct lnl_worker *w, struct lnl_packet *pkt, struct lnl_carrier *c)
 {
-	struct lnl_lanes *s = w->lanes;
+	struct lnl_worker_lanes *s = w->lanes;
 
 	put(s, 0, pkt->p, pkt->len, LNL_PEER_ID_NONE, s->wire->conf.overhead);
 	show(s, s->wire, LNL_LANE_WIRE_OUT, 1);
