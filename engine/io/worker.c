@@ -157,8 +157,11 @@ static void arm(struct lnl_worker *w)
 
 	if (floats < due)
 		due = floats;
-	if (w->lanes != NULL && lnl_worker_lanes_due(w) < due)
-		due = lnl_worker_lanes_due(w);
+	if (w->lanes != NULL) {
+		uint64_t lanes = lnl_worker_lanes_due(w);
+
+		due = lanes < due ? lanes : due;
+	}
 	if (w->strange && w->strange_at + STRANGERS_EVERY < due)
 		due = w->strange_at + STRANGERS_EVERY;
 	if (due == w->armed)

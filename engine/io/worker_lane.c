@@ -248,9 +248,11 @@ uint64_t lnl_worker_lanes_due(const struct lnl_worker *w)
 
 	for (unsigned i = 0; i < w->lanes->n; i++) {
 		const struct lnl_lane *lane = w->lanes->list[i];
+		uint64_t at = lane->told_at + LNL_SECOND;
 
-		if (lane->errors > 0 && lane->told_at + LNL_SECOND < due)
-			due = lane->told_at + LNL_SECOND;
+		/* What is due already waits for room, and whoever makes that wakes us. */
+		if (lane->errors > 0 && at < due && at > lnl_clock_now())
+			due = at;
 	}
 	return due;
 }

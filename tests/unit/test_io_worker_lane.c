@@ -797,13 +797,65 @@ static void lanes_allocate_nothing(void **state)
 	}
 }
 
+/* TUN takes packets until |s|'s link, its queue and the stage are full: how many. */
+static uint32_t fill_up(struct side *s)
+{
+	uint8_t packet[LEN];
+	uint32_t sent = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = s->tun, .events = POLLOUT };
+
+		make_packet(packet, sent, LEN);
+		if (write(s->tun, packet, LEN) == LEN)
+			sent++;
+		else if (poll(&p, 1, 300) == 0)
+			return sent;
+	}
+}
+
+/* What is staged is its peer's, and not of whoever has its number next. */
+static void what_is_staged_goes_with_its_peer(void **state)
+{
+	const int small = 16 * 1024;
+	uint32_t sent, shown;
+	struct lnl_counters c;
+	struct side s;
+	int fd, fds[2];
+
+	(void)state;
+	lanes_init();
+	fd = open_raw(&s, LNL_LINK_TCP);
+	give_lane(&s, LANE, lane_passes, &filter);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	counters(&s, PEER, &c);
+	sent = fill_up(&s);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_PEER_DEL, .peer = PEER });
+	counters(&s, LNL_PEER_ID_NONE, &c);
+	shown = atomic_load(&lanes[LANE].packets);
+	assert_true(shown < sent);
+	udp_pair(fds);
+	give_link(&s, LINK + 1, fds[0], LNL_LINK_UDP);
+	command(&s, &(struct lnl_command){
+			    .kind = LNL_CMD_PEER_ADD, .id = LINK + 1, .u.peer.conf = plain_peer });
+	give_key(&s, LNL_CIPHER_AES_256_GCM, false);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_LINK_DEL, .id = LINK });
+	/* The rest of the device's queue is the new one's, and no more. */
+	do {
+		counters(&s, PEER, &c);
+	} while (c.tx_packets < sent - shown);
+	assert_int_equal(c.tx_packets, sent - shown);
+	close(fd);
+	close(fds[1]);
+	close_side(&s);
+}
+
 /* A stream whose other end does not read: TUN waits, and no packet is shown, or sent, twice. */
 static void a_full_stream_loses_nothing_behind_a_lane(void **state)
 {
 	const int small = 16 * 1024, large = 1 << 20;
-	uint32_t sent = 0, next_number = 0, next_id = 1;
+	uint32_t sent, next_number = 0, next_id = 1;
 	static uint8_t got[1 << 20];
-	uint8_t packet[LEN];
 	struct lnl_counters c;
 	struct lnl_stream in;
 	struct side s;
@@ -816,15 +868,7 @@ static void a_full_stream_loses_nothing_behind_a_lane(void **state)
 	give_lane(&s, LANE + 1, lane_passes, &transport);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	counters(&s, PEER, &c);
-	for (;;) {
-		struct pollfd p = { .fd = s.tun, .events = POLLOUT };
-
-		make_packet(packet, sent, LEN);
-		if (write(s.tun, packet, LEN) == LEN)
-			sent++;
-		else if (poll(&p, 1, 300) == 0)
-			break;
-	}
+	sent = fill_up(&s);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
 	lnl_stream_init(&in, got, sizeof(got), 65535);
 	while (next_number < sent) {
@@ -875,6 +919,7 @@ int main(void)
 		cmocka_unit_test(lanes_of_no_sense_are_refused),
 		cmocka_unit_test(lanes_allocate_nothing),
 		cmocka_unit_test(a_full_stream_loses_nothing_behind_a_lane),
+		cmocka_unit_test(what_is_staged_goes_with_its_peer),
 	};
 
 	assert_int_equal(lnl_crypto_init(NULL), 0);
