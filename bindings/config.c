@@ -181,8 +181,14 @@ static const struct option pool_options[] = {
 };
 
 static const struct option lane_options[] = {
-	N(id, U32),	      N(name, TEXT),  N(origin, TEXT),	     N(points, UNSIGNED),
-	N(overhead, UNSIGNED), N(super, BOOL), N(on_error, ON_ERROR), { 0 },
+	N(id, U32),
+	N(name, TEXT),
+	N(origin, TEXT),
+	N(points, UNSIGNED),
+	N(overhead, UNSIGNED),
+	N(super, BOOL),
+	N(on_error, ON_ERROR),
+	{ 0 },
 };
 
 static const struct option server_options[] = {

@@ -261,8 +261,7 @@ void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct l
 	q->event.u.net.n = lines.n;
 	q->event.u.net.env = env.item;
 	q->event.u.net.n_env = env.n;
-	q->event.u.net.mtu =
-		p ? lnl_lanes_mtu(&t->conf.o.lanes, p->net.mtu) : t->applied.mtu;
+	q->event.u.net.mtu = p ? lnl_lanes_mtu(&t->conf.o.lanes, p->net.mtu) : t->applied.mtu;
 }
 
 void lnl_net_ask_down(struct lnl_tunnel *t)

@@ -129,7 +129,7 @@ struct lnl_engine {
 	struct lnl_env env;
 	struct lnl_log log;
 	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
-	struct lnl_lane_host lanes; /* zeroes: there are none */
+	struct lnl_lane_host lanes;  /* zeroes: there are none */
 	bool sealed;
 	struct lnl_resolver *resolver;
 	struct lnl_record *records;
@@ -390,8 +390,7 @@ unsigned lnl_lanes_mtu(const struct lnl_lane_options *o, unsigned mtu);
 void lnl_lane_command(const struct lnl_lane_options *o, const struct lnl_engine *e, unsigned i,
 		      struct lnl_command *cmd);
 /* LNL_NTF_LANE. */
-void lnl_lane_told(struct lnl_engine *e, const struct lnl_lane_options *o,
-		   const struct lnl_ntf *n);
+void lnl_lane_told(struct lnl_engine *e, const struct lnl_lane_options *o, const struct lnl_ntf *n);
 
 /* engine_tunnel.c */
 struct lnl_tunnel *lnl_tunnel_find(struct lnl_engine *e, uint32_t id);

@@ -102,18 +102,6 @@ struct lnl_security {
 };
 
 /*
- * Lanes that see a tunnel's or server's packets: at most 66, of which |transport| sees datagrams (over
- * TCP the packets within the stream's framing), and |filter| the plaintext of all peers. A server's
- * others are given to clients by name (lnl_grant_options.filter). 0: there is none. What lanes add
- * (`overhead`) lowers the MSS and the device's MTU; both ends need a lane that lengthens.
- */
-struct lnl_lane_options {
-	const struct lnl_lane_conf *list;
-	unsigned n;
-	uint32_t transport, filter;
-};
-
-/*
  * A client's tunnel. lnl_tunnel_options_init sets the defaults of OpenVPN 2.6; the names are
  * those of the directives. Times in seconds. All that it points to is copied by
  * lnl_tunnel_open.
@@ -560,9 +548,9 @@ struct lnl_grant_options {
 	const char *const *push_remove; /* beginnings of options that are left out */
 	unsigned n_push_remove;
 	double rate_down,
-		rate_up; /* bits a second to the client and from it; 0: none; as `expires` */
+		rate_up;    /* bits a second to the client and from it; 0: none; as `expires` */
 	const char *filter; /* a lane of the server's, by name; NULL: none */
-	double expires;	 /* seconds until the connection ends; 0: it does not; below, NaN: denied */
+	double expires; /* seconds until the connection ends; 0: it does not; below, NaN: denied */
 };
 /*
  * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool or a filter that is
@@ -666,19 +654,6 @@ int lnl_peer_text(struct lnl_engine *e, uint32_t server, uint32_t peer, const ch
 int lnl_peer_renegotiate(struct lnl_engine *e, uint32_t server, uint32_t peer);
 /* The next peer behind |peer| (LNL_NO_PEER: the first) that is not at its end, or LNL_NO_PEER. */
 uint32_t lnl_peer_next(struct lnl_engine *e, uint32_t server, uint32_t peer);
-
-/* Gives a peer another filter of the server's, NULL: none. LNL_E_NOTFOUND: no such peer or filter. */
-int lnl_peer_filter(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *name);
-
-/* ---- lanes ---- */
-
-/*
- * Has the host's lane conf->id, which |tunnel| (or a server) has, loaded anew: packets meet the old one
- * until the new one stands, and if it does not load (record "lane.failed"), from then on, too. MSS and
- * MTU of what stands already stay. LNL_E_NOTFOUND; LNL_E_INVAL as lnl_tunnel_open; LNL_E_NOMEM.
- */
-int lnl_lane_renew(struct lnl_engine *e, uint32_t tunnel, const struct lnl_lane_conf *conf,
-		   struct lnl_reason *why);
 
 /* ---- desks: local sockets for people and programs, lines in, text out ---- */
 

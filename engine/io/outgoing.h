@@ -33,7 +33,7 @@ struct lnl_outgoing {
 	 */
 	uint16_t room, next_room;
 	unsigned shown;
-	bool single;			 /* the kernel has no sendmmsg, or shall not be asked */
+	bool single; /* the kernel has no sendmmsg, or shall not be asked */
 	struct lnl_out_calls *calls;
 	unsigned messages; /* of the next call */
 };

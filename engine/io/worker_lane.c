@@ -114,7 +114,8 @@ static int load(struct lnl_worker *w, struct lnl_lane *lane)
 	return s->host->load(s->vm, lane->id, lane->text, sizeof(lane->text));
 }
 
-static struct lnl_lane *enter(struct lnl_worker_lanes *s, uint32_t id, const struct lnl_worker_lane *conf)
+static struct lnl_lane *enter(struct lnl_worker_lanes *s, uint32_t id,
+			      const struct lnl_worker_lane *conf)
 {
 	struct lnl_lane *lane = calloc(1, sizeof(*lane));
 
@@ -220,8 +221,8 @@ static void tell_one(struct lnl_worker *w, struct lnl_lane *lane)
 
 	if (lane->ended) {
 		lane->ended = false;
-		tell(w, lane,
-		     lane->state == LNL_LANE_OFF ? LNL_LANE_DETACHED : LNL_LANE_STOPPED, 0);
+		tell(w, lane, lane->state == LNL_LANE_OFF ? LNL_LANE_DETACHED : LNL_LANE_STOPPED,
+		     0);
 		return;
 	}
 	now = lnl_clock_now();

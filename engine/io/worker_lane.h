@@ -33,7 +33,7 @@ struct lnl_lane {
  */
 struct lnl_stage {
 	uint8_t *memory;
-	uint32_t used; /* bytes of it */
+	uint32_t used;	/* bytes of it */
 	unsigned n, at; /* packets; those before `at` are sealed or dropped */
 	bool judged;	/* lanes have seen them: no other is put to them */
 	uint16_t room;	/* bytes at either side of each packet */
@@ -46,7 +46,7 @@ struct lnl_worker_lanes {
 	void *vm; /* NULL: there is none */
 	unsigned n;
 	struct lnl_lane *list[LNL_WORKER_LANES];
-	struct lnl_lane missing; /* of peers whose lane is not there: it blocks */
+	struct lnl_lane missing;     /* of peers whose lane is not there: it blocks */
 	struct lnl_lane *all, *wire; /* of them; NULL: there is none */
 	struct lnl_stage stage;
 	/* what is shown, as it was, and which packets those are */

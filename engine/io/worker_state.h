@@ -179,8 +179,8 @@ struct lnl_worker {
 	struct lnl_outgoing relay; /* without memory until it is asked for */
 	uint8_t special[LNL_WORKER_SPECIAL];
 
-	struct lnl_across *across; /* NULL: there is no other worker */
-	struct lnl_worker_lanes *lanes;   /* NULL: there is no lane */
+	struct lnl_across *across;	/* NULL: there is no other worker */
+	struct lnl_worker_lanes *lanes; /* NULL: there is no lane */
 };
 
 /* ---- worker.c ---- */

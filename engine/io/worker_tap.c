@@ -74,7 +74,8 @@ static void judge(const struct lnl_lane *lane, struct lnl_lane_packet *p,
 }
 
 /* Shows |lane| the first |n| of `pkts`. */
-static void show(struct lnl_worker_lanes *s, struct lnl_lane *lane, enum lnl_lane_point point, unsigned n)
+static void show(struct lnl_worker_lanes *s, struct lnl_lane *lane, enum lnl_lane_point point,
+		 unsigned n)
 {
 	struct lnl_lane_batch batch = { .n = n, .point = point, .p = s->pkts };
 	struct lnl_lane_fault fault = { 0 };
@@ -285,8 +286,8 @@ static void judge_stage(struct lnl_worker *w)
 		show_groups(w, g->pkts, g->n, of, LNL_LANE_TO_PEER);
 	}
 	for (unsigned i = 0; i < g->n; i++)
-		of[i] = of_staged(
-			g, i, lane_of(w, g->pkts[i].peer, LNL_LANE_TO_PEER, &last, &lane));
+		of[i] = of_staged(g, i,
+				  lane_of(w, g->pkts[i].peer, LNL_LANE_TO_PEER, &last, &lane));
 	show_groups(w, g->pkts, g->n, of, LNL_LANE_TO_PEER);
 }
 

@@ -256,7 +256,8 @@ local own = {
 -- Of a client's, those that mean the same here.
 local SHARED = {
   "bind_dev", "mark", "sndbuf", "rcvbuf", "dev", "dev_type", "tun_mtu", "mssfix", "txqueuelen",
-  "offload", "transport", "filter", "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
+  "offload", "transport", "filter",
+  "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
   "data_ciphers_fallback", "cipher", "auth", "replay_window", "comp_lzo", "compress", "reneg_sec",
   "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",

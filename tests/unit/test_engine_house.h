@@ -88,7 +88,7 @@ struct house {
 	unsigned peers;		     /* in the data plane */
 	struct lnl_peer_conf added;  /* the latest of them */
 	uint32_t added_lane;
-	void (*wake)(void *ctx);     /* of the control thread, with wake_ctx */
+	void (*wake)(void *ctx); /* of the control thread, with wake_ctx */
 	void *wake_ctx;
 	unsigned n_workers, connected; /* workers that were made, and that know of one another */
 	/* By worker and kind: commands, and what the latest said of whose and which. */

@@ -43,9 +43,8 @@ static int close_house(void **state)
 
 static void give_lanes(void)
 {
-	house.o.lanes = (struct lnl_lane_options){
-		.list = usual, .n = 4, .transport = 9, .filter = 10
-	};
+	house.o.lanes =
+		(struct lnl_lane_options){ .list = usual, .n = 4, .transport = 9, .filter = 10 };
 }
 
 static struct guest *comes_as(const char *cn, const char *ip, const char *filter)

@@ -7,8 +7,8 @@
 /* lunel-test: counted */
 #include "test_io_worker_lane.h"
 
-#include "wire/stream.h"
 #include "unit/test_data_offload.h"
+#include "wire/stream.h"
 
 #define LANE 3
 #define LEN  100
@@ -468,9 +468,8 @@ static bool lane_lies(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
 }
 
 static lane_fn *const bad_ones[] = {
-	lane_moves_before,   lane_goes_behind,	 lane_goes_around,
-	lane_leaves_nothing, lane_points_nowhere, lane_points_behind,
-	lane_lies,	     lane_says_what_is_no_verdict,
+	lane_moves_before,   lane_goes_behind,	 lane_goes_around, lane_leaves_nothing,
+	lane_points_nowhere, lane_points_behind, lane_lies,	   lane_says_what_is_no_verdict,
 };
 
 /* At each point: the packet goes, the next one comes when the lane is good again. */
@@ -562,8 +561,7 @@ static void errors_flood_nobody(void **state)
 	open_ends(s, 0, 0, lane_fails_at_odd, &filter);
 	for (uint32_t i = 0; i < 1000; i++) {
 		into(&s[0], 1);
-		command(&s[0],
-			&(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = PEER });
+		command(&s[0], &(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = PEER });
 	}
 	/* None of them is forgotten, even if nothing else happens then. */
 	while (failed < 1000) {

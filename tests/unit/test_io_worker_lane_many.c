@@ -342,7 +342,9 @@ static void open_workers(struct server s[2], const struct lnl_worker_lane *conf,
 
 static void connect_at(struct server s[2], unsigned owner, struct client *c, uint32_t id)
 {
-	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ELSEWHERE, .id = link_of(owner), .peer = id };
+	struct lnl_command cmd = { .kind = LNL_CMD_PEER_ELSEWHERE,
+				   .id = link_of(owner),
+				   .peer = id };
 
 	open_client(c, id, false);
 	give_client(&s[owner], c, link_of(owner));
