@@ -495,8 +495,8 @@ static void set_list(lua_State *L, const struct option *o, char *base)
 	}
 }
 
-/* The value is on top of the stack. */
-static void set_option(lua_State *L, const struct option *o, char *base)
+/* One of a list of words. */
+static void set_choice(lua_State *L, const struct option *o, void *at)
 {
 	static const char *const protos[] = { "udp", "udp4", "udp6", "tcp", "tcp4", "tcp6", NULL };
 	static const char *const retries[] = { "none", "nointeract", "interact", NULL };
@@ -504,6 +504,33 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	static const char *const certs[] = { "require", "optional", "none", NULL };
 	static const char *const topologies[] = { "net30", "p2p", "subnet", NULL };
 	static const char *const on_errors[] = { "drop", "pass", "detach", NULL };
+
+	switch (o->type) {
+	case PROTO:
+		*(enum lnl_proto *)at = (enum lnl_proto)choice(L, o->name, protos);
+		break;
+	case RETRY:
+		*(enum lnl_auth_retry *)at = (enum lnl_auth_retry)choice(L, o->name, retries);
+		break;
+	case CLIENT_CERT:
+		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);
+		break;
+	case TOPOLOGY:
+		*(enum lnl_server_topology *)at =
+			(enum lnl_server_topology)choice(L, o->name, topologies);
+		break;
+	case ON_ERROR:
+		*(enum lnl_lane_on_error *)at =
+			(enum lnl_lane_on_error)choice(L, o->name, on_errors);
+		break;
+	default:
+		*(int *)at = choice(L, o->name, checks);
+	}
+}
+
+/* The value is on top of the stack. */
+static void set_option(lua_State *L, const struct option *o, char *base)
+{
 	struct lnl_bytes *bytes;
 	void *at = base + o->at;
 
@@ -520,13 +547,12 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 		*(bool *)at = lua_toboolean(L, -1);
 		break;
 	case PROTO:
-		*(enum lnl_proto *)at = (enum lnl_proto)choice(L, o->name, protos);
-		break;
 	case RETRY:
-		*(enum lnl_auth_retry *)at = (enum lnl_auth_retry)choice(L, o->name, retries);
-		break;
 	case NAME_CHECK:
-		*(int *)at = choice(L, o->name, checks);
+	case CLIENT_CERT:
+	case TOPOLOGY:
+	case ON_ERROR:
+		set_choice(L, o, at);
 		break;
 	case LIST:
 	case REMOTES:
@@ -537,17 +563,6 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	case POOLS:
 	case LANES:
 		set_list(L, o, base);
-		break;
-	case ON_ERROR:
-		*(enum lnl_lane_on_error *)at =
-			(enum lnl_lane_on_error)choice(L, o->name, on_errors);
-		break;
-	case CLIENT_CERT:
-		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);
-		break;
-	case TOPOLOGY:
-		*(enum lnl_server_topology *)at =
-			(enum lnl_server_topology)choice(L, o->name, topologies);
 		break;
 	case SECONDS:
 		/* What is over already is no grant; nor is what is no number. */

@@ -30,7 +30,7 @@ enum lnl_lane_verdict { LNL_LANE_PASS, LNL_LANE_DROP };
  * lengthen it by at most |tail|, shorten it at both ends, and set |verdict|. The engine checks all of
  * it against what it gave: a packet that stands outside of its room is dropped and counted as the
  * lane's (`lane_bad`). There is room on the way out alone, at TO_PEER and WIRE_OUT: `overhead` of the
- * lane at either side; and none around a super-packet, which has to keep its length, too.
+ * lane at either side, by which it may grow in all; and none around a super-packet, which has to keep its length, too.
  */
 struct lnl_lane_packet {
 	uint8_t *data;

@@ -48,12 +48,14 @@ static bool take_fault(const struct lnl_worker_lanes *s, struct lnl_lane *lane, 
 	return fault->errors > flagged;
 }
 
+/* Within its room, and not longer by more than the lane may add: that much there is at either side. */
 static bool is_inside(const struct lnl_lane_packet *p, const struct lnl_lane_packet *given)
 {
 	uintptr_t from = (uintptr_t)given->data - given->head, at = (uintptr_t)p->data;
 	uintptr_t to = (uintptr_t)given->data + given->len + given->tail;
 
-	return p->len > 0 && at >= from && at <= to && p->len <= to - at;
+	return p->len > 0 && p->len <= given->len + given->head && at >= from && at <= to &&
+	       p->len <= to - at;
 }
 
 /* What becomes of a packet that |lane| had, which was |given|: in `verdict`. */

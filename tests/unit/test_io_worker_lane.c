@@ -506,6 +506,32 @@ static void what_stands_outside_of_its_room_is_dropped(void **state)
 	}
 }
 
+static bool lane_adds_at_both_ends(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].data -= b->p[0].head;
+	b->p[0].len += b->p[0].head + 1u;
+	return true;
+}
+
+/* It may add so much at either end, and no more at both. */
+static void what_is_longer_than_overhead_says_is_dropped(void **state)
+{
+	(void)state;
+	for (int wire = 0; wire < 2; wire++) {
+		struct lnl_worker_lane conf = wire ? transport : filter;
+		struct lnl_counters c;
+		struct side s[2];
+
+		conf.points = 1u << (wire ? LNL_LANE_WIRE_OUT : LNL_LANE_TO_PEER);
+		conf.overhead = 10;
+		open_ends(s, 0, 0, lane_adds_at_both_ends, &conf);
+		into(&s[0], 1);
+		wait_drops(&s[0], PEER, LNL_DROP_LANE_BAD, 1, &c);
+		close_ends(s);
+	}
+}
+
 /* ---- errors ---- */
 
 static bool lane_fails_at_odd(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
@@ -906,6 +932,7 @@ int main(void)
 		cmocka_unit_test(a_super_lane_has_one_word_for_all),
 		cmocka_unit_test(a_super_packet_keeps_its_length),
 		cmocka_unit_test(what_stands_outside_of_its_room_is_dropped),
+		cmocka_unit_test(what_is_longer_than_overhead_says_is_dropped),
 		cmocka_unit_test(errors_have_the_word_of_on_error),
 		cmocka_unit_test(errors_flood_nobody),
 		cmocka_unit_test(a_batch_that_fails_as_a_whole_is_judged_as_a_whole),
