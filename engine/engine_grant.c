@@ -138,7 +138,7 @@ static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
 			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
 		lnl_prefix_mask(&v->routes[i]);
 	}
-	v->n_routes = g->n_routes;
+	v->n_routes = (uint16_t)g->n_routes;
 	return 0;
 }
 

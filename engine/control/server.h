@@ -109,8 +109,8 @@ struct lnl_grant {
 	const char *const *push; /* options in order, complete but for what lnl_reply_facts adds */
 	unsigned n_push;
 	int ping, ping_restart; /* our side's, in seconds; -1: as configured */
-	uint64_t ends_at;	/* when the connection ends by itself; LNL_NEVER */
 	unsigned lanes;		/* bytes that lanes of its own add to a packet */
+	uint64_t ends_at;	/* when the connection ends by itself; LNL_NEVER */
 };
 
 struct lnl_server;

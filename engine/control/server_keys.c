@@ -201,7 +201,7 @@ int lnl_server_grant(struct lnl_server *s, const struct lnl_grant *g, uint64_t n
 	s->authorize_waits = false;
 	s->deadline = LNL_NEVER;
 	s->ends_at = g->ends_at;
-	s->lanes = g->lanes;
+	s->lanes = (uint8_t)g->lanes;
 	s->ping = g->ping >= 0 ? g->ping : s->conf->ping;
 	s->ping_restart = g->ping_restart >= 0 ? g->ping_restart : s->conf->ping_restart;
 	if ((facts.flags & LNL_PROTOCOL_DYN_TLS_CRYPT) &&
