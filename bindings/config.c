@@ -28,6 +28,8 @@ enum type {
 	TOPOLOGY,
 	LISTEN,
 	POOLS,
+	LANES,
+	ON_ERROR,
 	SECONDS, /* double */
 	RATE,	 /* double */
 };
@@ -65,6 +67,15 @@ struct option {
 #define G(field, type)	   OPTION(lnl_grant_options, field, type)
 #define GN(field, n, type) COUNTED(lnl_grant_options, field, n, type)
 #define D(field, type)	   OPTION(lnl_desk_options, field, type)
+#define N(field, type)	   OPTION(lnl_lane_conf, field, type)
+
+/* struct lnl_lane_options, which is `lanes` in struct |s|. */
+#define LANE_OPTIONS(s)                                                                            \
+	{ "lanes", LANES, AT(s, lanes.list), AT(s, lanes.n) },                                     \
+		{ "transport", U32, AT(s, lanes.transport), 0 },                                   \
+	{                                                                                          \
+		"filter", U32, AT(s, lanes.filter), 0                                              \
+	}
 
 /* struct lnl_security, which is `sec` in struct |s|; in Lua its fields stand among the others. */
 #define SECURITY(s)                                                                                \
@@ -152,6 +163,7 @@ static const struct option tunnel_options[] = {
 	T(peer_info, TEXT),
 	T(asks, UNSIGNED),
 	SECURITY(lnl_tunnel_options),
+	LANE_OPTIONS(lnl_tunnel_options),
 	{ 0 },
 };
 
@@ -166,6 +178,17 @@ static const struct option pool_options[] = {
 	P(name, TEXT),
 	P(first, TEXT),
 	P(last, TEXT),
+	{ 0 },
+};
+
+static const struct option lane_options[] = {
+	N(id, U32),
+	N(name, TEXT),
+	N(origin, TEXT),
+	N(points, UNSIGNED),
+	N(overhead, UNSIGNED),
+	N(super, BOOL),
+	N(on_error, ON_ERROR),
 	{ 0 },
 };
 
@@ -220,6 +243,7 @@ static const struct option server_options[] = {
 	S(token_secret, BYTES),
 	S(asks, UNSIGNED),
 	SECURITY(lnl_server_options),
+	LANE_OPTIONS(lnl_server_options),
 	{ 0 },
 };
 
@@ -233,6 +257,7 @@ static const struct option grant_options[] = {
 	GN(push_remove, n_push_remove, LIST),
 	G(rate_down, RATE),
 	G(rate_up, RATE),
+	G(filter, TEXT),
 	G(expires, SECONDS),
 	{ 0 },
 };
@@ -471,19 +496,51 @@ static void set_list(lua_State *L, const struct option *o, char *base)
 		*(const struct lnl_pool_range **)at =
 			structs(L, o->name, pool_options, sizeof(struct lnl_pool_range), n);
 		break;
+	case LANES:
+		*(const struct lnl_lane_conf **)at =
+			structs(L, o->name, lane_options, sizeof(struct lnl_lane_conf), n);
+		break;
 	default:
 		pull_filters(L, o->name, (void *)base);
 	}
 }
 
-/* The value is on top of the stack. */
-static void set_option(lua_State *L, const struct option *o, char *base)
+/* One of a list of words. */
+static void set_choice(lua_State *L, const struct option *o, void *at)
 {
 	static const char *const protos[] = { "udp", "udp4", "udp6", "tcp", "tcp4", "tcp6", NULL };
 	static const char *const retries[] = { "none", "nointeract", "interact", NULL };
 	static const char *const checks[] = { "none", "subject", "name", "name-prefix", NULL };
 	static const char *const certs[] = { "require", "optional", "none", NULL };
 	static const char *const topologies[] = { "net30", "p2p", "subnet", NULL };
+	static const char *const on_errors[] = { "drop", "pass", "detach", NULL };
+
+	switch (o->type) {
+	case PROTO:
+		*(enum lnl_proto *)at = (enum lnl_proto)choice(L, o->name, protos);
+		break;
+	case RETRY:
+		*(enum lnl_auth_retry *)at = (enum lnl_auth_retry)choice(L, o->name, retries);
+		break;
+	case CLIENT_CERT:
+		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);
+		break;
+	case TOPOLOGY:
+		*(enum lnl_server_topology *)at =
+			(enum lnl_server_topology)choice(L, o->name, topologies);
+		break;
+	case ON_ERROR:
+		*(enum lnl_lane_on_error *)at =
+			(enum lnl_lane_on_error)choice(L, o->name, on_errors);
+		break;
+	default:
+		*(int *)at = choice(L, o->name, checks);
+	}
+}
+
+/* The value is on top of the stack. */
+static void set_option(lua_State *L, const struct option *o, char *base)
+{
 	struct lnl_bytes *bytes;
 	void *at = base + o->at;
 
@@ -500,13 +557,12 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 		*(bool *)at = lua_toboolean(L, -1);
 		break;
 	case PROTO:
-		*(enum lnl_proto *)at = (enum lnl_proto)choice(L, o->name, protos);
-		break;
 	case RETRY:
-		*(enum lnl_auth_retry *)at = (enum lnl_auth_retry)choice(L, o->name, retries);
-		break;
 	case NAME_CHECK:
-		*(int *)at = choice(L, o->name, checks);
+	case CLIENT_CERT:
+	case TOPOLOGY:
+	case ON_ERROR:
+		set_choice(L, o, at);
 		break;
 	case LIST:
 	case REMOTES:
@@ -515,14 +571,8 @@ static void set_option(lua_State *L, const struct option *o, char *base)
 	case FILTERS:
 	case LISTEN:
 	case POOLS:
+	case LANES:
 		set_list(L, o, base);
-		break;
-	case CLIENT_CERT:
-		*(enum lnl_client_cert *)at = (enum lnl_client_cert)choice(L, o->name, certs);
-		break;
-	case TOPOLOGY:
-		*(enum lnl_server_topology *)at =
-			(enum lnl_server_topology)choice(L, o->name, topologies);
 		break;
 	case SECONDS:
 		/* What is over already is no grant; nor is what is no number. */

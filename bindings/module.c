@@ -218,6 +218,7 @@ static int host_start(lua_State *L)
 	o.group = luaL_optstring(L, -1, NULL);
 	lua_getfield(L, 2, "stay_root");
 	o.stay_root = lua_toboolean(L, -1);
+	o.lanes = h->lanes ? lnl_lanes_host(h->lanes) : NULL;
 	o.wipe = wipe_helper;
 	o.wipe_ctx = h;
 	rc = lnl_engine_new(&h->engine, &o, &why);

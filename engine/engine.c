@@ -82,6 +82,8 @@ static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struc
 	e->env =
 		(struct lnl_env){ NULL, env_alloc, env_release, lnl_crypto_random, lnl_clock_wall };
 	e->log = (struct lnl_log){ e, take_record, o->level };
+	if (o->lanes)
+		e->lanes = *o->lanes;
 	e->records = calloc(LNL_RECORDS, sizeof(*e->records));
 	e->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!e->records || !e->loop)

@@ -107,6 +107,7 @@ static void fill_client(struct lnl_tunnel_conf *c)
 	k->session_timeout = (int)o->session_timeout;
 	k->reneg_bytes = (uint64_t)o->sec.reneg_bytes;
 	k->reneg_packets = (uint64_t)o->sec.reneg_pkts;
+	k->lanes = lnl_lanes_overhead(&o->lanes);
 }
 
 int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
@@ -124,6 +125,8 @@ int lnl_tunnel_conf_init(struct lnl_tunnel_conf *c, struct lnl_engine *e,
 				      LNL_PULL_FILTERS);
 	copy_strings(&c->arena, &c->o);
 	rc = copy_remotes(c);
+	if (rc == 0)
+		rc = lnl_lanes_take(&c->o.lanes, e, &c->arena, why);
 	if (rc == 0)
 		rc = lnl_secured_init(&c->secured, e, &c->arena, &c->o.sec, &role, why);
 	if (rc < 0) {

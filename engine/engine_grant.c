@@ -104,6 +104,17 @@ static int read_rates(struct lnl_served *v, const struct lnl_grant_options *g,
 	return rc < 0 ? lnl_reason_set(why, rc, "a rate is below 0 or no number") : 0;
 }
 
+/* ---- its filter ---- */
+
+static int read_filter(struct lnl_served *v, const struct lnl_grant_options *g,
+		       struct lnl_reason *why)
+{
+	v->lane = g->filter ? lnl_lane_named(&v->service->conf.o.lanes, g->filter) : 0;
+	if (g->filter && !v->lane)
+		return lnl_reason_set(why, LNL_E_NOTFOUND, "there is no filter '%s'", g->filter);
+	return 0;
+}
+
 /* ---- routes ---- */
 
 static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
@@ -127,7 +138,7 @@ static int read_routes(struct lnl_served *v, const struct lnl_grant_options *g,
 			return lnl_reason_set(why, LNL_E_FORMAT, "'%s' is no prefix", g->routes[i]);
 		lnl_prefix_mask(&v->routes[i]);
 	}
-	v->n_routes = g->n_routes;
+	v->n_routes = (uint16_t)g->n_routes;
 	return 0;
 }
 
@@ -462,6 +473,8 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 	if (rc == 0)
 		rc = read_rates(v, g, &why);
 	if (rc == 0)
+		rc = read_filter(v, g, &why);
+	if (rc == 0)
 		rc = read_routes(v, g, &why);
 	if (rc == 0)
 		rc = build_push(v, g);
@@ -471,6 +484,7 @@ void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, c
 	}
 	v->grant.ping = v->grant.ping_restart = -1;
 	v->grant.ends_at = end_of(v, g);
+	v->grant.lanes = lnl_lane_overhead(&v->service->conf.o.lanes, v->lane);
 	learn(v);
 }
 

@@ -88,6 +88,7 @@ int lnl_net_up(struct lnl_tunnel *t, const struct lnl_pulled *p, enum lnl_cause 
 		return rc;
 	*cause = LNL_CAUSE_NET;
 	t->applied = p->net;
+	t->applied.mtu = lnl_lanes_mtu(&t->conf.o.lanes, p->net.mtu);
 	select_net(t, &t->applied);
 	return lnl_netconf_apply(t->net, &t->applied, &t->addresses[t->address], warned, t, why);
 }
@@ -216,7 +217,7 @@ static void describe_env(struct list *l, const struct lnl_tunnel *t, const struc
 
 	add(l, "dev", '=', t->ifname);
 	add(l, "dev_type", '=', t->conf.o.tap ? "tap" : "tun");
-	add_number(l, "tun_mtu", net->mtu);
+	add_number(l, "tun_mtu", lnl_lanes_mtu(&t->conf.o.lanes, net->mtu));
 	add_ip(l, "ifconfig_local", '=', &net->addr4.ip);
 	if (net->peer4.family)
 		add_ip(l, "ifconfig_remote", '=', &net->peer4);
@@ -260,7 +261,7 @@ void lnl_net_describe(struct lnl_tunnel *t, struct lnl_queued *q, const struct l
 	q->event.u.net.n = lines.n;
 	q->event.u.net.env = env.item;
 	q->event.u.net.n_env = env.n;
-	q->event.u.net.mtu = p ? p->net.mtu : t->applied.mtu;
+	q->event.u.net.mtu = p ? lnl_lanes_mtu(&t->conf.o.lanes, p->net.mtu) : t->applied.mtu;
 }
 
 void lnl_net_ask_down(struct lnl_tunnel *t)

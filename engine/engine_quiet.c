@@ -9,10 +9,11 @@
 #include "engine_state.h"
 
 static const char *const kinds[LNL_QUIET_KINDS] = {
-	"acc.dropped",	     "auth.denied",   "client.mtu",	   "control.dropped",
-	"control.malformed", "control.text",  "control.unhandled", "grant.denied",
-	"hook.deadline",     "link.error",    "peer.moved",	   "peer.refused",
-	"server.full",	     "tls.handshake", "tls.renegotiating", "worker.failed",
+	"acc.dropped",	     "auth.denied",  "client.mtu",	  "control.dropped",
+	"control.malformed", "control.text", "control.unhandled", "grant.denied",
+	"hook.deadline",     "lane.error",   "link.error",	  "peer.moved",
+	"peer.refused",	     "server.full",  "tls.handshake",	  "tls.renegotiating",
+	"worker.failed",
 };
 
 static void tell(struct lnl_engine *e, unsigned i)

@@ -121,6 +121,7 @@ static void add_peer(struct lnl_served *v, const struct lnl_server_event *ev)
 	cmd.u.peer.conf = ev->peer;
 	cmd.u.peer.conf.rate_down = v->rate_down;
 	cmd.u.peer.conf.rate_up = v->rate_up;
+	cmd.u.peer.lane = v->lane;
 	if (!v->tcp)
 		cmd.u.peer.address = v->from;
 	command(v, &cmd);

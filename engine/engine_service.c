@@ -41,6 +41,17 @@ static void tun_failed(struct lnl_service *s, int error)
 	lnl_service_stop(s, "the device failed");
 }
 
+/* A worker that could not even take note of a lane would let through what it should have judged. */
+static void lane_failed(struct lnl_service *s, int error)
+{
+	if (s->exit_status)
+		return;
+	lnl_log(&s->engine->log, LNL_LEVEL_ERROR, "lane.failed",
+		LNL_F("error", lnl_error_text(error)), LNL_F("then", "the server ends"));
+	s->exit_status = 1;
+	lnl_service_stop(s, "a lane failed");
+}
+
 static void link_closed(struct lnl_service *s, const struct lnl_ntf *n)
 {
 	struct lnl_served *v = lnl_door_by_link(s, n->id);
@@ -88,8 +99,13 @@ static void take(struct lnl_service *s, unsigned worker, const struct lnl_ntf *n
 			moved(v, n);
 		break;
 	case LNL_NTF_FAILED:
-		if (v)
+		if (n->id == LNL_CMD_LANE_ADD)
+			lane_failed(s, n->error);
+		else if (v)
 			lnl_served_failed(v, n->id, n->error);
+		break;
+	case LNL_NTF_LANE:
+		lnl_lane_told(s->engine, &s->conf.o.lanes, n);
 		break;
 	case LNL_NTF_LOWERED:
 		lnl_engine_lowered(s->engine, n);
@@ -253,12 +269,18 @@ static int make_inside(struct lnl_service *s, struct lnl_reason *why)
 static int start(struct lnl_service *s, struct lnl_reason *why)
 {
 	struct lnl_command relay = { .kind = LNL_CMD_RELAY, .u.relay = s->conf.o.client_to_client };
+	struct lnl_command cmd;
+	unsigned i;
 	int rc = make_inside(s, why);
 
 	if (rc == 0)
 		rc = lnl_workers_start(s, wake);
 	if (rc < 0)
 		return rc;
+	for (i = 0; i < s->conf.o.lanes.n; i++) {
+		lnl_lane_command(&s->conf.o.lanes, s->engine, i, &cmd);
+		lnl_service_command(s, &cmd);
+	}
 	lnl_service_command(s, &relay);
 	rc = lnl_service_net_up(s, why);
 	return rc < 0 ? rc : lnl_service_listen(s, why);

@@ -80,9 +80,11 @@ struct lnl_served {
 
 	/* What it got. */
 	struct lnl_ip address4, address6;
+	uint32_t lane;		      /* its filter; 0: none */
 	struct lnl_prefix *routes;    /* behind it */
 	uint64_t rate_down, rate_up;  /* bytes a second; 0: no limit */
-	unsigned n_routes, learning;  /* questions `learn` that are open */
+	uint16_t n_routes, learning;  /* questions `learn` that are open */
+	unsigned counters_asked;      /* of the data plane, and not answered */
 	struct lnl_arena grant_arena; /* the push list until it is given to control */
 	struct lnl_grant grant;
 
@@ -90,7 +92,6 @@ struct lnl_served {
 	uint64_t connected_at;
 	struct lnl_counted *counted; /* NULL: nothing yet; a half-open client has none */
 	uint64_t lost_elsewhere;     /* packets on their way to it, between workers */
-	unsigned counters_asked;     /* answers that are to come */
 	struct lnl_activity activity;
 	enum lnl_cause cause;
 	enum lnl_phase phase;

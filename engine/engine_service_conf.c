@@ -137,6 +137,7 @@ static void fill_control(struct lnl_service_conf *c, struct lnl_engine *e)
 	k->reneg_packets = (uint64_t)o->sec.reneg_pkts;
 	k->disable_occ = o->sec.disable_occ;
 	k->acc = &e->acc;
+	k->lanes = lnl_lanes_overhead(&o->lanes);
 }
 
 int lnl_service_conf_check(const struct lnl_server_options *o, struct lnl_reason *why)
@@ -178,6 +179,8 @@ int lnl_service_conf_init(struct lnl_service_conf *c, struct lnl_engine *e,
 		return rc;
 	c->o = *o;
 	rc = copy(c);
+	if (rc == 0)
+		rc = lnl_lanes_take(&c->o.lanes, e, &c->arena, why);
 	if (rc == 0)
 		rc = read_networks(c, why);
 	if (rc == 0)

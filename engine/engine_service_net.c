@@ -53,7 +53,7 @@ static int plan(struct lnl_service *s, struct lnl_pulled *p, struct lnl_reason *
 	int rc;
 
 	lnl_pulled_init(p, false);
-	p->tun_mtu = c->o.tun_mtu;
+	p->tun_mtu = (int)lnl_lanes_mtu(&c->o.lanes, (unsigned)c->o.tun_mtu);
 	rc = add_option(p, topologies[c->o.topology], why);
 	if (rc == 0 && c->net4.ip.family)
 		rc = add_own4(c, p, why);

@@ -460,7 +460,13 @@ void lnl_session_wake(struct lnl_tunnel *t)
 		case LNL_NTF_COUNTERS:
 			take_counters(t, &n.u.counters);
 			break;
+		case LNL_NTF_LANE:
+			lnl_lane_told(t->engine, &t->conf.o.lanes, &n);
+			break;
 		case LNL_NTF_FAILED:
+			/* What it should have judged would pass. */
+			if (n.id == LNL_CMD_LANE_ADD)
+				lnl_tunnel_stop(t->engine, t->id, "a lane failed");
 			lnl_log(&t->engine->log, LNL_LEVEL_WARN, "worker.failed",
 				LNL_F("command", n.id), LNL_F("error", lnl_error_text(n.error)));
 			break;

@@ -134,7 +134,7 @@ struct lnl_op {
 };
 
 /* Of one kind of record that others bring about. */
-#define LNL_QUIET_KINDS 16
+#define LNL_QUIET_KINDS 17
 #define LNL_QUIET_RATE	10 /* a second */
 struct lnl_quiet {
 	uint64_t since; /* when the second began */
@@ -148,6 +148,7 @@ struct lnl_engine {
 	struct lnl_env env;
 	struct lnl_log log;
 	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
+	struct lnl_lane_host lanes;  /* zeroes: there are none */
 	bool sealed;
 	struct lnl_resolver *resolver;
 	struct lnl_record *records;
@@ -431,6 +432,26 @@ void lnl_net_protect(struct lnl_tunnel *t, const struct lnl_addr *a);
 void lnl_net_ask_down(struct lnl_tunnel *t);
 /* Takes everything back and closes the device. */
 void lnl_net_down(struct lnl_tunnel *t);
+
+/* engine_lane.c */
+/* Checks |o| and copies it into |a|. LNL_E_INVAL, LNL_E_LIMIT, LNL_E_UNSUPPORTED, LNL_E_NOMEM. */
+int lnl_lanes_take(struct lnl_lane_options *o, const struct lnl_engine *e, struct lnl_arena *a,
+		   struct lnl_reason *why);
+/* The lane |id|, or NULL. */
+const struct lnl_lane_conf *lnl_lane_find(const struct lnl_lane_options *o, uint32_t id);
+/* The lane that a grant calls so; 0: none. */
+uint32_t lnl_lane_named(const struct lnl_lane_options *o, const char *name);
+/* Bytes that the lane |id| may add; 0 for none. */
+unsigned lnl_lane_overhead(const struct lnl_lane_options *o, uint32_t id);
+/* And those that every packet meets, together. */
+unsigned lnl_lanes_overhead(const struct lnl_lane_options *o);
+/* What of |mtu| they leave to the device. */
+unsigned lnl_lanes_mtu(const struct lnl_lane_options *o, unsigned mtu);
+/* The command that gives a worker lane |i|. */
+void lnl_lane_command(const struct lnl_lane_options *o, const struct lnl_engine *e, unsigned i,
+		      struct lnl_command *cmd);
+/* LNL_NTF_LANE. */
+void lnl_lane_told(struct lnl_engine *e, const struct lnl_lane_options *o, const struct lnl_ntf *n);
 
 /* engine_tunnel.c */
 /* The order, in |a|, in which |n| remotes are tried; NULL: no memory or randomness. */

@@ -258,6 +258,10 @@ unsigned *lnl_tunnel_order(struct lnl_engine *e, struct lnl_arena *a, unsigned n
 
 static int start(struct lnl_tunnel *t)
 {
+	struct lnl_command cmd;
+	unsigned i;
+	int rc;
+
 	t->order = lnl_tunnel_order(t->engine, &t->conf.arena, t->conf.o.n_remotes,
 				    t->conf.o.remote_random);
 	if (!t->order)
@@ -273,7 +277,12 @@ static int start(struct lnl_tunnel *t)
 	t->socket = -1;
 	t->remote_index = -1;
 	lnl_activity_init(&t->activity, t->conf.o.inactive, t->conf.o.inactive_bytes);
-	return lnl_worker_new(&t->worker, &t->engine->env, 1, wake, t);
+	rc = lnl_worker_new(&t->worker, &t->engine->env, 1, wake, t);
+	for (i = 0; rc == 0 && i < t->conf.o.lanes.n; i++) {
+		lnl_lane_command(&t->conf.o.lanes, t->engine, i, &cmd);
+		rc = lnl_worker_command(t->worker, &cmd);
+	}
+	return rc;
 }
 
 int lnl_tunnel_open(struct lnl_engine *e, const struct lnl_tunnel_options *o, uint32_t *tunnel,

@@ -89,6 +89,8 @@ void lnl_service_command(struct lnl_service *s, const struct lnl_command *cmd)
 	case LNL_CMD_ROUTE_DEL:
 	case LNL_CMD_RELAY:
 	case LNL_CMD_COUNTERS:
+	case LNL_CMD_LANE_ADD:
+	case LNL_CMD_LANE_DEL:
 		lnl_service_command_to(s, owner, cmd);
 		command_others(s, owner, cmd);
 		break;

@@ -48,6 +48,7 @@ struct lnl_client_conf {
 	unsigned tun_mtu;
 	int mssfix;
 	bool mssfix_mtu, mssfix_fixed;
+	unsigned lanes; /* bytes that lanes add to a packet */
 	const char *const
 		*options; /* the profile's network options, as texts: "route 10.0.0.0 255.0.0.0" */
 	unsigned n_options;

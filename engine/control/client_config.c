@@ -189,6 +189,7 @@ static void fill_peer(struct lnl_client *c, struct lnl_peer_conf *p)
 		.cipher = c->cipher,
 		.digest = digest,
 		.framing = u->framing,
+		.lanes = conf->lanes,
 		.tun_mtu = (unsigned)u->tun_mtu,
 		.mssfix = conf->mssfix,
 		.mssfix_mtu = conf->mssfix_mtu,

@@ -16,7 +16,8 @@ static unsigned padded_len(enum lnl_cipher cipher, enum lnl_framing framing)
 
 uint16_t lnl_mssfix_mss(const struct lnl_mssfix *f)
 {
-	unsigned overhead = lnl_data_overhead(f->cipher, f->digest, f->data_v2, f->framing);
+	unsigned overhead =
+		lnl_data_overhead(f->cipher, f->digest, f->data_v2, f->framing) + f->lanes;
 	unsigned padded = padded_len(f->cipher, f->framing);
 	bool usual = f->tun_mtu == USUAL_MTU;
 

@@ -9,6 +9,7 @@ struct lnl_mssfix {
 	enum lnl_cipher cipher;
 	enum lnl_digest digest; /* NONE with an AEAD cipher */
 	enum lnl_framing framing;
+	unsigned lanes; /* bytes that lanes add */
 	unsigned tun_mtu;
 	int mssfix; /* -1: not set, it follows tun_mtu */
 	bool mssfix_mtu, mssfix_fixed;

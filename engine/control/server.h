@@ -34,6 +34,7 @@ struct lnl_server_conf {
 	unsigned tun_mtu;
 	int mssfix;
 	bool mssfix_mtu, mssfix_fixed;
+	unsigned lanes;			     /* bytes that lanes add to a packet */
 	int ping, ping_restart;		     /* our own, in seconds; 0: none */
 	uint64_t reneg_bytes, reneg_packets; /* 0: none */
 	uint32_t first_data_id;		     /* 0, or a test's start for packet ids */
@@ -112,6 +113,7 @@ struct lnl_grant {
 	const char *const *push; /* options in order, complete but for what lnl_reply_facts adds */
 	unsigned n_push;
 	int ping, ping_restart; /* our side's, in seconds; -1: as configured */
+	unsigned lanes;		/* bytes that lanes of its own add to a packet */
 	uint64_t ends_at;	/* when the connection ends by itself; LNL_NEVER */
 };
 

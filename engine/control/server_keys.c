@@ -65,6 +65,7 @@ void lnl_server_fill_peer(const struct lnl_server *s, struct lnl_peer_conf *p)
 		.cipher = s->facts.cipher,
 		.digest = digest_of(s),
 		.framing = conf->framing,
+		.lanes = conf->lanes + s->lanes,
 		.tun_mtu = conf->tun_mtu,
 		.mssfix = conf->mssfix,
 		.mssfix_mtu = conf->mssfix_mtu,
@@ -205,6 +206,7 @@ int lnl_server_grant(struct lnl_server *s, const struct lnl_grant *g, uint64_t n
 	s->authorize_waits = false;
 	s->deadline = LNL_NEVER;
 	s->ends_at = g->ends_at;
+	s->lanes = (uint8_t)g->lanes;
 	s->ping = g->ping >= 0 ? g->ping : s->conf->ping;
 	s->ping_restart = g->ping_restart >= 0 ? g->ping_restart : s->conf->ping_restart;
 	if ((facts.flags & LNL_PROTOCOL_DYN_TLS_CRYPT) &&

@@ -79,6 +79,7 @@ struct lnl_server {
 	uint64_t ends_at;
 	bool swap_proven; /* the client has our record, so it has the key */
 	bool limit_reached;
+	uint8_t lanes; /* bytes that lanes of its own add to a packet */
 
 	bool lingers;		/* until close_at, whatever is acknowledged */
 	enum lnl_cause closing; /* the end was told; NONE: not closing */

@@ -70,13 +70,14 @@ struct lnl_peer_conf {
 	uint32_t id;	  /* our handle: 24 bits, unique in this plane; a server's is on the wire */
 	uint32_t wire_id; /* peer-id in packets that we send; LNL_PEER_ID_NONE: send DATA_V1 */
 	enum lnl_framing framing;
-	uint16_t mss;		/* clamp TCP SYNs to this MSS for IPv4 (IPv6: 20 less); 0: leave */
+	uint16_t mss; /* clamp TCP SYNs to this MSS for IPv4 (IPv6: 20 less); 0: leave */
+	/* Of one byte together: a server has very many of these. */
+	bool ping_timer_rem : 1; /* the timeout only counts once something came (ping-timer-rem) */
+	bool tap : 1;		 /* payload is Ethernet: IP, if any, stands behind its header */
+	/* Opened packets must have a source address that routes to this peer (a server's); not tap. */
+	bool check_source : 1;
 	uint64_t ping_interval; /* microseconds without sending, then a ping; 0: none */
 	uint64_t ping_timeout;	/* microseconds without receiving, then a notice; 0: none */
-	bool ping_timer_rem;	/* the timeout only counts once something came (ping-timer-rem) */
-	bool tap;		/* payload is Ethernet: IP, if any, stands behind its header */
-	/* Opened packets must have a source address that routes to this peer (a server's); not tap. */
-	bool check_source;
 	uint64_t rate_down,
 		rate_up; /* bytes a second inside, to the peer and from it; 0: no limit */
 };

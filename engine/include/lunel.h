@@ -15,6 +15,7 @@
 #include "lunel_acc.h"
 #include "lunel_codes.h"
 #include "lunel_files.h"
+#include "lunel_packet.h"
 #include "lunel_record.h"
 #include "lunel_update.h"
 
@@ -147,6 +148,7 @@ struct lnl_tunnel_options {
 	unsigned n_pull_filter;
 
 	struct lnl_security sec;
+	struct lnl_lane_options lanes;
 
 	/* Timers. */
 	int64_t ping, ping_restart,
@@ -265,6 +267,7 @@ struct lnl_server_options {
 	int64_t ping, ping_restart;			   /* our side's; 0: none */
 	int64_t inactive, inactive_bytes, session_timeout; /* 0: none */
 	int explicit_exit_notify; /* 1: RESTART when we end, 2: with "another server" */
+	struct lnl_lane_options lanes;
 
 	/* Who may come. */
 	bool auth_user_pass;	      /* a user name is asked for */
@@ -290,6 +293,7 @@ struct lnl_engine_options {
 	/* Called in the helper as it begins, to wipe secrets that the host holds; may be NULL. */
 	void (*wipe)(void *ctx);
 	void *wipe_ctx;
+	const struct lnl_lane_host *lanes; /* copied; NULL: there are none */
 };
 
 /*
@@ -564,12 +568,13 @@ struct lnl_grant_options {
 	const char *const *push_remove; /* beginnings of options that are left out */
 	unsigned n_push_remove;
 	double rate_down,
-		rate_up; /* bits a second to the client and from it; 0: none; as `expires` */
-	double expires;	 /* seconds until the connection ends; 0: it does not; below, NaN: denied */
+		rate_up;    /* bits a second to the client and from it; 0: none; as `expires` */
+	const char *filter; /* a lane of the server's, by name; NULL: none */
+	double expires; /* seconds until the connection ends; 0: it does not; below, NaN: denied */
 };
 /*
- * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool that is not
- * there or used up, or an option that cannot be pushed deny, too, and are logged.
+ * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool or a filter that is
+ * not there, a pool that is used up, or an option that cannot be pushed deny, too, and are logged.
  */
 int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,
 		    const char *text);

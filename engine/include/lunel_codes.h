@@ -67,6 +67,7 @@ enum lnl_error {
 	X(SEND, "send_failed")                                                                     \
 	X(TUN, "tun_failed")                                                                       \
 	X(LANE, "lane")                                                                            \
+	X(LANE_BAD, "lane_bad")                                                                    \
 	X(RATE, "rate")                                                                            \
 	X(NOMEM, "out_of_memory")
 

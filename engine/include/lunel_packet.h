@@ -29,7 +29,8 @@ enum lnl_lane_verdict { LNL_LANE_PASS, LNL_LANE_DROP };
  * One packet. A lane may change bytes within |data| and |len|, move |data| back by at most |head| and
  * lengthen it by at most |tail|, shorten it at both ends, and set |verdict|. The engine checks all of
  * it against what it gave: a packet that stands outside of its room is dropped and counted as the
- * lane's.
+ * lane's (`lane_bad`). There is room on the way out alone, at TO_PEER and WIRE_OUT: `overhead` of the
+ * lane at either side, by which it may grow in all; and none around a super-packet, which has to keep its length, too.
  */
 struct lnl_lane_packet {
 	uint8_t *data;
@@ -91,5 +92,33 @@ struct lnl_lane_host {
 	/* Runs it over |b|; false: |fault| says what went wrong. Never more than LNL_LANE_BATCH. */
 	bool (*run)(void *vm, uint32_t id, struct lnl_lane_batch *b, struct lnl_lane_fault *fault);
 };
+
+/* ---- lanes of tunnels and servers: part of lunel.h ---- */
+
+struct lnl_engine;
+struct lnl_reason;
+
+/*
+ * Lanes that see a tunnel's or server's packets: at most 66, of which |transport| sees datagrams (over
+ * TCP the packets within the stream's framing), and |filter| the plaintext of all peers. A server's
+ * others are given to clients by name (lnl_grant_options.filter). 0: there is none. What lanes add
+ * (`overhead`) lowers the MSS and the device's MTU; both ends need a lane that lengthens.
+ */
+struct lnl_lane_options {
+	const struct lnl_lane_conf *list;
+	unsigned n;
+	uint32_t transport, filter;
+};
+
+/* Gives a peer another filter of the server's, NULL: none. LNL_E_NOTFOUND: no such peer or filter. */
+int lnl_peer_filter(struct lnl_engine *e, uint32_t server, uint32_t peer, const char *name);
+
+/*
+ * Has the host's lane conf->id, which |tunnel| (or a server) has, loaded anew: packets meet the old one
+ * until the new one stands, and if it does not load (record "lane.failed"), from then on, too. MSS and
+ * MTU of what stands already stay. LNL_E_NOTFOUND; LNL_E_INVAL as lnl_tunnel_open; LNL_E_NOMEM.
+ */
+int lnl_lane_renew(struct lnl_engine *e, uint32_t tunnel, const struct lnl_lane_conf *conf,
+		   struct lnl_reason *why);
 
 #endif

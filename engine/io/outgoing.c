@@ -12,7 +12,7 @@
  * can be besides, since a packet that was begun has to fit.
  */
 #define BYTES  (160 * 1024)
-#define MARGIN (LNL_OUT_PREFIX + LNL_HEADROOM + LNL_TAILROOM + 64)
+#define MARGIN (LNL_OUT_PREFIX + LNL_HEADROOM + LNL_TAILROOM + 64 + 2 * LNL_LANE_OVERHEAD)
 #define MEMORY (BYTES + 65536 + MARGIN + LNL_OUT_RESERVE * MARGIN)
 /* Pieces of memory in a call, all messages together: one a packet at most. */
 #define PIECES LNL_OUT_PACKETS
@@ -51,6 +51,15 @@ void lnl_outgoing_clear(struct lnl_outgoing *o)
 {
 	o->n = 0;
 	o->used = 0;
+	o->shown = 0;
+	o->room = o->next_room;
+}
+
+void lnl_outgoing_set_room(struct lnl_outgoing *o, uint16_t room)
+{
+	o->next_room = room;
+	if (o->n == 0)
+		o->room = room;
 }
 
 bool lnl_outgoing_has_room(const struct lnl_outgoing *o, uint32_t len)
@@ -63,12 +72,12 @@ bool lnl_outgoing_append(struct lnl_outgoing *o, const struct lnl_packet *pkt, u
 {
 	struct lnl_packet *to = &o->pkts[o->n];
 
-	if (o->n == LNL_OUT_PACKETS || o->used + prefix + pkt->len > MEMORY)
+	if (o->n == LNL_OUT_PACKETS || o->used + prefix + 2u * o->room + pkt->len > MEMORY)
 		return false;
 	*to = *pkt;
-	to->p = o->memory + o->used + prefix;
+	to->p = o->memory + o->used + prefix + o->room;
 	memcpy(to->p, pkt->p, pkt->len);
-	o->used += prefix + pkt->len;
+	o->used += prefix + 2u * o->room + pkt->len;
 	o->prefix[o->n++] = (uint8_t)prefix;
 	return true;
 }
@@ -83,11 +92,11 @@ bool lnl_outgoing_seal(struct lnl_outgoing *o, struct lnl_data *d, uint8_t *text
 		.len = len,
 		.peer = peer,
 		.relay = LNL_PEER_ID_NONE,
-		.to = o->memory + o->used + prefix,
+		.to = o->memory + o->used + prefix + o->room,
 	};
 	if (lnl_data_seal(d, pkt, 1, now) == 0)
 		return false;
-	o->used = (uint32_t)(pkt->p + pkt->len - o->memory);
+	o->used = (uint32_t)(pkt->p + pkt->len - o->memory) + o->room;
 	o->prefix[o->n++] = (uint8_t)prefix;
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "data/data.h"
 #include "io/address.h"
 #include "io/offload.h"
+#include "lunel_packet.h"
 
 #define LNL_OUT_PACKETS 256
 /* Of them, those that only lnl_outgoing_append adds: a ping for each interval that a link is full. */
@@ -26,7 +27,13 @@ struct lnl_outgoing {
 	unsigned n;
 	struct lnl_packet pkts[LNL_OUT_PACKETS];
 	uint8_t prefix[LNL_OUT_PACKETS]; /* bytes of room in front of each */
-	bool single;			 /* the kernel has no sendmmsg, or shall not be asked */
+	/*
+	 * Bytes that a lane may add at either side of a packet; `next_room` is taken over with the
+	 * next empty batch. Packets before `shown` have been shown to it.
+	 */
+	uint16_t room, next_room;
+	unsigned shown;
+	bool single; /* the kernel has no sendmmsg, or shall not be asked */
 	struct lnl_out_calls *calls;
 	unsigned messages; /* of the next call */
 };
@@ -36,6 +43,8 @@ int lnl_outgoing_init(struct lnl_outgoing *o);
 void lnl_outgoing_deinit(struct lnl_outgoing *o);
 /* Forgets all packets. */
 void lnl_outgoing_clear(struct lnl_outgoing *o);
+/* Packets of the next batch have |room| bytes at either side, at most LNL_LANE_OVERHEAD. */
+void lnl_outgoing_set_room(struct lnl_outgoing *o, uint16_t room);
 
 /* Whether a packet of |len| bytes of payload finds room; some is left for lnl_outgoing_append. */
 bool lnl_outgoing_has_room(const struct lnl_outgoing *o, uint32_t len);

@@ -22,6 +22,9 @@
 /* The longest notification that is no packet, with the ring's own bytes. */
 #define NOTE_LONGEST (offsetof(struct lnl_ntf, u) + sizeof(struct lnl_counters) + 16)
 
+_Static_assert(sizeof(((struct lnl_ntf *)0)->u.lane) <= sizeof(struct lnl_counters),
+	       "the longest notification that is no packet");
+
 /* ---- notifications, the worker's side ---- */
 
 bool lnl_worker_note(struct lnl_worker *w, const struct lnl_ntf *n, size_t len)
@@ -125,6 +128,8 @@ static void tell_all(struct lnl_worker *w)
 		tell_notice(w, &notice);
 	lnl_worker_links_tell(w);
 	lnl_worker_floats_tell(w);
+	if (w->lanes != NULL)
+		lnl_worker_lanes_tell(w);
 	if (w->tun_error != 0 && lnl_worker_has_room(w)) {
 		lnl_worker_note_error(w, LNL_NTF_TUN_ERROR, 0, LNL_PEER_ID_NONE, w->tun_error);
 		w->tun_error = 0;
@@ -152,6 +157,11 @@ static void arm(struct lnl_worker *w)
 
 	if (floats < due)
 		due = floats;
+	if (w->lanes != NULL) {
+		uint64_t lanes = lnl_worker_lanes_due(w);
+
+		due = lanes < due ? lanes : due;
+	}
 	if (w->strange && w->strange_at + STRANGERS_EVERY < due)
 		due = w->strange_at + STRANGERS_EVERY;
 	if (due == w->armed)
@@ -239,6 +249,8 @@ static void *run(void *arg)
 	struct lnl_worker *w = arg;
 
 	ev_run(w->loop, 0);
+	if (w->lanes != NULL)
+		lnl_worker_lanes_stop(w);
 	return NULL;
 }
 
@@ -437,6 +449,7 @@ void lnl_worker_free(struct lnl_worker *w)
 	lnl_worker_links_free(w);
 	lnl_worker_carriers_free(w);
 	lnl_worker_across_free(w->connected);
+	lnl_worker_lanes_free(w);
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
 	lnl_data_free(w->data);

@@ -20,11 +20,17 @@
 #include "data/data.h"
 #include "io/address.h"
 #include "io/offload.h"
+#include "lunel_packet.h"
 
 #define LNL_WORKERS_MAX 16
 
 /* A control packet in a message; data packets never travel by ring. Longer ones are dropped. */
 #define LNL_DATAGRAM_MAX 2048
+
+/* Lanes of a worker, at most. */
+#define LNL_WORKER_LANES 66
+/* Of what a lane's host says. */
+#define LNL_LANE_TEXT 256
 
 enum lnl_link_kind { LNL_LINK_UDP, LNL_LINK_TCP };
 
@@ -71,6 +77,22 @@ struct lnl_worker_tun {
 
 struct lnl_across;
 
+/* Whose packets a lane sees. */
+enum lnl_lane_of {
+	LNL_LANE_OF_PEERS, /* plaintext of the peers that it is given to */
+	LNL_LANE_OF_ALL,   /* plaintext of every peer, before the lane that it has besides */
+	LNL_LANE_OF_WIRE,  /* datagrams, and packets within a stream's framing */
+};
+
+/* A lane for a worker: what of struct lnl_lane_conf it looks at. */
+struct lnl_worker_lane {
+	const struct lnl_lane_host *host; /* the same for all; it outlives the worker */
+	enum lnl_lane_of of;
+	unsigned points, overhead;
+	bool super;
+	enum lnl_lane_on_error on_error;
+};
+
 enum lnl_command_kind {
 	/* link. An id of 0 or in use is LNL_NTF_FAILED, and the new socket is closed. */
 	LNL_CMD_LINK_ADD,
@@ -109,6 +131,15 @@ enum lnl_command_kind {
 	LNL_CMD_ROUTE_DEL,   /* route */
 	LNL_CMD_RELAY,	     /* relay: client-to-client on or off */
 	/*
+	 * id, lane: loaded, in place of the one of that id; where that fails (LNL_NTF_LANE) the old
+	 * one stays. One that never loaded drops all that it should have seen. There is one of all
+	 * peers and one of the wire at most: the last.
+	 */
+	LNL_CMD_LANE_ADD,
+	LNL_CMD_LANE_DEL, /* id; the packets of peers that have it are dropped */
+	/* peer, id: the lane that it has from now on; 0: none */
+	LNL_CMD_PEER_LANE,
+	/*
 	 * peer: answered by LNL_NTF_COUNTERS; LNL_PEER_ID_NONE: what is nobody's. Of another
 	 * worker's peer: packets for it (`queue_full`) that were lost on the way to that one since
 	 * this was asked last.
@@ -134,6 +165,7 @@ struct lnl_command {
 			 * is on its way between workers must not find its peer's successor.
 			 */
 			uint64_t serial;
+			uint32_t lane; /* as with PEER_LANE */
 		} peer;
 		struct {
 			unsigned worker;
@@ -143,6 +175,7 @@ struct lnl_command {
 		struct lnl_across *across;
 		struct lnl_prefix route;
 		bool relay;
+		struct lnl_worker_lane lane;
 		struct {
 			enum lnl_slot slot;
 			uint64_t when;
@@ -191,8 +224,17 @@ enum lnl_ntf_kind {
 	 * a second and peer, the last of them within two
 	 */
 	LNL_NTF_FLOAT,
+	/* id: a lane, lane: what of it; `error` of FAILED is an LNL_E_* */
+	LNL_NTF_LANE,
 	LNL_NTF_FAILED, /* id: the command's kind, peer, error: LNL_E_*: it could not be done */
 	LNL_NTF_STOPPED,
+};
+
+enum lnl_lane_news {
+	LNL_LANE_FAILED,   /* it could not be loaded */
+	LNL_LANE_ERRORS,   /* it failed at packets; at most once a second */
+	LNL_LANE_DETACHED, /* it was taken off: packets pass */
+	LNL_LANE_STOPPED,  /* it cannot go on, and is no lane to pass by: packets are dropped */
 };
 
 struct lnl_ntf {
@@ -204,6 +246,11 @@ struct lnl_ntf {
 		struct lnl_notice notice;
 		struct lnl_counters counters;
 		struct lnl_addr address;
+		struct {
+			enum lnl_lane_news news;
+			uint32_t errors; /* since they were told last */
+			char text[LNL_LANE_TEXT];
+		} lane;
 		struct {
 			struct lnl_addr from;
 			uint16_t len;

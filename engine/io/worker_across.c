@@ -89,7 +89,7 @@ static bool put(struct lnl_across *a, unsigned worker, const struct item *item, 
 }
 
 /* Packets that would have been made of it; TCP's options do not matter for counting drops. */
-static uint32_t segments_of(uint32_t len, const struct lnl_vnet *vnet)
+uint32_t lnl_worker_segments(uint32_t len, const struct lnl_vnet *vnet)
 {
 	uint32_t headers = vnet->csum_start + (vnet->gso_type == LNL_VNET_GSO_UDP ? 8u : 20u);
 
@@ -108,7 +108,7 @@ bool lnl_worker_hand_packet(struct lnl_worker *w, uint32_t peer, const uint8_t *
 		return false;
 	item.serial = e->serial;
 	if (!put(w->across, e->worker, &item, p, len, 0))
-		e->drops += segments_of(len, vnet);
+		e->drops += lnl_worker_segments(len, vnet);
 	return true;
 }
 
@@ -199,11 +199,32 @@ static void open_all(struct lnl_worker *w)
 
 	if (a->link == NULL)
 		return;
-	/* What they bring to other peers must not overtake what has been sealed for those. */
+	/* What they bring to other peers must not overtake what is staged or sealed for those. */
+	if (w->lanes != NULL)
+		lnl_worker_tun_end(w);
 	lnl_worker_flush(w);
 	/* Those are our own peers': nothing is handed on once more. */
 	lnl_worker_link_take(a->link);
 	a->link = NULL;
+}
+
+/* The same as seal_rest for a peer with a lane, which sees many at once. */
+static void stage_rest(struct lnl_worker *w)
+{
+	struct lnl_across *a = w->across;
+	uint32_t len;
+	uint8_t *p;
+
+	while (a->splitting) {
+		if (!lnl_worker_stage_has_room(w)) {
+			lnl_worker_tun_end(w);
+			if (!lnl_worker_stage_has_room(w))
+				return;
+		}
+		a->splitting = lnl_split_next(&a->split, &p, &len);
+		if (a->splitting)
+			lnl_worker_stage(w, p, len, a->peer, false);
+	}
 }
 
 /* Seals what has been begun, and sends, as far as sockets have room. */
@@ -217,6 +238,10 @@ static void seal_rest(struct lnl_worker *w)
 
 	if (!a->splitting)
 		return;
+	if (w->lanes != NULL && lnl_worker_tap_stages(w, a->peer)) {
+		stage_rest(w);
+		return;
+	}
 	prefix = lnl_worker_prefix(w, a->peer);
 	now = lnl_clock_now();
 	while (a->splitting && w->blocked == NULL) {
@@ -235,6 +260,8 @@ static void take_packet(struct lnl_worker *w, const struct item *item, uint8_t *
 	struct lnl_across *a = w->across;
 
 	a->peer = item->peer;
+	if (w->lanes != NULL && !lnl_worker_tap_super(w, a->peer, p, len, &item->vnet))
+		return;
 	/* A kernel that contradicts itself. */
 	if (lnl_split_init(&a->split, p, len, &item->vnet, 0) < 0) {
 		w->nobody.drops_tun++;
@@ -337,6 +364,8 @@ void lnl_worker_across_take(struct lnl_worker *w)
 			more = take_from(w, &a->in[i]) || more;
 	if (w->blocked != NULL)
 		return;
+	if (w->lanes != NULL)
+		lnl_worker_tun_end(w);
 	lnl_worker_flush(w);
 	if (more)
 		ev_async_send(w->loop, &w->async);
@@ -348,6 +377,8 @@ void lnl_worker_across_go_on(struct lnl_worker *w)
 	if (w->blocked != NULL)
 		return;
 	seal_rest(w);
+	if (w->lanes != NULL)
+		lnl_worker_tun_end(w);
 	if (w->blocked != NULL)
 		return;
 	lnl_worker_flush(w);

@@ -61,6 +61,17 @@ void lnl_worker_capture_in(struct lnl_worker *w, const struct lnl_seen *seen)
 	}
 }
 
+bool lnl_worker_seal(struct lnl_worker *w, struct lnl_outgoing *o, uint8_t *p, uint32_t len,
+		     uint32_t peer, uint32_t prefix, uint64_t now)
+{
+	bool sealed = lnl_outgoing_seal(o, w->data, p, len, peer, prefix, now);
+
+	if (lnl_worker_captures(w))
+		lnl_worker_capture_note(w, true, peer, p, len,
+					sealed ? LNL_DROP_NONE : o->pkts[o->n].drop);
+	return sealed;
+}
+
 /* ---- the control thread's ---- */
 
 int lnl_worker_capture(struct lnl_worker *w, uint32_t peer, uint32_t keep)

@@ -31,6 +31,8 @@ size_t lnl_worker_command_len(const struct lnl_command *cmd)
 		return UPTO(u.route);
 	case LNL_CMD_RELAY:
 		return UPTO(u.relay);
+	case LNL_CMD_LANE_ADD:
+		return UPTO(u.lane);
 	case LNL_CMD_KEY_INSTALL:
 	case LNL_CMD_KEY_DEL:
 	case LNL_CMD_KEY_EXPIRE:
@@ -65,9 +67,21 @@ static int add_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 	if (rc < 0)
 		return rc;
 	rc = lnl_worker_carrier_add(w, peer, cmd->id, &cmd->u.peer.address, cmd->u.peer.serial);
+	if (rc == 0 && cmd->u.peer.lane != 0) {
+		rc = lnl_worker_lane_give(w, lnl_worker_carrier(w, peer), cmd->u.peer.lane);
+		if (rc < 0)
+			lnl_worker_carrier_del(w, peer);
+	}
 	if (rc < 0)
 		lnl_data_peer_del(w->data, peer);
 	return rc;
+}
+
+static int lane_peer(struct lnl_worker *w, const struct lnl_command *cmd)
+{
+	struct lnl_carrier *c = lnl_worker_carrier(w, cmd->peer);
+
+	return c != NULL ? lnl_worker_lane_give(w, c, cmd->id) : LNL_E_NOTFOUND;
 }
 
 static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
@@ -83,6 +97,8 @@ static int link_peer(struct lnl_worker *w, const struct lnl_command *cmd)
 static int del_peer(struct lnl_worker *w, uint32_t peer)
 {
 	lnl_worker_tun_forget(w, peer);
+	if (w->lanes != NULL)
+		lnl_worker_stage_forget(w, peer);
 	lnl_worker_carrier_del(w, peer);
 	if (w->across != NULL)
 		lnl_worker_across_del(w, peer);
@@ -141,6 +157,18 @@ static int run_key(struct lnl_worker *w, const struct lnl_command *cmd)
 	}
 }
 
+static int run_lane(struct lnl_worker *w, const struct lnl_command *cmd)
+{
+	switch (cmd->kind) {
+	case LNL_CMD_LANE_ADD:
+		return lnl_worker_lane_add(w, cmd);
+	case LNL_CMD_LANE_DEL:
+		return lnl_worker_lane_del(w, cmd->id);
+	default:
+		return lane_peer(w, cmd);
+	}
+}
+
 static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 {
 	switch (cmd->kind) {
@@ -177,6 +205,10 @@ static int run(struct lnl_worker *w, const struct lnl_command *cmd)
 		return lnl_data_route_del(w->data, &cmd->u.route);
 	case LNL_CMD_RELAY:
 		return lnl_worker_set_relay(w, cmd->u.relay);
+	case LNL_CMD_LANE_ADD:
+	case LNL_CMD_LANE_DEL:
+	case LNL_CMD_PEER_LANE:
+		return run_lane(w, cmd);
 	case LNL_CMD_COUNTERS:
 		return tell_counters(w, cmd->peer);
 	default:

@@ -87,6 +87,8 @@ void lnl_worker_link_take(struct lnl_link *l)
 		follow(l);
 	if (!any)
 		return;
+	if (w->lanes != NULL)
+		lnl_worker_tap_in(w);
 	lnl_worker_tun_write(w);
 	if (w->relay.memory != NULL)
 		lnl_worker_relay(w, now);
@@ -116,8 +118,11 @@ static void receive_datagrams(struct lnl_link *l)
 			lnl_worker_link_error(l, -n);
 			continue;
 		}
-		while (!l->closed && lnl_incoming_cut(in))
+		while (!l->closed && lnl_incoming_cut(in)) {
+			if (l->worker->lanes != NULL)
+				lnl_worker_tap_wire_in(l);
 			lnl_worker_link_take(l);
+		}
 		if (l->closed || !lnl_incoming_was_full(in, l->gro))
 			return;
 	}
@@ -141,6 +146,8 @@ static int take_stream(struct lnl_link *l, struct lnl_stream *stream)
 				break;
 			lnl_incoming_add(in, p, (uint32_t)len, NULL);
 		}
+		if (l->worker->lanes != NULL)
+			lnl_worker_tap_wire_in(l);
 		lnl_worker_link_take(l);
 	} while (rc > 0 && !l->closed);
 	return rc;

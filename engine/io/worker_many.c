@@ -168,8 +168,27 @@ int lnl_worker_set_relay(struct lnl_worker *w, bool on)
 	if (on && w->relay.memory == NULL && lnl_outgoing_init(&w->relay) < 0)
 		return LNL_E_NOMEM;
 	w->relay.single = single;
+	lnl_outgoing_set_room(&w->relay, w->tx.next_room);
 	lnl_data_set_relay(w->data, on);
 	return 0;
+}
+
+/* The stage is empty where nothing is blocked, and is so again. */
+static void relay_stage(struct lnl_worker *w, uint64_t now)
+{
+	while (!lnl_worker_stage_seal(w, &w->relay, now))
+		lnl_worker_send_or_drop(w, &w->relay);
+}
+
+/* True when |pkt| is for a peer with a lane, and waits for that. */
+static bool relay_staged(struct lnl_worker *w, const struct lnl_packet *pkt, uint64_t now)
+{
+	if (!lnl_worker_tap_stages(w, pkt->relay) && !lnl_worker_tap_supers(w, pkt->relay))
+		return false;
+	if (!lnl_worker_stage_has_room(w))
+		relay_stage(w, now);
+	lnl_worker_stage(w, pkt->p, pkt->len, pkt->relay, true);
+	return true;
 }
 
 void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
@@ -190,10 +209,14 @@ void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
 			lnl_worker_counting(w, pkt->relay)->drops_queue++;
 			continue;
 		}
+		if (w->lanes != NULL && relay_staged(w, pkt, now))
+			continue;
 		if (!lnl_outgoing_has_room(o, pkt->len))
 			lnl_worker_send_or_drop(w, o);
 		lnl_outgoing_seal(o, w->data, pkt->p, pkt->len, pkt->relay,
 				  lnl_worker_prefix(w, pkt->relay), now);
 	}
+	if (w->lanes != NULL)
+		relay_stage(w, now);
 	lnl_worker_send_or_drop(w, o);
 }

@@ -209,6 +209,10 @@ void lnl_worker_count(struct lnl_worker *w, uint32_t peer, struct lnl_counters *
 	/* The data plane took for delivered what it gave to us. */
 	out->rx_packets -= c->drops_tun < out->rx_packets ? c->drops_tun : out->rx_packets;
 	out->rx_bytes -= c->drops_tun_bytes < out->rx_bytes ? c->drops_tun_bytes : out->rx_bytes;
+	out->rx_packets -= c->lane_rx < out->rx_packets ? c->lane_rx : out->rx_packets;
+	out->rx_bytes -= c->lane_rx_bytes < out->rx_bytes ? c->lane_rx_bytes : out->rx_bytes;
+	out->drops[LNL_DROP_LANE] += c->drops_lane;
+	out->drops[LNL_DROP_LANE_BAD] += c->drops_lane_bad;
 	out->drops[LNL_DROP_TUN] += c->drops_tun;
 	out->drops[LNL_DROP_SEND] += c->drops_send;
 	out->drops[LNL_DROP_QUEUE] += c->drops_queue;

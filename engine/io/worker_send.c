@@ -344,6 +344,8 @@ void lnl_worker_flush(struct lnl_worker *w)
 	struct lnl_outgoing *o = &w->tx;
 	struct lnl_carrier *c;
 
+	if (w->lanes != NULL)
+		lnl_worker_tap_wire_out(w, o);
 	if (w->tx_at == 0)
 		put_in_order(w, o);
 	while (w->tx_at < o->n && w->blocked == NULL) {
@@ -363,6 +365,8 @@ void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_outgoing *o)
 	struct lnl_carrier *c;
 	unsigned at = 0;
 
+	if (w->lanes != NULL)
+		lnl_worker_tap_wire_out(w, o);
 	put_in_order(w, o);
 	while (at < o->n) {
 		if (send_next(w, o, &at, &c))
@@ -380,7 +384,7 @@ uint32_t lnl_worker_prefix(struct lnl_worker *w, uint32_t peer)
 	return l != NULL && l->conf.kind == LNL_LINK_UDP ? 0 : LNL_OUT_PREFIX;
 }
 
-bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to)
+static bool send_one(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to)
 {
 	struct iovec iov;
 	ssize_t n;
@@ -408,6 +412,38 @@ bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct ln
 		lnl_worker_link_error(l, errno);
 	}
 	return false;
+}
+
+/* Whose a packet by |l| to |to| is, as far as that is known. */
+static struct lnl_carrier *owner_of(struct lnl_link *l, const struct lnl_addr *to)
+{
+	struct lnl_carrier *c = NULL;
+
+	if (l->conf.many && to->len != 0)
+		c = lnl_worker_at(l->worker, l->conf.id, to);
+	return c != NULL ? c : lnl_worker_counting(l->worker, l->conf.peer);
+}
+
+/* Shows the lane a copy that has room. */
+static bool send_shown(struct lnl_link *l, const struct lnl_packet *pkt, const struct lnl_addr *to)
+{
+	uint8_t room[LNL_OUT_PREFIX + LNL_DATAGRAM_MAX + 2 * LNL_LANE_OVERHEAD];
+	struct lnl_packet copy = *pkt;
+
+	if (pkt->len > LNL_DATAGRAM_MAX)
+		return false;
+	copy.p = room + LNL_OUT_PREFIX + LNL_LANE_OVERHEAD;
+	memcpy(copy.p, pkt->p, pkt->len);
+	if (!lnl_worker_tap_wire_one(l->worker, &copy, owner_of(l, to)))
+		return true;
+	return send_one(l, &copy, to);
+}
+
+bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to)
+{
+	if (l->worker->lanes != NULL && lnl_worker_tap_sends(l->worker))
+		return send_shown(l, pkt, to);
+	return send_one(l, pkt, to);
 }
 
 /* Whether packets of |peer| are sealed and wait for its link. */

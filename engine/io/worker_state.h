@@ -90,6 +90,10 @@ struct lnl_carrier {
 
 	uint64_t drops_tun, drops_tun_bytes;
 	uint64_t drops_send, drops_queue;
+
+	struct lnl_lane *lane; /* of its plaintext; NULL: none */
+	uint64_t drops_lane, drops_lane_bad;
+	uint64_t lane_rx, lane_rx_bytes; /* of those, what the data plane took for delivered */
 };
 
 /* A command that did not fit into the ring. */
@@ -98,6 +102,8 @@ struct lnl_waiting {
 	size_t len;
 	struct lnl_command cmd; /* only `len` bytes of it are there */
 };
+
+struct lnl_worker_lanes;
 
 struct lnl_worker {
 	/* The control thread's. */
@@ -178,7 +184,8 @@ struct lnl_worker {
 	struct lnl_outgoing relay; /* without memory until it is asked for */
 	uint8_t special[LNL_WORKER_SPECIAL];
 
-	struct lnl_across *across; /* NULL: there is no other worker */
+	struct lnl_across *across;	/* NULL: there is no other worker */
+	struct lnl_worker_lanes *lanes; /* NULL: there is no lane */
 };
 
 /* ---- worker.c ---- */
@@ -251,7 +258,10 @@ int lnl_worker_set_relay(struct lnl_worker *w, bool on);
 /* Sends those of what was received that go on to another peer. */
 void lnl_worker_relay(struct lnl_worker *w, uint64_t now);
 
-/* ---- worker_across.c, all but the last for who has `across` ---- */
+/* ---- worker_across.c, all but the first and the last for who has `across` ---- */
+
+/* Packets that would be made of one of |len| bytes that a device gave with |vnet|. */
+uint32_t lnl_worker_segments(uint32_t len, const struct lnl_vnet *vnet);
 
 /*
  * Hands a packet of TUN's or of a peer's to the worker whose peer it is for; false when that is ours.
@@ -282,6 +292,60 @@ bool lnl_worker_across_count(struct lnl_worker *w, uint32_t peer, struct lnl_cou
 /* |a| may be NULL. */
 void lnl_worker_across_free(struct lnl_across *a);
 
+/* ---- worker_lane.c: lanes come and go; all but the first are for who has `lanes` ---- */
+
+/* Of an LNL_CMD_LANE_ADD. LNL_E_NOMEM, LNL_E_LIMIT, LNL_E_INVAL: it is not there at all. */
+int lnl_worker_lane_add(struct lnl_worker *w, const struct lnl_command *cmd);
+/* LNL_E_NOTFOUND. */
+int lnl_worker_lane_del(struct lnl_worker *w, uint32_t id);
+/* Gives |c| the lane |id| (0: none). One that is not there drops all. LNL_E_NOMEM. */
+int lnl_worker_lane_give(struct lnl_worker *w, struct lnl_carrier *c, uint32_t id);
+/* Tells of faults as far as there is room. */
+void lnl_worker_lanes_tell(struct lnl_worker *w);
+/* When there is more to be told, or LNL_NEVER. */
+uint64_t lnl_worker_lanes_due(const struct lnl_worker *w);
+/* Frees the VM; from the worker's thread. */
+void lnl_worker_lanes_stop(struct lnl_worker *w);
+void lnl_worker_lanes_free(struct lnl_worker *w);
+
+/* ---- worker_tap.c: packets on their way through lanes, for who has `lanes` ---- */
+
+/* Opened packets of `in`: those that lanes took have LNL_DROP_LANE, and are counted. */
+void lnl_worker_tap_in(struct lnl_worker *w);
+/* What `in` has of |l|, before anybody looked at it: those that the lane took are gone. */
+void lnl_worker_tap_wire_in(struct lnl_link *l);
+/* Packets of |o| that the lane has not seen: those that it took are gone. */
+void lnl_worker_tap_wire_out(struct lnl_worker *w, struct lnl_outgoing *o);
+/*
+ * The same for one packet of |c|'s or of a stranger's, with LNL_OUT_PREFIX and LNL_LANE_OVERHEAD
+ * bytes of room before it, and the latter behind it. False: it was dropped.
+ */
+bool lnl_worker_tap_wire_one(struct lnl_worker *w, struct lnl_packet *pkt, struct lnl_carrier *c);
+/* Whether a lane sees what is sent. */
+bool lnl_worker_tap_sends(const struct lnl_worker *w);
+/*
+ * A packet of TUN for |peer|, to lanes that want it as TUN gave it. False: it was dropped.
+ */
+bool lnl_worker_tap_super(struct lnl_worker *w, uint32_t peer, uint8_t *p, uint32_t len,
+			  const struct lnl_vnet *vnet);
+/* Whether packets to |peer| have to be staged one by one. */
+bool lnl_worker_tap_stages(struct lnl_worker *w, uint32_t peer);
+/* Whether a lane wants packets to |peer| as TUN gives them. */
+bool lnl_worker_tap_supers(struct lnl_worker *w, uint32_t peer);
+/* Whether a packet of any length finds room in the stage. */
+bool lnl_worker_stage_has_room(const struct lnl_worker *w);
+/* Copies a packet for |peer| there; |whole|: lanes that want super-packets have not seen it. */
+void lnl_worker_stage(struct lnl_worker *w, const uint8_t *p, uint32_t len, uint32_t peer,
+		      bool whole);
+/*
+ * Shows lanes what is staged, and seals what they leave into |o|, as far as there is room. True once
+ * the stage is empty.
+ */
+bool lnl_worker_stage_seal(struct lnl_worker *w, struct lnl_outgoing *o, uint64_t now);
+bool lnl_worker_stage_is_empty(const struct lnl_worker *w);
+/* |peer| goes: what is staged is no longer its. */
+void lnl_worker_stage_forget(struct lnl_worker *w, uint32_t peer);
+
 /* ---- worker_link.c ---- */
 
 struct lnl_link *lnl_worker_link(struct lnl_worker *w, uint32_t id); /* NULL: none */
@@ -309,7 +373,7 @@ void lnl_worker_send_or_drop(struct lnl_worker *w, struct lnl_outgoing *o);
 uint32_t lnl_worker_prefix(struct lnl_worker *w, uint32_t peer);
 /*
  * Sends one packet with LNL_OUT_PREFIX before it: control, ping. |to| is where, by a link of many.
- * False when it was dropped.
+ * False when it was dropped, but by a lane, which is counted.
  */
 bool lnl_worker_send(struct lnl_link *l, struct lnl_packet *pkt, const struct lnl_addr *to);
 /* Asks the data plane for a ping or a goodbye and sends it. LNL_E_* as lnl_data_special. */
@@ -335,6 +399,9 @@ struct lnl_seen {
 };
 void lnl_worker_capture_look(const struct lnl_worker *w, struct lnl_seen *seen);
 void lnl_worker_capture_in(struct lnl_worker *w, const struct lnl_seen *seen);
+/* As lnl_outgoing_seal, where a capture sees it. */
+bool lnl_worker_seal(struct lnl_worker *w, struct lnl_outgoing *o, uint8_t *p, uint32_t len,
+		     uint32_t peer, uint32_t prefix, uint64_t now);
 
 /* ---- worker_tun.c ---- */
 
@@ -342,6 +409,11 @@ void lnl_worker_tun_add(struct lnl_worker *w, const struct lnl_worker_tun *tun);
 void lnl_worker_tun_del(struct lnl_worker *w);
 /* Reads TUN, or stops reading, as links have room. */
 void lnl_worker_tun_watch(struct lnl_worker *w);
+/*
+ * Brings what was begun to an end, and what is staged on its way: until nothing is left, or a link is
+ * full.
+ */
+void lnl_worker_tun_end(struct lnl_worker *w);
 /* A link has room again, or is gone: what waited for it goes on. */
 void lnl_worker_tun_go_on(struct lnl_worker *w);
 /* |peer| goes: what waits is no longer its, nor of who has its id next. */

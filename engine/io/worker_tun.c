@@ -49,6 +49,8 @@ static void begin(struct lnl_worker *w, size_t len)
 		return;
 	if (w->across != NULL && lnl_worker_hand_packet(w, w->super_peer, p, (uint32_t)len, &vnet))
 		return;
+	if (w->lanes != NULL && !lnl_worker_tap_super(w, w->super_peer, p, (uint32_t)len, &vnet))
+		return;
 	/* A kernel that contradicts itself. */
 	if (lnl_split_init(&w->split, p, (uint32_t)len, &vnet, w->tap ? ETHERNET_LEN : 0) < 0) {
 		w->nobody.drops_tun++;
@@ -77,29 +79,40 @@ static bool read_packet(struct lnl_worker *w)
 	return true;
 }
 
-static void seal(struct lnl_worker *w, uint8_t *p, uint32_t len, uint32_t prefix, uint64_t now)
+/* The same as seal_rest for a peer with a lane, which sees many at once. */
+static bool stage_rest(struct lnl_worker *w, uint64_t now)
 {
-	bool sealed = lnl_outgoing_seal(&w->tx, w->data, p, len, w->super_peer, prefix, now);
+	uint32_t len;
+	uint8_t *p;
 
-	if (lnl_worker_captures(w))
-		lnl_worker_capture_note(w, true, w->super_peer, p, len,
-					sealed ? LNL_DROP_NONE : w->tx.pkts[w->tx.n].drop);
+	while (w->splitting) {
+		if (!lnl_worker_stage_has_room(w) && !lnl_worker_stage_seal(w, &w->tx, now))
+			return false;
+		w->splitting = lnl_split_next(&w->split, &p, &len);
+		if (w->splitting)
+			lnl_worker_stage(w, p, len, w->super_peer, false);
+	}
+	return true;
 }
 
 /* Seals what has been read, as far as there is room; true once all of it is. */
 static bool seal_rest(struct lnl_worker *w, uint64_t now)
 {
 	struct lnl_outgoing *o = &w->tx;
-	uint32_t prefix = w->splitting ? lnl_worker_prefix(w, w->super_peer) : 0;
-	uint32_t len;
+	uint32_t prefix, len;
 	uint8_t *p;
 
+	if (!w->splitting)
+		return true;
+	if (w->lanes != NULL && lnl_worker_tap_stages(w, w->super_peer))
+		return stage_rest(w, now);
+	prefix = lnl_worker_prefix(w, w->super_peer);
 	while (w->splitting) {
 		if (!lnl_outgoing_has_room(o, w->split.headers + w->split.segment))
 			return false;
 		w->splitting = lnl_split_next(&w->split, &p, &len);
 		if (w->splitting)
-			seal(w, p, len, prefix, now);
+			lnl_worker_seal(w, o, p, len, w->super_peer, prefix, now);
 	}
 	return true;
 }
@@ -113,13 +126,21 @@ static bool fill(struct lnl_worker *w)
 		if (!seal_rest(w, now) || !lnl_outgoing_has_room(&w->tx, 0))
 			return true;
 	} while (read_packet(w));
-	return false;
+	return w->lanes != NULL && !lnl_worker_stage_seal(w, &w->tx, now);
 }
 
-static void end_packet(struct lnl_worker *w)
+static bool is_at_end(const struct lnl_worker *w)
 {
-	while (w->splitting && w->blocked == NULL) {
-		seal_rest(w, lnl_clock_now());
+	return !w->splitting && (w->lanes == NULL || lnl_worker_stage_is_empty(w));
+}
+
+void lnl_worker_tun_end(struct lnl_worker *w)
+{
+	while (!is_at_end(w) && w->blocked == NULL) {
+		uint64_t now = lnl_clock_now();
+
+		if (seal_rest(w, now) && w->lanes != NULL)
+			lnl_worker_stage_seal(w, &w->tx, now);
 		lnl_worker_flush(w);
 	}
 }
@@ -139,14 +160,14 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 		more = fill(w);
 		lnl_worker_flush(w);
 	}
-	end_packet(w);
+	lnl_worker_tun_end(w);
 	lnl_worker_tun_watch(w);
 }
 
 void lnl_worker_tun_go_on(struct lnl_worker *w)
 {
 	lnl_worker_flush(w);
-	end_packet(w);
+	lnl_worker_tun_end(w);
 	if (w->across != NULL)
 		lnl_worker_across_go_on(w);
 	lnl_worker_tun_watch(w);

@@ -81,10 +81,9 @@ end
 
 local GRANT = { pool = "string", address = "string", address6 = "string", routes = "table",
                 push = "table", push_remove = "table", push_reset = "boolean",
-                expires = "number", rate = true }
+                expires = "number", rate = true, filter = "string" }
 local GRANT_NAMES = {}
 for name in pairs(GRANT) do GRANT_NAMES[#GRANT_NAMES + 1] = name end
-local LATER = { filter = true }
 local UNITS = { [""] = 1, bit = 1, kbit = 1e3, mbit = 1e6, gbit = 1e9 }
 
 -- Bits a second of a number, or of a text like "20mbit".
@@ -134,9 +133,7 @@ end
 --- What `authorize` returns to let a client in.
 function M.grant(o)
   for key, value in pairs(o or {}) do
-    if LATER[key] then
-      error(("vpn.grant: '%s' is not supported by this version"):format(key), 3)
-    elseif not GRANT[key] then
+    if not GRANT[key] then
       error(("vpn.grant: there is no '%s'%s"):format(tostring(key),
         suggest.hint(tostring(key), GRANT_NAMES)), 3)
     elseif GRANT[key] ~= true and type(value) ~= GRANT[key] then

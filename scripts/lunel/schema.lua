@@ -8,6 +8,7 @@
 -- engine takes: the fields of struct lnl_tunnel_options.
 local address = require "lunel.schema_address"
 local client = require "lunel.schema_client"
+local lanes = require "lunel.schema_lane"
 local server = require "lunel.schema_server"
 local origins = require "lunel.origin"
 local types = require "lunel.schema_types"
@@ -234,6 +235,7 @@ local function apply_cd(out)
   out.auth_gen_token_secret = join(out.auth_gen_token_secret)
   if out.auth_user_pass then out.auth_user_pass.file = join(out.auth_user_pass.file) end
   for key in pairs(FILES) do out.tls[key] = join(out.tls[key]) end
+  lanes.each_path(out, join)
 end
 
 local function check_socket_path(out, at)

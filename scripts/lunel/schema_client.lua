@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- The keys of `vpn.client {...}`: name, type, default, and a sentence for the reference.
 local hook_schema = require "lunel.hook_schema"
+local lanes = require "lunel.schema_lane"
 local types = require "lunel.schema_types"
 local address = require "lunel.schema_address"
 local other = require "lunel.directives_other"
@@ -318,6 +319,11 @@ M.groups = {
     { "txqueuelen", integer { min = 0, max = 1000000 }, doc = "Length of the device's queue." },
     { "offload", enum { "full", "batch", "single" }, default = "full",
       doc = "How packets are moved: in segments where the kernel can, many a call, one a call." },
+    { "filter", lanes.lane,
+      doc = "Packet lane that sees all plaintext: { file =, args = } (from_peer, to_peer)." },
+    { "transport", lanes.lane,
+      doc = "Packet lane that sees datagrams, and packets within a TCP stream: { file =, args = } "
+        .. "(wire_in, wire_out). Unsafe: it sees what strangers send." },
     { "topology", enum { "subnet", "net30", "p2p" }, doc = "Meaning of ifconfig's second word." },
     { "ifconfig", line(2, 2, address.ifconfig), doc = "Our address and netmask (or peer)." },
     { "ifconfig_ipv6", line(2, 2, address.ifconfig_ipv6),

@@ -2,6 +2,7 @@
 --- From a checked configuration to what the engine takes: the fields of struct lnl_tunnel_options,
 -- with the content of files in place of their paths.
 local lexer = require "lunel.profile_lexer"
+local lanes = require "lunel.schema_lane"
 local origins = require "lunel.origin"
 
 local M = {}
@@ -248,6 +249,7 @@ function M.options(conf, reader, origin)
     out.static_challenge_echo = conf.static_challenge.echo
   end
   M.security(out, conf, files)
+  lanes.options(out, conf, files)
   credentials(out, conf, files)
   if #files.errors > 0 then return nil, origins.texts(files.errors) end
   return out, used

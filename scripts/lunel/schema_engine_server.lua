@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- From a checked server's configuration to what the engine takes: the fields of struct
 -- lnl_server_options, with the content of files in place of their paths.
+local lanes = require "lunel.schema_lane"
 local origins = require "lunel.origin"
 local shared = require "lunel.schema_engine"
 
@@ -86,6 +87,7 @@ function M.options(conf, reader, origin)
   out.offload = shared.OFFLOAD[conf.offload]
   out.mssfix_mtu, out.mssfix_fixed = conf.mssfix.mode == "mtu", conf.mssfix.mode == "fixed"
   shared.security(out, conf, files)
+  lanes.options(out, conf, files)
   limits(out, conf)
   logins(out, conf, files)
   check_folder(conf, files)

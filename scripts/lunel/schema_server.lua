@@ -3,6 +3,7 @@
 local address = require "lunel.schema_address"
 local client = require "lunel.schema_client"
 local hook_schema = require "lunel.hook_schema"
+local lanes = require "lunel.schema_lane"
 local types = require "lunel.schema_types"
 
 local M = {}
@@ -178,6 +179,8 @@ local own = {
       { "seconds", seconds { min = 0, max = 86400 }, default = 600,
         doc = "How often it is written; 0: only read." },
     }, { text = "{ file, seconds }" }), doc = "File that keeps who had which address." },
+  { "filters", lanes.lanes, default = {},
+    doc = "Packet lanes by name, for `vpn.grant { filter = }`: { name = { file =, args = } }." },
   { "push", list(text { max = 1000, pattern = "^[^,]+$", want = "an option without commas" },
     { single = true, max = 512 }), default = {}, doc = "Options for every client." },
   { "client_to_client", boolean, default = false, doc = "Clients may reach each other." },
@@ -248,7 +251,8 @@ local own = {
 -- Of a client's, those that mean the same here.
 local SHARED = {
   "bind_dev", "mark", "sndbuf", "rcvbuf", "dev", "dev_type", "tun_mtu", "mssfix", "txqueuelen",
-  "offload", "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
+  "offload", "transport", "filter",
+  "ifconfig_noexec", "route", "route_ipv6", "route_noexec", "tls", "data_ciphers",
   "data_ciphers_fallback", "cipher", "auth", "replay_window", "comp_lzo", "compress", "reneg_sec",
   "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",

@@ -100,7 +100,18 @@ describe("a protocol extension", function()
       "vpn.acc.protocol: there are 8 already")
   end)
 
-  it("sends what fits", function()
+  describe("with a schema", function()
+    local ext, got
+
+    before_each(function()
+      ext = vpn.acc.protocol("lnk1", { max = 64, schema = {
+        rtt = "number", site = "string?", final = "boolean?" } })
+      got = {}
+      open()
+      ext:on_message(function(who, msg) got[#got + 1] = { who, msg } end)
+    end)
+
+    it("sends what fits", function()
       assert.is_true(ext:send(session, { rtt = 0.5, site = "ams" }))
       assert.is_true(ext:send(session, { rtt = 1, final = false }))
       assert.same({ rtt = 0.5, site = "ams" }, cjson.decode(core.sent[1].data))

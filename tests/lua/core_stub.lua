@@ -174,6 +174,7 @@ function M.load(core, ...)
   end
   package.loaded["lunel.core"] = core
   -- A spec's own globals stay as they are.
+  package.loaded["lunel.coroutines"] = { enable = function() end }
   package.loaded["lunel.strict"] = {
     enable = function() end,
     fields = function(t, what)

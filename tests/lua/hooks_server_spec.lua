@@ -198,7 +198,7 @@ describe("a server's hooks", function()
       for key, value in pairs {
         pool = "staff", address = "10.8.0.9", address6 = "fd00::9", routes = { "10.1.0.0/16" },
         push = { "route 10.2.0.0 255.255.0.0" }, push_remove = { "dns" }, push_reset = true,
-        expires = 60,
+        expires = 60, filter = "no_lateral",
       } do
         on = { authorize = function() return vpn.grant { [key] = value } end }
         assert.same({ [key] = value }, authorize(open())[1])
@@ -232,7 +232,7 @@ describe("a server's hooks", function()
         { { rate = { down = {} } }, "rate.down is bits a second" },
         { { rate = { up = "fast" } }, "rate.up is bits a second" },
         { { rate = { "1mbit" } }, "rate has down and up, not '1'" },
-        { { filter = {} }, "'filter' is not supported by this version" },
+        { { filter = {} }, "filter is a string, not a table" },
         { { pool = 5 }, "pool is a string, not a number" },
         { { push = "route 10.0.0.0" }, "push is a table, not a string" },
         { { routes = { {} } }, "in routes is a table, not a string" },

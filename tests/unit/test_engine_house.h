@@ -87,7 +87,8 @@ struct house {
 	bool hold_counters;	     /* not yet */
 	unsigned peers;		     /* in the data plane */
 	struct lnl_peer_conf added;  /* the latest of them */
-	void (*wake)(void *ctx);     /* of the control thread, with wake_ctx */
+	uint32_t added_lane;
+	void (*wake)(void *ctx); /* of the control thread, with wake_ctx */
 	void *wake_ctx;
 	unsigned n_workers, connected; /* workers that were made, and that know of one another */
 	/* By worker and kind: commands, and what the latest said of whose and which. */
@@ -173,6 +174,7 @@ int __wrap_lnl_worker_command(struct lnl_worker *w, const struct lnl_command *cm
 	case LNL_CMD_PEER_ADD:
 		house.peers++;
 		house.added = cmd->u.peer.conf;
+		house.added_lane = cmd->u.peer.lane;
 		break;
 	case LNL_CMD_PEER_DEL:
 		house.peers -= (const char *)w == house_workers;

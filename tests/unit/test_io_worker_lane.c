@@ -1,0 +1,952 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Lanes on the way of packets: what they drop, change and lengthen, what becomes of those that fail
+ * or misbehave, and that all of it is counted.
+ */
+/* lunel-test: timeout 120 */
+/* lunel-test: counted */
+#include "test_io_worker_lane.h"
+
+#include "unit/test_data_offload.h"
+#include "wire/stream.h"
+
+#define LANE 3
+#define LEN  100
+
+/* ---- allocations: the linker sends every one of the program's through here ---- */
+
+static _Atomic uint64_t allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return __real_realloc(p, size);
+}
+
+/* ---- two ends ---- */
+
+static const struct lnl_worker_lane filter = {
+	.of = LNL_LANE_OF_ALL,
+	.points = BOTH,
+	.on_error = LNL_LANE_ON_ERROR_DROP,
+};
+
+static const struct lnl_worker_lane transport = {
+	.of = LNL_LANE_OF_WIRE,
+	.points = WIRE,
+	.overhead = 15,
+	.on_error = LNL_LANE_ON_ERROR_DROP,
+};
+
+/* How packets may travel. */
+static const struct {
+	enum lnl_link_kind kind;
+	enum lnl_offload how;
+	enum lnl_cipher cipher;
+} roads[] = {
+	{ LNL_LINK_UDP, LNL_OFFLOAD_FULL, LNL_CIPHER_AES_256_GCM },
+	{ LNL_LINK_UDP, LNL_OFFLOAD_BATCH, LNL_CIPHER_AES_256_GCM },
+	{ LNL_LINK_UDP, LNL_OFFLOAD_SINGLE, LNL_CIPHER_AES_256_CBC },
+	{ LNL_LINK_TCP, LNL_OFFLOAD_FULL, LNL_CIPHER_AES_256_GCM },
+	{ LNL_LINK_TCP, LNL_OFFLOAD_FULL, LNL_CIPHER_AES_256_CBC },
+};
+
+#define ROADS (sizeof(roads) / sizeof(*roads))
+
+/* Two workers, |offload| at their devices; lanes are given before anything else. */
+static void open_ends(struct side s[2], size_t road, unsigned offload, lane_fn *fn,
+		      const struct lnl_worker_lane *conf)
+{
+	int fds[2];
+
+	lanes_init();
+	link_pair(fds, roads[road].kind);
+	for (int i = 0; i < 2; i++) {
+		open_side(&s[i]);
+		if (fn != NULL)
+			give_lane(&s[i], LANE, fn, conf);
+		command(&s[i], &(struct lnl_command){ .kind = LNL_CMD_LINK_ADD,
+						      .u.link = { .id = LINK,
+								  .fd = fds[i],
+								  .kind = roads[road].kind,
+								  .peer = PEER,
+								  .offload = roads[road].how } });
+		give_peer(&s[i], &plain_peer);
+		give_key(&s[i], roads[road].cipher, i == 1);
+		s[i].tun_offload = offload;
+		give_tun(&s[i]);
+		counters(&s[i], PEER, &(struct lnl_counters){ 0 });
+	}
+}
+
+static void close_ends(struct side s[2])
+{
+	close_side(&s[0]);
+	close_side(&s[1]);
+	assert_int_equal(atomic_load(&vms), 0);
+}
+
+static void into(struct side *s, uint32_t number)
+{
+	struct pollfd p = { .fd = s->tun, .events = POLLOUT };
+	uint8_t packet[LEN];
+
+	make_packet(packet, number, LEN);
+	assert_int_equal(poll(&p, 1, PATIENCE), 1);
+	assert_int_equal(write(s->tun, packet, LEN), LEN);
+}
+
+/* Until |s| has counted |n| packets of |reason|. */
+static void wait_drops(struct side *s, uint32_t peer, enum lnl_drop reason, uint64_t n,
+		       struct lnl_counters *c)
+{
+	do {
+		counters(s, peer, c);
+	} while (c->drops[reason] < n);
+	assert_int_equal(c->drops[reason], n);
+}
+
+static void nothing_more(int tun)
+{
+	uint8_t got[2048];
+
+	assert_int_equal(recv(tun, got, sizeof(got), MSG_DONTWAIT), -1);
+}
+
+/* ---- dropping ---- */
+
+static void what_goes_out_is_dropped_and_counted(void **state)
+{
+	struct lnl_worker_lane conf = filter;
+
+	(void)state;
+	conf.points = 1u << LNL_LANE_TO_PEER;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct lnl_counters c;
+		struct side s[2];
+
+		open_ends(s, r, 0, lane_drops_odd, &conf);
+		for (uint32_t i = 0; i < 100; i++)
+			into(&s[0], i);
+		for (uint32_t i = 0; i < 100; i += 2)
+			expect_packet(s[1].tun, i, LEN);
+		counters(&s[0], PEER, &c);
+		assert_int_equal(c.drops[LNL_DROP_LANE], 50);
+		assert_int_equal(c.tx_packets, 50);
+		assert_int_equal(c.tx_bytes, 50 * LEN);
+		assert_int_equal(atomic_load(&lanes[LANE].packets), 100);
+		nothing_more(s[1].tun);
+		close_ends(s);
+	}
+}
+
+static void what_comes_in_is_dropped_and_counted(void **state)
+{
+	struct lnl_worker_lane conf = filter;
+
+	(void)state;
+	conf.points = 1u << LNL_LANE_FROM_PEER;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct lnl_counters c;
+		struct side s[2];
+
+		open_ends(s, r, 0, lane_drops_odd, &conf);
+		for (uint32_t i = 0; i < 100; i++)
+			into(&s[0], i);
+		for (uint32_t i = 0; i < 100; i += 2)
+			expect_packet(s[1].tun, i, LEN);
+		wait_drops(&s[1], PEER, LNL_DROP_LANE, 50, &c);
+		/* Nothing is lost from sight. */
+		assert_int_equal(c.rx_packets, 50);
+		assert_int_equal(c.rx_bytes, 50 * LEN);
+		nothing_more(s[1].tun);
+		close_ends(s);
+	}
+}
+
+/* ---- other lengths ---- */
+
+static void what_one_end_adds_the_other_takes_off(void **state)
+{
+	struct lnl_worker_lane conf = filter;
+
+	(void)state;
+	conf.overhead = 8;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct lnl_counters c;
+		struct side s[2];
+
+		open_ends(s, r, 0, lane_wraps, &conf);
+		for (uint32_t i = 0; i < 200; i++) {
+			into(&s[i & 1], i);
+			expect_packet(s[~i & 1].tun, i, LEN);
+		}
+		counters(&s[0], PEER, &c);
+		assert_int_equal(c.tx_bytes, 100 * (LEN + 8));
+		assert_int_equal(c.rx_bytes, 100 * LEN);
+		assert_int_equal(c.drops[LNL_DROP_LANE] + c.drops[LNL_DROP_LANE_BAD], 0);
+		close_ends(s);
+	}
+}
+
+/* ---- a transport ---- */
+
+/* Control packets, data and pings look like nothing that is known, and arrive. */
+static void a_transport_hides_all(void **state)
+{
+	(void)state;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct lnl_counters c;
+		struct lnl_ntf n;
+		struct side s[2];
+
+		open_ends(s, r, 0, lane_hides, &transport);
+		for (uint32_t i = 0; i < 300; i++) {
+			into(&s[i & 1], i);
+			if (i % 50 == 0) {
+				send_control(&s[0], LNL_OP_CONTROL_V1, i, 200);
+				next_of(&s[1], LNL_NTF_PACKET, &n);
+				assert_int_equal(n.u.datagram.len, 200);
+				assert_int_equal(n.u.datagram.bytes[0], LNL_OP_CONTROL_V1 << 3);
+			}
+			expect_packet(s[~i & 1].tun, i, LEN);
+		}
+		command(&s[0], &(struct lnl_command){ .kind = LNL_CMD_SPECIAL,
+						      .peer = PEER,
+						      .u.special = LNL_SPECIAL_PING });
+		do {
+			counters(&s[1], PEER, &c);
+		} while (c.pings_received == 0);
+		assert_int_equal(c.rx_packets, 150);
+		assert_int_equal(c.tx_packets, 150);
+		close_ends(s);
+	}
+}
+
+/* What looks like nothing meets the lane before its opcode, and is dropped there. */
+static void garbage_ends_at_the_transport(void **state)
+{
+	const uint8_t garbage[40] = { 0 };
+	struct lnl_counters c;
+	struct side s;
+	int fd;
+
+	(void)state;
+	lanes_init();
+	fd = open_raw(&s, LNL_LINK_UDP);
+	give_lane(&s, LANE, lane_hides, &transport);
+	counters(&s, PEER, &c);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(send(fd, garbage, sizeof(garbage), 0), sizeof(garbage));
+	wait_drops(&s, PEER, LNL_DROP_LANE, 20, &c);
+	assert_int_equal(c.drops[LNL_DROP_OPCODE], 0);
+	/* One that is empty is nothing for a lane. */
+	assert_int_equal(send(fd, garbage, 0, 0), 0);
+	wait_drops(&s, PEER, LNL_DROP_SHORT, 1, &c);
+	close(fd);
+	close_side(&s);
+}
+
+/* A lane that the wire has dropped all that goes out, counted where it was sealed. */
+static void what_the_transport_drops_is_counted(void **state)
+{
+	struct lnl_counters c;
+	struct side s[2];
+
+	(void)state;
+	open_ends(s, 0, 0, lane_drops_all, &transport);
+	for (uint32_t i = 0; i < 30; i++)
+		into(&s[0], i);
+	send_control(&s[0], LNL_OP_CONTROL_V1, 1, 200);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 31, &c);
+	assert_int_equal(c.tx_packets, 30);
+	assert_int_equal(c.drops[LNL_DROP_SEND], 0);
+	close_ends(s);
+}
+
+/* ---- super-packets ---- */
+
+#define FULL (LNL_TUN_VNET | LNL_TUN_TSO | LNL_TUN_USO)
+
+static const struct shape super_shape = {
+	.ipv4 = true, .tcp = true, .gso_size = 1000, .flags = ACK, .payload = 30500
+};
+
+static void into_super(struct side *s, const struct shape *shape, uint8_t *packet, uint32_t *len)
+{
+	static uint8_t room[sizeof(struct lnl_vnet) + SUPER_MAX];
+	struct lnl_vnet vnet;
+
+	*len = build_packet(shape, room + sizeof(vnet), &vnet);
+	memcpy(packet, room + sizeof(vnet), *len);
+	memcpy(room, &vnet, sizeof(vnet));
+	assert_int_equal(write(s->tun, room, sizeof(vnet) + *len), sizeof(vnet) + *len);
+}
+
+/* Every segment is a whole packet, with a checksum that is right. */
+static bool lane_checks_segments(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	for (uint32_t i = 0; b->point == LNL_LANE_TO_PEER && i < b->n; i++) {
+		const uint8_t *ip = b->p[i].data;
+		uint32_t len = b->p[i].len, pseudo;
+
+		if (len > 1040 || get16(ip + 2) != len || b->p[i].segment)
+			abort();
+		pseudo = naive_sum(0, ip + 12, 8) + TCP + len - 20;
+		while (pseudo >> 16)
+			pseudo = (pseudo & 0xffff) + (pseudo >> 16);
+		if (naive_sum((uint16_t)pseudo, ip + 20, len - 20) != 0xffff)
+			abort();
+	}
+	return true;
+}
+
+/* Takes what the other end's device gets: bytes of payload. */
+static uint32_t take_payload(int tun, uint32_t headers)
+{
+	static uint8_t got[sizeof(struct lnl_vnet) + SUPER_MAX];
+	ssize_t n;
+
+	wait_readable(tun);
+	n = read(tun, got, sizeof(got));
+	assert_true(n > (ssize_t)(sizeof(struct lnl_vnet) + headers));
+	return (uint32_t)n - (uint32_t)sizeof(struct lnl_vnet) - headers;
+}
+
+static void segments_are_shown_together(void **state)
+{
+	static uint8_t packet[SUPER_MAX];
+
+	(void)state;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct side s[2];
+		uint32_t seen = 0, len;
+
+		open_ends(s, r, FULL, lane_checks_segments, &filter);
+		into_super(&s[0], &super_shape, packet, &len);
+		while (seen < super_shape.payload)
+			seen += take_payload(s[1].tun, 40);
+		assert_int_equal(seen, super_shape.payload);
+		assert_int_equal(atomic_load(&lanes[LANE].largest), 31);
+		close_ends(s);
+	}
+}
+
+static void a_super_lane_has_one_word_for_all(void **state)
+{
+	static uint8_t packet[SUPER_MAX];
+	struct lnl_worker_lane conf = filter;
+	struct lnl_counters c;
+	struct side s[2];
+	uint32_t seen = 0, len;
+
+	(void)state;
+	conf.points = 1u << LNL_LANE_TO_PEER;
+	conf.super = true;
+	open_ends(s, 0, FULL, lane_passes, &conf);
+	into_super(&s[0], &super_shape, packet, &len);
+	while (seen < super_shape.payload)
+		seen += take_payload(s[1].tun, 40);
+	assert_int_equal(atomic_load(&lanes[LANE].packets), 1);
+	assert_int_equal(atomic_load(&lanes[LANE].segment), super_shape.gso_size);
+	atomic_store(&lanes[LANE].fn, lane_drops_all);
+	into_super(&s[0], &super_shape, packet, &len);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 31, &c);
+	assert_int_equal(c.tx_packets, 31);
+	close_ends(s);
+}
+
+static bool lane_shortens(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	for (uint32_t i = 0; i < b->n; i++)
+		b->p[i].len--;
+	return true;
+}
+
+/* Lengths and checksums are what the device said, for the whole. */
+static void a_super_packet_keeps_its_length(void **state)
+{
+	static uint8_t packet[SUPER_MAX];
+	struct lnl_worker_lane conf = filter;
+	struct lnl_counters c;
+	struct side s[2];
+	uint32_t len;
+
+	(void)state;
+	conf.points = 1u << LNL_LANE_TO_PEER;
+	conf.super = true;
+	open_ends(s, 0, FULL, lane_shortens, &conf);
+	into_super(&s[0], &super_shape, packet, &len);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE_BAD, 31, &c);
+	assert_int_equal(c.tx_packets, 0);
+	close_ends(s);
+}
+
+/* ---- misbehaving ---- */
+
+static bool lane_moves_before(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].data -= b->p[0].head + 1;
+	b->p[0].len += b->p[0].head + 1u;
+	return true;
+}
+
+static bool lane_goes_behind(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].len += b->p[0].tail + 1u;
+	return true;
+}
+
+static bool lane_goes_around(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].len = UINT32_MAX;
+	return true;
+}
+
+static bool lane_leaves_nothing(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].len = 0;
+	return true;
+}
+
+static bool lane_points_nowhere(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].data = NULL;
+	return true;
+}
+
+static bool lane_points_behind(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].data += b->p[0].len + b->p[0].tail + 1u;
+	b->p[0].len = 1;
+	return true;
+}
+
+static bool lane_says_what_is_no_verdict(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].verdict = 77;
+	return true;
+}
+
+/* A batch that says of itself what it is not. */
+static bool lane_lies(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].head = b->p[0].tail = UINT16_MAX;
+	b->p[0].len += 60000;
+	b->n = 1000;
+	b->p = NULL;
+	return true;
+}
+
+static lane_fn *const bad_ones[] = {
+	lane_moves_before,   lane_goes_behind,	 lane_goes_around, lane_leaves_nothing,
+	lane_points_nowhere, lane_points_behind, lane_lies,	   lane_says_what_is_no_verdict,
+};
+
+/* At each point: the packet goes, the next one comes when the lane is good again. */
+static void what_stands_outside_of_its_room_is_dropped(void **state)
+{
+	(void)state;
+	for (unsigned point = 0; point < LNL_LANE_POINTS; point++) {
+		bool wire = point >= LNL_LANE_WIRE_IN;
+		bool out = point == LNL_LANE_TO_PEER || point == LNL_LANE_WIRE_OUT;
+		struct lnl_worker_lane conf = wire ? transport : filter;
+		uint64_t bad = 0, good = 0;
+		struct lnl_counters c;
+		struct side s[2];
+
+		conf.points = 1u << point;
+		conf.overhead = 10;
+		open_ends(s, 0, 0, lane_passes, &conf);
+		for (size_t i = 0; i < sizeof(bad_ones) / sizeof(*bad_ones); i++) {
+			struct side *counting = &s[out ? 0 : 1];
+
+			atomic_store(&lanes[LANE].fn, bad_ones[i]);
+			into(&s[0], (uint32_t)i);
+			wait_drops(counting, PEER, LNL_DROP_LANE_BAD, ++bad, &c);
+			atomic_store(&lanes[LANE].fn, lane_passes);
+			into(&s[0], (uint32_t)i);
+			expect_packet(s[1].tun, (uint32_t)i, LEN);
+			good++;
+		}
+		counters(&s[1], PEER, &c);
+		assert_int_equal(c.rx_packets, good);
+		assert_int_equal(c.rx_bytes, good * LEN);
+		nothing_more(s[1].tun);
+		close_ends(s);
+	}
+}
+
+static bool lane_adds_at_both_ends(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)f;
+	b->p[0].data -= b->p[0].head;
+	b->p[0].len += b->p[0].head + 1u;
+	return true;
+}
+
+/* It may add so much at either end, and no more at both. */
+static void what_is_longer_than_overhead_says_is_dropped(void **state)
+{
+	(void)state;
+	for (int wire = 0; wire < 2; wire++) {
+		struct lnl_worker_lane conf = wire ? transport : filter;
+		struct lnl_counters c;
+		struct side s[2];
+
+		conf.points = 1u << (wire ? LNL_LANE_WIRE_OUT : LNL_LANE_TO_PEER);
+		conf.overhead = 10;
+		open_ends(s, 0, 0, lane_adds_at_both_ends, &conf);
+		into(&s[0], 1);
+		wait_drops(&s[0], PEER, LNL_DROP_LANE_BAD, 1, &c);
+		close_ends(s);
+	}
+}
+
+/* ---- errors ---- */
+
+static bool lane_fails_at_odd(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		if ((number_of(&b->p[i]) & 1) == 0)
+			continue;
+		b->p[i].error = 1;
+		b->p[i].data = NULL; /* whatever it did before */
+		f->errors++;
+	}
+	f->text = "filter.lua:19: an error";
+	return f->errors == 0;
+}
+
+static void errors_have_the_word_of_on_error(void **state)
+{
+	(void)state;
+	for (int on_error = 0; on_error <= LNL_LANE_ON_ERROR_DETACH; on_error++) {
+		bool drops = on_error == LNL_LANE_ON_ERROR_DROP;
+		struct lnl_worker_lane conf = filter;
+		struct lnl_counters c;
+		struct lnl_ntf n;
+		struct side s[2];
+
+		conf.points = 1u << LNL_LANE_FROM_PEER;
+		conf.on_error = (enum lnl_lane_on_error)on_error;
+		open_ends(s, 0, 0, lane_fails_at_odd, &conf);
+		for (uint32_t i = 0; i < 50; i++)
+			into(&s[0], i);
+		for (uint32_t i = 0; i < 50; i += drops ? 2 : 1)
+			expect_packet(s[1].tun, i, LEN);
+		next_of(&s[1], LNL_NTF_LANE, &n);
+		assert_int_equal(n.id, LANE);
+		assert_int_equal(n.u.lane.news, LNL_LANE_ERRORS);
+		assert_true(n.u.lane.errors > 0 && n.u.lane.errors <= 25);
+		assert_string_equal(n.u.lane.text, "filter.lua:19: an error");
+		counters(&s[1], PEER, &c);
+		assert_int_equal(c.drops[LNL_DROP_LANE], drops ? 25 : 0);
+		close_ends(s);
+	}
+}
+
+/* Of a thousand errors the control thread hears once a second. */
+static void errors_flood_nobody(void **state)
+{
+	uint64_t began = lnl_clock_now(), failed = 0;
+	unsigned told = 0;
+	struct side s[2];
+	struct lnl_ntf n;
+
+	(void)state;
+	open_ends(s, 0, 0, lane_fails_at_odd, &filter);
+	for (uint32_t i = 0; i < 1000; i++) {
+		into(&s[0], 1);
+		command(&s[0], &(struct lnl_command){ .kind = LNL_CMD_COUNTERS, .peer = PEER });
+	}
+	/* None of them is forgotten, even if nothing else happens then. */
+	while (failed < 1000) {
+		next_of(&s[0], LNL_NTF_LANE, &n);
+		told++;
+		failed += n.u.lane.errors;
+	}
+	assert_int_equal(failed, 1000);
+	assert_true(told >= 2);
+	assert_true(told <= (lnl_clock_now() - began) / LNL_SECOND + 1);
+	close_ends(s);
+}
+
+/* The host says that packets failed, and not which. */
+static bool lane_fails_at_all(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	f->errors = b->n;
+	f->text = "out of memory";
+	return false;
+}
+
+static void a_batch_that_fails_as_a_whole_is_judged_as_a_whole(void **state)
+{
+	struct lnl_worker_lane conf = filter;
+	struct lnl_counters c;
+	struct side s[2];
+
+	(void)state;
+	open_ends(s, 0, 0, lane_fails_at_all, &conf);
+	into(&s[0], 2);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 1, &c);
+	close_ends(s);
+	conf.on_error = LNL_LANE_ON_ERROR_PASS;
+	open_ends(s, 0, 0, lane_fails_at_all, &conf);
+	into(&s[0], 2);
+	expect_packet(s[1].tun, 2, LEN);
+	close_ends(s);
+}
+
+static bool lane_ends(struct lnl_lane_batch *b, struct lnl_lane_fault *f)
+{
+	(void)b;
+	f->errors = 0;
+	f->detached = true;
+	f->text = "too many errors";
+	return false;
+}
+
+/* It is taken off, if it is one that may be; a filter that cannot go on lets nothing through. */
+static void a_lane_that_cannot_go_on(void **state)
+{
+	struct lnl_worker_lane conf = filter;
+	struct lnl_counters c;
+	struct side s[2];
+	struct lnl_ntf n;
+
+	(void)state;
+	conf.on_error = LNL_LANE_ON_ERROR_DETACH;
+	open_ends(s, 0, 0, lane_ends, &conf);
+	into(&s[0], 1);
+	expect_packet(s[1].tun, 1, LEN);
+	next_of(&s[0], LNL_NTF_LANE, &n);
+	assert_int_equal(n.u.lane.news, LNL_LANE_DETACHED);
+	assert_string_equal(n.u.lane.text, "too many errors");
+	assert_int_equal(atomic_load(&lanes[LANE].runs), 2); /* once at each end */
+	into(&s[0], 2);
+	expect_packet(s[1].tun, 2, LEN);
+	assert_int_equal(atomic_load(&lanes[LANE].runs), 2);
+	/* Loaded anew, it is on again. */
+	give_lane(&s[0], LANE, lane_drops_all, &conf);
+	into(&s[0], 3);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 1, &c);
+	close_ends(s);
+
+	open_ends(s, 0, 0, lane_ends, &filter);
+	into(&s[0], 1);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 1, &c);
+	into(&s[0], 2);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 2, &c);
+	assert_int_equal(atomic_load(&lanes[LANE].runs), 1);
+	close_ends(s);
+}
+
+static void it_is_told_that_a_filter_stopped(void **state)
+{
+	struct side s[2];
+	struct lnl_ntf n;
+
+	(void)state;
+	open_ends(s, 0, 0, lane_ends, &filter);
+	into(&s[0], 1);
+	next_of(&s[0], LNL_NTF_LANE, &n);
+	assert_int_equal(n.u.lane.news, LNL_LANE_STOPPED);
+	close_ends(s);
+}
+
+/* ---- loading ---- */
+
+static void what_does_not_load_lets_nothing_through(void **state)
+{
+	struct lnl_counters c;
+	struct lnl_ntf n;
+	struct side s[2];
+
+	(void)state;
+	for (unsigned how = 0; how < 2; how++) {
+		open_ends(s, 0, 0, NULL, NULL);
+		atomic_store(&lanes[LANE].refuses, how == 0);
+		atomic_store(&no_vm, how == 1);
+		give_lane(&s[0], LANE, lane_passes, &filter);
+		next_of(&s[0], LNL_NTF_LANE, &n);
+		assert_int_equal(n.id, LANE);
+		assert_int_equal(n.u.lane.news, LNL_LANE_FAILED);
+		assert_int_equal(n.error, how == 0 ? LNL_E_FORMAT : LNL_E_NOMEM);
+		assert_string_equal(n.u.lane.text, how == 0 ? "lane.lua:3: it does not load"
+							    : "no memory for a VM");
+		into(&s[0], 1);
+		wait_drops(&s[0], PEER, LNL_DROP_LANE, 1, &c);
+		into(&s[1], 2);
+		wait_drops(&s[0], PEER, LNL_DROP_LANE, 2, &c);
+		assert_int_equal(c.rx_packets, 0);
+		/* The file is put right. */
+		atomic_store(&lanes[LANE].refuses, false);
+		atomic_store(&no_vm, false);
+		give_lane(&s[0], LANE, lane_passes, &filter);
+		into(&s[0], 3);
+		expect_packet(s[1].tun, 3, LEN);
+		/* And broken again, which changes nothing. */
+		atomic_store(&lanes[LANE].refuses, true);
+		give_lane(&s[0], LANE, lane_passes, &filter);
+		next_of(&s[0], LNL_NTF_LANE, &n);
+		assert_int_equal(n.u.lane.news, LNL_LANE_FAILED);
+		into(&s[0], 4);
+		expect_packet(s[1].tun, 4, LEN);
+		close_ends(s);
+	}
+}
+
+static void a_transport_that_does_not_load_is_silent(void **state)
+{
+	struct lnl_counters c;
+	struct side s[2];
+
+	(void)state;
+	open_ends(s, 0, 0, NULL, NULL);
+	atomic_store(&lanes[LANE].refuses, true);
+	give_lane(&s[0], LANE, lane_hides, &transport);
+	into(&s[0], 1);
+	send_control(&s[0], LNL_OP_CONTROL_V1, 1, 200);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 2, &c);
+	into(&s[1], 1);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 3, &c);
+	close_ends(s);
+}
+
+static void a_lane_is_taken_off(void **state)
+{
+	struct lnl_counters c;
+	struct side s[2];
+
+	(void)state;
+	open_ends(s, 0, 0, lane_drops_all, &filter);
+	into(&s[0], 1);
+	wait_drops(&s[0], PEER, LNL_DROP_LANE, 1, &c);
+	take_lane(&s[0], LANE);
+	take_lane(&s[1], LANE);
+	counters(&s[1], PEER, &c);
+	into(&s[0], 2);
+	expect_packet(s[1].tun, 2, LEN);
+	assert_int_equal(atomic_load(&lanes[LANE].unloads), 2);
+	assert_int_equal(atomic_load(&vms), 0);
+	close_ends(s);
+}
+
+static void lanes_of_no_sense_are_refused(void **state)
+{
+	struct lnl_command cmd = { .kind = LNL_CMD_LANE_ADD, .id = LANE };
+	struct lnl_ntf n;
+	struct side s;
+
+	(void)state;
+	lanes_init();
+	open_side(&s);
+	cmd.u.lane = filter;
+	command(&s, &cmd); /* without a host */
+	next_of(&s, LNL_NTF_FAILED, &n);
+	assert_int_equal(n.error, LNL_E_INVAL);
+	cmd.u.lane.host = &lane_host;
+	cmd.u.lane.overhead = LNL_LANE_OVERHEAD + 1;
+	command(&s, &cmd);
+	next_of(&s, LNL_NTF_FAILED, &n);
+	assert_int_equal(n.error, LNL_E_INVAL);
+	take_lane(&s, LANE);
+	next_of(&s, LNL_NTF_FAILED, &n);
+	assert_int_equal(n.error, LNL_E_NOTFOUND);
+	close_side(&s);
+}
+
+/* ---- many at once, and none ---- */
+
+/* Lanes at all four points, of which two lengthen: once it runs, nothing is allocated. */
+static void lanes_allocate_nothing(void **state)
+{
+	static uint8_t packet[SUPER_MAX];
+	struct lnl_worker_lane conf = filter;
+
+	(void)state;
+	conf.overhead = 8;
+	for (size_t r = 0; r < ROADS; r++) {
+		struct side s[2];
+		uint64_t before = 0;
+		uint32_t len;
+
+		open_ends(s, r, FULL, lane_wraps, &conf);
+		give_lane(&s[0], LANE + 1, lane_hides, &transport);
+		give_lane(&s[1], LANE + 1, lane_hides, &transport);
+		counters(&s[1], PEER, &(struct lnl_counters){ 0 });
+		counters(&s[0], PEER, &(struct lnl_counters){ 0 });
+		for (unsigned i = 0; i < 60; i++) {
+			uint32_t seen = 0;
+
+			if (i == 20)
+				before = atomic_load(&allocations);
+			into_super(&s[i & 1], &super_shape, packet, &len);
+			while (seen < super_shape.payload)
+				seen += take_payload(s[~i & 1].tun, 40);
+			assert_int_equal(seen, super_shape.payload);
+		}
+		assert_int_equal(atomic_load(&allocations) - before, 0);
+		close_ends(s);
+	}
+}
+
+/* TUN takes packets until |s|'s link, its queue and the stage are full: how many. */
+static uint32_t fill_up(struct side *s)
+{
+	uint8_t packet[LEN];
+	uint32_t sent = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = s->tun, .events = POLLOUT };
+
+		make_packet(packet, sent, LEN);
+		if (write(s->tun, packet, LEN) == LEN)
+			sent++;
+		else if (poll(&p, 1, 300) == 0)
+			return sent;
+	}
+}
+
+/* What is staged is its peer's, and not of whoever has its number next. */
+static void what_is_staged_goes_with_its_peer(void **state)
+{
+	const int small = 16 * 1024;
+	uint32_t sent, shown;
+	struct lnl_counters c;
+	struct side s;
+	int fd, fds[2];
+
+	(void)state;
+	lanes_init();
+	fd = open_raw(&s, LNL_LINK_TCP);
+	give_lane(&s, LANE, lane_passes, &filter);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	counters(&s, PEER, &c);
+	sent = fill_up(&s);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_PEER_DEL, .peer = PEER });
+	counters(&s, LNL_PEER_ID_NONE, &c);
+	shown = atomic_load(&lanes[LANE].packets);
+	assert_true(shown < sent);
+	udp_pair(fds);
+	give_link(&s, LINK + 1, fds[0], LNL_LINK_UDP);
+	command(&s, &(struct lnl_command){
+			    .kind = LNL_CMD_PEER_ADD, .id = LINK + 1, .u.peer.conf = plain_peer });
+	give_key(&s, LNL_CIPHER_AES_256_GCM, false);
+	command(&s, &(struct lnl_command){ .kind = LNL_CMD_LINK_DEL, .id = LINK });
+	/* The rest of the device's queue is the new one's, and no more. */
+	do {
+		counters(&s, PEER, &c);
+	} while (c.tx_packets < sent - shown);
+	assert_int_equal(c.tx_packets, sent - shown);
+	close(fd);
+	close(fds[1]);
+	close_side(&s);
+}
+
+/* A stream whose other end does not read: TUN waits, and no packet is shown, or sent, twice. */
+static void a_full_stream_loses_nothing_behind_a_lane(void **state)
+{
+	const int small = 16 * 1024, large = 1 << 20;
+	uint32_t sent, next_number = 0, next_id = 1;
+	static uint8_t got[1 << 20];
+	struct lnl_counters c;
+	struct lnl_stream in;
+	struct side s;
+	int fd;
+
+	(void)state;
+	lanes_init();
+	fd = open_raw(&s, LNL_LINK_TCP);
+	give_lane(&s, LANE, lane_drops_odd, &filter);
+	give_lane(&s, LANE + 1, lane_passes, &transport);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	counters(&s, PEER, &c);
+	sent = fill_up(&s);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
+	lnl_stream_init(&in, got, sizeof(got), 65535);
+	while (next_number < sent) {
+		size_t room, len;
+		uint8_t *p;
+		ssize_t n;
+
+		wait_readable(fd);
+		p = lnl_stream_room(&in, &room);
+		n = recv(fd, p, room, 0);
+		assert_true(n > 0);
+		lnl_stream_added(&in, (size_t)n);
+		while (lnl_stream_next(&in, &p, &len) == 1) {
+			assert_int_equal(get32(p + 4), next_id++);
+			next_number += 2;
+		}
+	}
+	counters(&s, PEER, &c);
+	assert_int_equal(c.tx_packets, (sent + 1) / 2);
+	assert_int_equal(c.drops[LNL_DROP_LANE], sent / 2);
+	assert_int_equal(atomic_load(&lanes[LANE].packets), sent);
+	assert_int_equal(atomic_load(&lanes[LANE + 1].packets), c.tx_packets);
+	close(fd);
+	close_side(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_out_is_dropped_and_counted),
+		cmocka_unit_test(what_comes_in_is_dropped_and_counted),
+		cmocka_unit_test(what_one_end_adds_the_other_takes_off),
+		cmocka_unit_test(a_transport_hides_all),
+		cmocka_unit_test(garbage_ends_at_the_transport),
+		cmocka_unit_test(what_the_transport_drops_is_counted),
+		cmocka_unit_test(segments_are_shown_together),
+		cmocka_unit_test(a_super_lane_has_one_word_for_all),
+		cmocka_unit_test(a_super_packet_keeps_its_length),
+		cmocka_unit_test(what_stands_outside_of_its_room_is_dropped),
+		cmocka_unit_test(what_is_longer_than_overhead_says_is_dropped),
+		cmocka_unit_test(errors_have_the_word_of_on_error),
+		cmocka_unit_test(errors_flood_nobody),
+		cmocka_unit_test(a_batch_that_fails_as_a_whole_is_judged_as_a_whole),
+		cmocka_unit_test(a_lane_that_cannot_go_on),
+		cmocka_unit_test(it_is_told_that_a_filter_stopped),
+		cmocka_unit_test(what_does_not_load_lets_nothing_through),
+		cmocka_unit_test(a_transport_that_does_not_load_is_silent),
+		cmocka_unit_test(a_lane_is_taken_off),
+		cmocka_unit_test(lanes_of_no_sense_are_refused),
+		cmocka_unit_test(lanes_allocate_nothing),
+		cmocka_unit_test(a_full_stream_loses_nothing_behind_a_lane),
+		cmocka_unit_test(what_is_staged_goes_with_its_peer),
+	};
+
+	assert_int_equal(lnl_crypto_init(NULL), 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
