@@ -7,6 +7,8 @@
 #define LNL_BINDINGS_HOST_H
 
 #include "bindings/call.h"
+#include "bindings/fallback.h"
+#include "bindings/objects.h"
 #include "bindings/record.h"
 #include "lunel.h"
 
@@ -16,6 +18,11 @@ struct lnl_host {
 	struct lnl_engine *engine; /* NULL until it is started */
 	struct lnl_vm *vm;	   /* gets the events; NULL: every question gets its default */
 	struct lnl_record_queue log;
+	struct lnl_levels levels; /* of the configuration */
+	struct lnl_levels asked;  /* by vpn.log.level, on top */
+	bool asked_rest;	  /* of those without a name, too */
+	struct lnl_secrets secrets;
+	struct lnl_fallback fallback;
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
 };
@@ -25,6 +32,9 @@ struct lnl_host {
  * happen.
  */
 bool lnl_host_turn(struct lnl_host *h);
+
+/* After a change of levels, of `vm` or of its sinks: what is kept, and what the engine builds. */
+void lnl_host_levels(struct lnl_host *h);
 
 /* Logs a script's error, |what| being the hook or task. |h| may be NULL. */
 void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault);

@@ -12,8 +12,10 @@
 
 #include "bindings/call.h"
 #include "bindings/file.h"
+#include "bindings/host.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
+#include "bindings/sink.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
 
@@ -238,7 +240,7 @@ static int set_up(lua_State *L)
 	open_libraries(L);
 	remove_names(L);
 	replace_loading(L, o->scripts);
-	lnl_secret_register(L);
+	lnl_secret_register(L, vm->host ? &vm->host->secrets : NULL);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "lunel.instance");
 	lnl_call_function(L, 1, 1);
@@ -280,6 +282,7 @@ void lnl_vm_free(struct lnl_vm *vm)
 	if (!vm)
 		return;
 	lnl_task_clear(vm);
+	lnl_sinks_free(vm);
 	lua_close(vm->L);
 	free(vm);
 }

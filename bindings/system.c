@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "bindings/file.h"
+#include "bindings/journal.h"
 
 static int result(lua_State *L, int rc)
 {
@@ -310,6 +311,7 @@ void lnl_system_open(lua_State *L)
 		{ "write_pid", create_pid_file },
 		{ "openlog", open_syslog },
 		{ "syslog", write_syslog },
+		{ "journal", lnl_journal_open },
 		{ "notify", notify },
 		{ "isatty", is_terminal },
 		{ "euid", effective_user },
@@ -318,5 +320,6 @@ void lnl_system_open(lua_State *L)
 	};
 
 	luaL_register(L, NULL, functions);
+	lnl_journal_register(L);
 	push_signals(L);
 }

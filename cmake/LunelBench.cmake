@@ -14,7 +14,7 @@ foreach(source ${sources})
 	endif()
 endforeach()
 
-lunel_view(everything wire crypto control data io bindings lunel.h lunel_files.h lunel_packet.h ${plain})
+lunel_view(everything wire crypto control data io bindings lunel.h lunel_files.h lunel_metrics.h lunel_packet.h ${plain})
 foreach(source ${programs})
 	get_filename_component(name ${source} NAME_WE)
 	add_executable(bench_${name} ${source} ${shared})

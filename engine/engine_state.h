@@ -129,9 +129,10 @@ struct lnl_engine {
 	struct lnl_env env;
 	struct lnl_log log;
 	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
-	bool sealed;
+	bool sealed, hurry;	     /* the next turn waits for nothing */
 	struct lnl_resolver *resolver;
 	struct lnl_record *records;
+	struct lnl_levels levels; /* of the log; its own is the highest of them */
 	unsigned first_record, n_records;
 	uint64_t lost_records;
 	struct lnl_quiet quiet[LNL_QUIET_KINDS];

@@ -14,6 +14,7 @@
 
 #include "lunel_codes.h"
 #include "lunel_files.h"
+#include "lunel_metrics.h"
 #include "lunel_record.h"
 
 #define LUNEL_VERSION "0.1.0"

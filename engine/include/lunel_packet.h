@@ -34,9 +34,9 @@ enum lnl_lane_verdict { LNL_LANE_PASS, LNL_LANE_DROP };
 struct lnl_lane_packet {
 	uint8_t *data;
 	uint32_t len;
-	uint32_t peer; /* of plaintext; LNL_NO_PEER: not known */
-	uint16_t head; /* bytes free before |data| */
-	uint16_t tail; /* and behind its end */
+	uint32_t peer;	  /* of plaintext; LNL_NO_PEER: not known */
+	uint16_t head;	  /* bytes free before |data| */
+	uint16_t tail;	  /* and behind its end */
 	uint16_t segment; /* of a super-packet: payload of each of its packets; else 0 */
 	uint8_t verdict;
 	uint8_t error; /* set by the lane's runner: handling it failed (on_error has its word) */
@@ -68,8 +68,8 @@ struct lnl_lane_conf {
 
 /* What happened to a lane while it ran; |text| is the host's, valid until the next run. */
 struct lnl_lane_fault {
-	unsigned errors; /* packets of the batch whose handling failed */
-	bool detached;	 /* it has to be taken off: it cannot go on */
+	unsigned errors;  /* packets of the batch whose handling failed */
+	bool detached;	  /* it has to be taken off: it cannot go on */
 	const char *text; /* the first error: "filter.lua:19: ..." */
 };
 

@@ -12,6 +12,8 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
+
+       lunel --log-format json ...          the log as lines of JSON
 ]]
 
 M.help = M.usage .. [[
@@ -34,6 +36,24 @@ local COMMANDS = { check = true, pki = true, version = true, help = true }
 local NAMES = { "check", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
+
+local FORMATS = { text = true, json = true }
+
+-- What stands in front of a file and is about the log: the arguments behind it, and the format; or
+-- nil and what is wrong.
+local function log_format(args)
+  local format
+  local from = 1
+  while args[from] == "--log-format" do
+    format = args[from + 1]
+    if not FORMATS[format] then
+      return nil, ("--log-format takes text or json, not '%s'%s"):format(tostring(format or ""),
+        suggest.hint(tostring(format), { "text", "json" }))
+    end
+    from = from + 2
+  end
+  return from > 1 and { unpack(args, from) } or args, format
+end
 
 local function rest(args, from)
   local out = {}
@@ -66,6 +86,15 @@ end
 -- nil and what is wrong. |exists|(path) tells whether there is such a file: one named like a
 -- command wins over a mistyped command, not over a command.
 function M.parse(args, exists)
+  local left, format = log_format(args)
+  if not left then return nil, format end
+  local what, err = M.command(left, exists)
+  if what then what.log_format = format end
+  return what, err
+end
+
+--- The same without what is about the log.
+function M.command(args, exists)
   local first = args[1]
   if not first then return nil, "a file is missing" end
   local command = ALIASES[first] or first

@@ -16,8 +16,10 @@ if not core.policy then
   }, "lunel")
 end
 
+local files = require "lunel.files"
 local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
+local logging = require "lunel.logging"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
 
@@ -102,25 +104,10 @@ function vpn.hook(conf, name, fn)
   end
 end
 
--- ---- log ----
+-- ---- log, files, metrics ----
 
-local function logger(sub)
-  expect(sub, "string", "vpn.log")
-  local out = {}
-  for _, level in ipairs { "error", "warn", "info", "debug" } do
-    out[level] = function(event, fields)
-      expect(event, "string", "log." .. level)
-      if fields ~= nil then expect(fields, "table", "log." .. level) end
-      core.log(level, sub, event, fields)
-    end
-  end
-  return strict.fields(out, "log")
-end
-
-vpn.log = setmetatable({}, {
-  __call = function(_, sub) return logger(sub) end,
-  __index = function(_, name) error(("there is no vpn.log.%s"):format(tostring(name)), 2) end,
-})
+vpn.log = logging.log
+vpn.file = files.file
 
 -- ---- time ----
 

@@ -5,6 +5,8 @@ local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local files = require "lunel.files"
+local logging = require "lunel.logging"
 local management = require "lunel.management"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
@@ -143,7 +145,8 @@ end
 
 -- What concerns the process comes from the first client.
 local PROCESS = { "user", "group", "nice", "mlock", "log", "log_append", "verb", "mute",
-                  "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon" }
+                  "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon",
+                  "log_format", "log_levels", "logs" }
 
 local function process_options()
   local out = {}
@@ -151,7 +154,7 @@ local function process_options()
   for _, name in ipairs(PROCESS) do
     if conf[name] ~= false then out[name] = conf[name] end
   end
-  if out.daemon and not (out.log or out.log_append) then
+  if out.daemon and not (out.log or out.log_append or out.logs) then
     out.syslog = out.syslog or (type(out.daemon) == "string" and out.daemon) or "lunel"
   end
   if out.syslog == true then out.syslog = "lunel" end
@@ -162,6 +165,7 @@ end
 -- { tunnels = number, options, notes, summary }; or nil and the list of all errors.
 function M.load(spec)
   local ok, errors
+  if spec.check then files.check() end
   if spec.kind == "script" then ok, errors = run_script(spec.file, spec.args or {})
   else ok, errors = read_profile(spec) end
   if not ok then return nil, errors end
@@ -273,6 +277,7 @@ end
 
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
+  files.allow()
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
@@ -391,7 +396,9 @@ function M.hold() closing = closing + 1 end
 function M.release()
   closing = closing - 1
   -- What the instance itself waits for must not keep the process.
-  if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
+  if open_tunnels > 0 or closing > 0 then return end
+  core.cancel_owner(0)
+  logging.close()
 end
 
 local function closed(t, ev)
@@ -431,6 +438,7 @@ end
 hooks.bind(M)
 hooks_server.bind(M)
 management.bind(M.report)
+logging.bind(M)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 strict.enable(_G)

@@ -41,7 +41,10 @@ local function load(host, what, check)
     elseif not ready then plan, errors = nil, problems
     else plan.absent = problems end
   end
-  if plan then return vm, plan end
+  if plan then
+    plan.options.log_format = what.log_format or plan.options.log_format
+    return vm, plan
+  end
   vm:close()
   return nil, errors
 end
@@ -50,7 +53,8 @@ local function engine_options(plan, check)
   local s = core.signals
   local o = plan.options
   return {
-    level = log.level(o.verb or 1),
+    level = o.log_levels and o.log_levels["*"] or log.level(o.verb or 1),
+    levels = o.log_levels,
     user = not check and o.user or nil,
     group = not check and o.group or nil,
     stay_root = check or nil,
@@ -93,6 +97,7 @@ function Run:put(level, sub, event, fields, ...)
   self:flush()
   self.sink:write({ { ts = core.time(), level = level, sub = sub, event = event, fields = fields,
                       ... } }, 0)
+  self.host:tap(level, sub, event, fields)
 end
 
 function Run:note(level, event, fields, ...)
@@ -217,7 +222,7 @@ local function run_loaded(host, what, vm, plan)
   if not opened then
     run:flush()
     for _, e in ipairs(errors) do
-      if run.sink.file ~= io.stdout then run:complain(e) end
+      if not run.sink:is_seen() then run:complain(e) end
       complain(e)
     end
     return status
@@ -227,6 +232,8 @@ local function run_loaded(host, what, vm, plan)
   status = run:ask("status") or FAILED
   if run.abandon then status = FAILED end
   run:note("info", "exit", {})
+  host:drain()
+  run:flush()
   if o.writepid then os.remove(o.writepid) end
   return status
 end
