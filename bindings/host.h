@@ -8,11 +8,14 @@
 
 #include "bindings/call.h"
 #include "bindings/fallback.h"
+#include "bindings/metrics.h"
 #include "bindings/objects.h"
 #include "bindings/record.h"
 #include "lunel.h"
 
 #define LNL_HOST_SIGNALS 16
+
+struct lnl_scrape;
 
 struct lnl_host {
 	struct lnl_engine *engine; /* NULL until it is started */
@@ -23,6 +26,9 @@ struct lnl_host {
 	bool asked_rest;	  /* of those without a name, too */
 	struct lnl_secrets secrets;
 	struct lnl_fallback fallback;
+	struct lnl_hook_metrics hooks[LNL_HOOKS_MAX];
+	unsigned n_hooks;
+	struct lnl_scrape *scrape;     /* serves metrics; NULL: nobody does */
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
 };

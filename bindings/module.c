@@ -10,6 +10,7 @@
 #include "bindings/objects.h"
 #include "bindings/pki.h"
 #include "bindings/plain.h"
+#include "bindings/scrape.h"
 #include "bindings/sink.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
@@ -340,6 +341,7 @@ static int host_close(lua_State *L)
 	/* Tasks hold operations of the engine: they end first. */
 	if (v->host.vm)
 		lnl_task_clear(v->host.vm);
+	lnl_scrape_close(&v->host);
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
 	lnl_record_clear(&v->host.log);

@@ -11,7 +11,9 @@
 #include "bindings/config.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
+#include "bindings/metrics.h"
 #include "bindings/objects.h"
+#include "bindings/scrape.h"
 #include "bindings/sink.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
@@ -534,6 +536,10 @@ int lnl_ops_open(lua_State *L)
 		{ "log_level", lnl_sink_level },
 		{ "fallback", lnl_fallback_call },
 		{ "append", lnl_append_new },
+		{ "metric", lnl_metrics_get },
+		{ "metrics", lnl_metrics_snapshot },
+		{ "hook_ran", lnl_metrics_hook },
+		{ "scrape", lnl_scrape_open },
 		{ "now", op_now },
 		{ "wallclock", op_wallclock },
 		{ "where", op_where },
@@ -580,6 +586,7 @@ int lnl_ops_open(lua_State *L)
 
 	lua_register(L, "print", print);
 	lnl_append_register(L);
+	lnl_metrics_register(L);
 	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);

@@ -284,5 +284,6 @@ void lnl_vm_free(struct lnl_vm *vm)
 	lnl_task_clear(vm);
 	lnl_sinks_free(vm);
 	lua_close(vm->L);
+	lnl_metrics_free(vm);
 	free(vm);
 }

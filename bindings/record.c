@@ -103,9 +103,9 @@ static struct lnl_record_node *append(struct lnl_record_queue *q, struct lnl_rec
 	return NULL;
 }
 
-/* The length of the UTF-8 character at |s|, of at most |len| bytes; 0: it is none. */
-static size_t utf8(const unsigned char *s, size_t len)
+size_t lnl_utf8(const char *text, size_t len)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t n = s[0] < 0x80	 ? 1
 		   : s[0] < 0xc2 ? 0
 		   : s[0] < 0xe0 ? 2
@@ -140,7 +140,7 @@ static const char *keep(struct lnl_record_node *r, const struct lnl_secrets *sec
 		const char *put = text;
 		size_t hidden = lnl_secrets_match(secrets, text, len);
 
-		n = hidden ? 3 : utf8((const unsigned char *)text, len);
+		n = hidden ? 3 : lnl_utf8(text, len);
 		if (hidden)
 			put = "***";
 		else if (n == 0)

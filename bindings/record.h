@@ -77,6 +77,9 @@ unsigned lnl_tap_count(const struct lnl_record_tap *tap, unsigned n,
 /* Takes the first |n| out, or as many as there are. */
 void lnl_tap_drop(struct lnl_record_tap *tap, unsigned n);
 
+/* The length of the UTF-8 character at |text|, of at most |len| bytes; 0: it is none. */
+size_t lnl_utf8(const char *text, size_t len);
+
 /* "error" to "trace"; a level of |name|, or -1. */
 const char *lnl_level_name(enum lnl_level level);
 int lnl_level_of(const char *name);

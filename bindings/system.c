@@ -21,6 +21,7 @@
 
 #include "bindings/file.h"
 #include "bindings/journal.h"
+#include "bindings/query.h"
 
 static int result(lua_State *L, int rc)
 {
@@ -312,6 +313,7 @@ void lnl_system_open(lua_State *L)
 		{ "openlog", open_syslog },
 		{ "syslog", write_syslog },
 		{ "journal", lnl_journal_open },
+		{ "query", lnl_query },
 		{ "notify", notify },
 		{ "isatty", is_terminal },
 		{ "euid", effective_user },

@@ -16,6 +16,7 @@
 struct lnl_host;
 struct lnl_task;
 struct lnl_sinks;
+struct lnl_metrics;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
 struct lnl_slice {
@@ -34,8 +35,9 @@ struct lnl_vm {
 	struct lnl_task *tasks;	  /* oldest first */
 	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
 	uint64_t last_task;
-	struct lnl_sinks *sinks; /* vpn.log.sink's; NULL: none */
-	int instance;		 /* reference to what `require "lunel.instance"` returned */
+	struct lnl_metrics *metrics; /* vpn.metrics'; NULL: none */
+	struct lnl_sinks *sinks;     /* vpn.log.sink's; NULL: none */
+	int instance;		     /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {

@@ -40,6 +40,7 @@ static void take_record(void *ctx, const struct lnl_record *r)
 		return;
 	if (e->n_records == LNL_RECORDS) {
 		e->lost_records++;
+		e->metrics.lost++;
 		return;
 	}
 	slot = &e->records[(e->first_record + e->n_records++) % LNL_RECORDS];

@@ -136,6 +136,7 @@ struct lnl_engine {
 	unsigned first_record, n_records;
 	uint64_t lost_records;
 	struct lnl_quiet quiet[LNL_QUIET_KINDS];
+	struct lnl_engine_metrics metrics; /* but for what there is now */
 	struct lnl_queued *first_event, *last_event, *taken;
 	struct lnl_nodes tickets;
 	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
@@ -148,6 +149,10 @@ struct lnl_engine {
 	ev_signal *signals[65];
 	uint64_t next_id;
 };
+
+/* engine_metrics.c: |now| are a peer's counters, which were |before|. */
+void lnl_metrics_counted(struct lnl_engine *e, const struct lnl_counters *before,
+			 const struct lnl_counters *now);
 
 /* ---- engine_quiet.c: what others can make us log ---- */
 
@@ -272,6 +277,7 @@ struct lnl_tunnel {
 	bool peer_added;
 	uint64_t connected_at;
 	struct lnl_counters counters;
+	struct lnl_counters counted; /* of this connection, in the engine's metrics already */
 	uint64_t counted_at;
 	uint64_t control_drops[LNL_DROP_COUNT];
 	struct lnl_activity activity;

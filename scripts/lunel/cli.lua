@@ -9,6 +9,7 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
        lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
+       lunel status [--json] FILE           ask who runs it how it is
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
@@ -32,8 +33,8 @@ Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, pki = true, version = true, help = true }
-local NAMES = { "check", "pki", "version", "help" }
+local COMMANDS = { check = true, status = true, pki = true, version = true, help = true }
+local NAMES = { "check", "status", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
 
@@ -111,13 +112,16 @@ function M.command(args, exists)
     return what
   end
   local from = COMMANDS[command] and 2 or 1
+  local json = command == "status" and args[2] == "--json"
+  if json then from = 3 end
   if from == 1 and not first:find("[./]") and not first:find("^%-") and not exists(first) then
     return nil, ("there is no command and no file '%s'%s"):format(first,
       suggest.hint(first, NAMES))
   end
   local what, err = target(args, from)
   if not what then return nil, err end
-  what.command = from == 2 and "check" or "run"
+  what.command = from > 1 and command or "run"
+  what.json = json or nil
   return what
 end
 

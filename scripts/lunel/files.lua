@@ -41,8 +41,8 @@ function Nowhere.close() return true end
 local file = {}
 
 --- A file that texts are added to: { write(text) -> true or nil and why, close() }. It is opened
--- when something is written. |o|: reopen = "moved" opens it anew when it was moved or removed; mode, its
--- permissions when it is made (600).
+-- when something is written. |o|: reopen = "moved" opens it anew when it was moved or removed;
+-- mode, its permissions when it is made (600).
 function file.append(path, o)
   o = o or {}
   if type(path) ~= "string" or path == "" or path:find("%z") then

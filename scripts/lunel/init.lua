@@ -20,6 +20,7 @@ local files = require "lunel.files"
 local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local logging = require "lunel.logging"
+local metrics = require "lunel.metrics"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
 
@@ -108,6 +109,7 @@ end
 
 vpn.log = logging.log
 vpn.file = files.file
+vpn.metrics = metrics.metrics
 
 -- ---- time ----
 

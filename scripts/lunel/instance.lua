@@ -5,9 +5,10 @@ local core = require "lunel.core"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
-local files = require "lunel.files"
+local appended = require "lunel.files"
 local logging = require "lunel.logging"
 local management = require "lunel.management"
+local metrics = require "lunel.metrics"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
 local schema = require "lunel.schema"
@@ -165,7 +166,7 @@ end
 -- { tunnels = number, options, notes, summary }; or nil and the list of all errors.
 function M.load(spec)
   local ok, errors
-  if spec.check then files.check() end
+  if spec.check then appended.check() end
   if spec.kind == "script" then ok, errors = run_script(spec.file, spec.args or {})
   else ok, errors = read_profile(spec) end
   if not ok then return nil, errors end
@@ -277,10 +278,15 @@ end
 
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
-  files.allow()
+  appended.allow()
   for _, t in ipairs(tunnels) do
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
+  end
+  local first = tunnels[1]
+  if first and first.conf.metrics and not first.checking then
+    local ok, err = metrics.open(first.conf.metrics.listen)
+    if not ok then return nil, { origins.tell(first.origin, "metrics", err) } end
   end
   scrub()
   return true
@@ -340,6 +346,18 @@ function M.report_status()
     end, report, handle, t)
   end
   return true
+end
+
+--- Where what runs this configuration can be asked about itself: { metrics, management }, the first
+-- that there are; management with its password file.
+function M.status_sources()
+  local out = {}
+  for _, t in ipairs(tunnels) do
+    local metric = t.conf.metrics
+    out.metrics = out.metrics or metric and metric.listen
+    out.management = out.management or t.conf.management
+  end
+  return out
 end
 
 --- Whether every tunnel is up.

@@ -279,6 +279,25 @@ function M.check(what)
   return errors and BAD or OK
 end
 
+--- Asks what runs it how it is.
+function M.status(what)
+  local host = core.host { level = "error" }
+  local vm, plan = load(host, what, true)
+  local text
+  local errors = not vm and plan or nil
+  if vm then
+    local ok, sources = vm:call("status_sources")
+    local why = sources
+    if ok then text, why = require("lunel.status_command").text(sources, core, what.json) end
+    errors = not text and { why } or nil
+    vm:close()
+  end
+  for _, e in ipairs(errors or {}) do complain(e) end
+  if text then io.stdout:write(text) end
+  host:close()
+  return text and OK or vm and FAILED or BAD
+end
+
 function M.version(what)
   for _, line in ipairs(cli.version(core.build(), core.ciphers(), what.features)) do print(line) end
   return OK

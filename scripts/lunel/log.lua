@@ -59,6 +59,10 @@ M.sentences = {
   ["status.counters"] = "{name}: {state}, in {rx} bytes, out {tx} bytes",
   ["status.unwritable"] = "The status file: {error}",
   ["desk.listening"] = "Listening for commands on {socket}",
+  ["metrics.listening"] = "Metrics are at http://{address}:{port}/metrics",
+  ["metrics.exposed"] = "Everybody who reaches {address}, port {port}, can read the metrics: "
+    .. "nothing asks for a password there",
+  ["metrics.dropped"] = "No room for the metric {metric}: {why}",
   ["desk.refused"] = "Ended a connection to {socket}: {why}",
   ["management.unprotected"] = "Everybody on this machine may give commands at {address}:{port}: "
     .. "name a password file behind the port, or use a Unix socket",

@@ -259,8 +259,8 @@ local SHARED = {
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
   "log_format", "log_levels", "logs", "metrics", "writepid", "status", "status_version",
-  "management", "management_client_user", "management_client_group", "cd", "up", "down", "route_up", "route_pre_down", "script_security",
-  "scripts_allowed",
+  "management", "management_client_user", "management_client_group", "cd", "up", "down",
+  "route_up", "route_pre_down", "script_security", "scripts_allowed",
 }
 
 M.keys = {}

@@ -16,6 +16,8 @@ describe("the command line", function()
       { "policy.lua", "run", "script", "policy.lua" },
       { "check office.ovpn", "check", "profile", "office.ovpn" },
       { "check policy.lua", "check", "script", "policy.lua" },
+      { "status office.ovpn", "status", "profile", "office.ovpn" },
+      { "status --json policy.lua", "status", "script", "policy.lua" },
       { "help", "help" }, { "--help", "help" }, { "-h", "help" },
       { "version", "version" }, { "--version", "version" },
     }

@@ -56,6 +56,17 @@ function M.new()
       allow = function() note("allow", path) return true end,
     }
   end
+  function core.hook_ran() end
+  function core.metric(kind, name, labels, buckets)
+    note("metric", kind, name, labels, buckets)
+    return { add = function() end, set = function() end, observe = function() end }
+  end
+  function core.metrics() return {} end
+  function core.scrape(address, port)
+    note("scrape", address, port)
+    if core.refuse_scrape then return nil, core.refuse_scrape end
+    return true
+  end
   function core.now() return core.time end
   function core.wallclock() return core.time + 1.7e9 end
   function core.pid() return 42 end
