@@ -59,6 +59,9 @@ void lnl_host_levels(struct lnl_host *h)
 {
 	struct lnl_levels all = h->levels;
 
+	if (h->vm)
+		h->vm->attached = true;
+
 	if (h->asked_rest)
 		all.all = h->asked.all;
 	for (unsigned i = 0; i < h->asked.n; i++)

@@ -291,7 +291,7 @@ static void drop(lua_State *L, struct lnl_metrics *m, const char *name)
 	if (m->warned || !h)
 		return;
 	m->warned = true;
-	lnl_record_text(&h->log, lnl_sinks_tap(lnl_vm_of(L)), LNL_LEVEL_WARN, "metrics.dropped",
+	lnl_record_text(&h->log, lnl_sinks_heard(lnl_vm_of(L)), LNL_LEVEL_WARN, "metrics.dropped",
 			lnl_host_wallclock(h), "metric", name, "why",
 			"there are too many sets of labels: lunel_metrics_dropped counts the rest");
 }

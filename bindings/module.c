@@ -264,8 +264,11 @@ static int host_start(lua_State *L)
 static int host_attach(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
+	struct lnl_vm *vm = lua_isnoneornil(L, 2) ? NULL : check_vm(L, 2);
 
-	h->vm = lua_isnoneornil(L, 2) ? NULL : check_vm(L, 2);
+	if (h->vm && h->vm != vm)
+		lnl_sinks_drain(h->vm); /* what was said in its time is its sinks' */
+	h->vm = vm;
 	/* Kept alive as long as it gets events. */
 	lua_createtable(L, 1, 0);
 	lua_pushvalue(L, 2);

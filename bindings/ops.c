@@ -112,7 +112,7 @@ static int op_log(lua_State *L)
 	r.when = lnl_host_wallclock(h);
 	r.fields = lua_istable(L, 4) ? 4 : 0;
 	r.src = depth > 0 ? where(L, depth, src, sizeof(src)) : NULL;
-	lnl_record_script(L, &h->log, lnl_sinks_tap(lnl_vm_of(L)), &r);
+	lnl_record_script(L, &h->log, lnl_sinks_heard(lnl_vm_of(L)), &r);
 	return 0;
 }
 
@@ -146,7 +146,7 @@ static int print(lua_State *L)
 	r.when = lnl_host_wallclock(h);
 	r.fields = lua_gettop(L);
 	r.src = where(L, 1, src, sizeof(src));
-	lnl_record_script(L, &h->log, lnl_sinks_tap(lnl_vm_of(L)), &r);
+	lnl_record_script(L, &h->log, lnl_sinks_heard(lnl_vm_of(L)), &r);
 	return 0;
 }
 

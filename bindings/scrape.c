@@ -119,7 +119,7 @@ static enum MHD_Result asked(void *ctx, struct MHD_Connection *c, const char *ur
 static double ready(void *ctx)
 {
 	struct lnl_scrape *s = ctx;
-	MHD_UNSIGNED_LONG_LONG ms;
+	unsigned long long ms;
 
 	MHD_run(s->daemon);
 	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)

@@ -47,6 +47,13 @@ struct lnl_record_tap *lnl_sinks_tap(const struct lnl_vm *vm)
 	return &s->tap;
 }
 
+struct lnl_record_tap *lnl_sinks_heard(const struct lnl_vm *vm)
+{
+	const struct lnl_vm *now = vm->host ? vm->host->vm : NULL;
+
+	return lnl_sinks_tap(now && now != vm && vm->attached ? now : vm);
+}
+
 const struct lnl_levels *lnl_sinks_levels(const struct lnl_vm *vm)
 {
 	return vm->sinks && vm->sinks->n ? &vm->sinks->tap.levels : NULL;

@@ -25,6 +25,8 @@ int lnl_sink_level(lua_State *L);
 
 /* Where records for |vm|'s sinks go, or NULL: there are none, or one of them is what logs. */
 struct lnl_record_tap *lnl_sinks_tap(const struct lnl_vm *vm);
+/* The same for what |vm|'s scripts log: one that another has taken the place of speaks to its sinks. */
+struct lnl_record_tap *lnl_sinks_heard(const struct lnl_vm *vm);
 /* What its sinks want together; NULL without sinks. */
 const struct lnl_levels *lnl_sinks_levels(const struct lnl_vm *vm);
 /* Whether there is something to tell them. */

@@ -35,6 +35,7 @@ struct lnl_vm {
 	struct lnl_task *tasks;	  /* oldest first */
 	struct lnl_task *current; /* the task that runs, or NULL in a sync context */
 	uint64_t last_task;
+	bool attached;		     /* it is, or was, the host's */
 	struct lnl_metrics *metrics; /* vpn.metrics'; NULL: none */
 	struct lnl_sinks *sinks;     /* vpn.log.sink's; NULL: none */
 	int instance;		     /* reference to what `require "lunel.instance"` returned */

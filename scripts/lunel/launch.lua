@@ -282,7 +282,7 @@ end
 --- Asks what runs it how it is.
 function M.status(what)
   local host = core.host { level = "error" }
-  local vm, plan = load(host, what, true)
+  local vm, plan = load(host, what, { check = true })
   local text
   local errors = not vm and plan or nil
   if vm then

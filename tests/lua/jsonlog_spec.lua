@@ -81,6 +81,8 @@ describe("jsonlog.lua in the program", function()
     folder = os.tmpname()
     os.remove(folder)
     assert(os.execute("mkdir " .. folder))
+    assert.equal(0, os.execute(("cd %s && %s pki init >/dev/null && %s pki client anna "
+      .. "--remote 127.0.0.1:9 >anna.ovpn 2>err"):format(folder, lunel, lunel)))
   end)
   teardown(function() os.execute("rm -r " .. folder) end)
 
@@ -94,8 +96,6 @@ describe("jsonlog.lua in the program", function()
     -- Paths aside, as it stands.
     write("jsonlog.lua", (f:read("*a"):gsub("/var/log", folder)))
     f:close()
-    assert.equal(0, os.execute(("cd %s && %s pki init >/dev/null && %s pki client anna "
-      .. "--remote 127.0.0.1:9 >anna.ovpn 2>err"):format(folder, lunel, lunel)))
     write("policy.lua", [[
       local vpn = require "lunel"
       require "jsonlog"
@@ -128,5 +128,19 @@ describe("jsonlog.lua in the program", function()
                                               seen["test.said"].text })
     assert.truthy(seen["test.said"].src:find "policy%.lua:%d+$")
     for line in io.lines(folder .. "/out") do assert.is_nil(line:find("sesame", 1, true), line) end
+  end)
+
+  it("has a twin in the program's own log", function()
+    for _, line in ipairs {
+      "%s --log-format json anna.ovpn --connect-retry-max 1",
+      "%s anna.ovpn --log-format json --connect-retry-max 1",
+    } do
+      os.execute(("cd %s && " .. line .. " >out 2>err"):format(folder, lunel))
+      local seen = {}
+      for text in io.lines(folder .. "/out") do seen[json.decode(text).event] = true end
+      for _, name in ipairs { "process.start", "tunnel.failed", "process.exit" } do
+        assert.truthy(seen[name], name)
+      end
+    end
   end)
 end)

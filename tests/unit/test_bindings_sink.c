@@ -314,6 +314,27 @@ static void secrets_are_in_nothing(void **state)
 	       "4 *** table is ***! *** *** test:1: wrong password ***");
 }
 
+/* After a reload, while what was begun before it ends. */
+static void who_is_replaced_speaks_to_the_new_sinks(void **state)
+{
+	struct lnl_host *h = *state;
+	struct lnl_vm *old = h->vm;
+
+	expect(h, "vpn.log.sink { batch = keep } return #seen", "0");
+	h->vm = new_test_vm(h);
+	expect_lua(h->vm,
+		   "package.loaded.vpn = require 'lunel' package.loaded.seen = {} "
+		   "package.loaded.calls = {} return 1",
+		   "1");
+	lnl_host_levels(h);
+	expect(h, "vpn.log.sink { batch = keep } return #seen", "0");
+	expect_lua(old, WORLD "log.info 'from the old one'", "nil");
+	turns(h, 1);
+	expect(h, "return seen[1].event", "from the old one");
+	expect_lua(old, WORLD "return #seen", "0");
+	lnl_vm_free(old);
+}
+
 /* What cannot be JSON's text is not in a record. */
 static void texts_are_utf8(void **state)
 {
@@ -364,6 +385,7 @@ int main(void)
 		test(misuse_is_told),
 		test(secrets_are_in_nothing),
 		test(texts_are_utf8),
+		test(who_is_replaced_speaks_to_the_new_sinks),
 		test(the_fallback_is_bounded),
 	};
 
