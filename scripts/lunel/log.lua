@@ -170,12 +170,24 @@ local COMPLAIN = 60
 
 function Output:wants(r) return not self.rank or (RANK[r.level] or 4) <= self.rank end
 
+function Output:failed(n, err)
+  self.unsent, self.error = (self.unsent or 0) + n, err
+end
+
 function Output:put(r)
   local ok, err = self.write(r.level, self.form(r), r)
-  if not ok then
-    self.unsent, self.error = (self.unsent or 0) + 1, err
-  end
+  if not ok then self:failed(1, err) elseif self.file then self.buffered = self.buffered + 1 end
 end
+
+-- A full disk shows here.
+function Output:flush()
+  if not self.file or self.buffered == 0 then return end
+  local ok, err = self.file:flush()
+  if not ok then self:failed(self.buffered, err) end
+  self.buffered = 0
+end
+-- Compiled, LuaJIT calls a flush that failed a second time, which then does not fail.
+jit.off(Output.flush)
 
 -- The record about what was not written since the last one, or nil.
 function Output:complaint(ts)
@@ -189,7 +201,7 @@ end
 local makers = {}
 
 local function lines_to(output, file)
-  output.file = file
+  output.file, output.buffered = file, 0
   function output.write(_, line)
     local ok, err = output.file:write(line, "\n")
     return ok, err
@@ -302,7 +314,7 @@ function Sink:write(records, lost)
     if complaint then self:put(complaint) end
   end
   for _, output in ipairs(self.outputs) do
-    if output.file then output.file:flush() end
+    output:flush()
   end
 end
 

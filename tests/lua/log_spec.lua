@@ -178,6 +178,14 @@ describe("the sink", function()
     assert.equal(2, #sent)
   end)
 
+  it("tells of a full disk where there is room", function()
+    local sink = assert(log.open { log = path, suppress_timestamps = true,
+                                   logs = { { to = "/dev/full" } } })
+    for _ = 1, 2 do sink:write({ record("info", "a.b"), record("info", "c.d") }, 0) end
+    assert.equal("a.b\nc.d\na.b\nc.d\nWARNING: 2 records could not be written to /dev/full: "
+      .. "No space left on device\n", content())
+  end)
+
   it("tells that there is no journal", function()
     local core = { journal = function() return nil, "No such file or directory" end }
     local sink, err = log.open({ logs = { { to = "journal", socket = "/x" } } }, core)
