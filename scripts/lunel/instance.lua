@@ -276,6 +276,17 @@ local function scrub()
   collectgarbage()
 end
 
+-- As the first says that says it; an error's text.
+local function serve_metrics()
+  for _, t in ipairs(tunnels) do
+    if t.conf.metrics then
+      if t.checking then return nil end
+      local ok, err = metrics.open(t.conf.metrics.listen)
+      return not ok and origins.tell(t.origin, "metrics", err) or nil
+    end
+  end
+end
+
 --- Opens all tunnels: true; or nil and the errors.
 function M.open()
   appended.allow()
@@ -283,11 +294,8 @@ function M.open()
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
   end
-  local first = tunnels[1]
-  if first and first.conf.metrics and not first.checking then
-    local ok, err = metrics.open(first.conf.metrics.listen)
-    if not ok then return nil, { origins.tell(first.origin, "metrics", err) } end
-  end
+  local err = serve_metrics()
+  if err then return nil, { err } end
   scrub()
   return true
 end

@@ -206,6 +206,7 @@ local function lines_to(output, file)
     local ok, err = output.file:write(line, "\n")
     return ok, err
   end
+  jit.off(output.write) -- for the same reason as flush
 end
 
 function makers.stdout(output, o) lines_to(output, o.stream or io.stdout) end
