@@ -13,7 +13,7 @@ struct secret;
 
 /* Secrets that scripts revealed, the latest first: what no log may show. */
 #define LNL_SECRETS	  64
-#define LNL_SECRET_HIDDEN 4 /* bytes that one has at least: less would be found everywhere */
+#define LNL_SECRET_HIDDEN 6 /* bytes that one has at least: less would be found everywhere */
 
 struct lnl_secrets {
 	struct secret *first, *last;
