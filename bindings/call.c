@@ -2,6 +2,7 @@
 #include "bindings/call.h"
 
 #include "bindings/host.h"
+#include "bindings/sink.h"
 #include "bindings/watch.h"
 
 #include <stdio.h>
@@ -161,8 +162,8 @@ static void end_watch(struct lnl_vm *vm)
 	if (seconds <= 0)
 		return;
 	snprintf(text, sizeof(text), "%.1f", seconds);
-	lnl_record_text(&vm->host->log, LNL_LEVEL_WARN, "script.slow", lnl_host_wallclock(vm->host),
-			"what", who, "seconds", text);
+	lnl_record_text(&vm->host->log, lnl_sinks_heard(vm), LNL_LEVEL_WARN, "script.slow",
+			lnl_host_wallclock(vm->host), "what", who, "seconds", text);
 }
 
 void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)

@@ -7,6 +7,9 @@
 #define LNL_BINDINGS_HOST_H
 
 #include "bindings/call.h"
+#include "bindings/fallback.h"
+#include "bindings/metrics.h"
+#include "bindings/objects.h"
 #include "bindings/plain.h"
 #include "bindings/record.h"
 #include "lunel.h"
@@ -19,6 +22,7 @@ struct lnl_lanes;
 
 /* Seconds of Lua after which the watchdog speaks. */
 #define LNL_HOST_PATIENCE 1.0
+struct lnl_scrape;
 
 struct lnl_host {
 	struct lnl_engine *engine;   /* NULL until it is started */
@@ -28,7 +32,15 @@ struct lnl_host {
 	struct lnl_control *control; /* bindings/control.h; NULL: there is none */
 	struct lnl_lanes *lanes;     /* from the first policy VM on */
 	struct lnl_record_queue log;
-	struct lnl_watch *watch;       /* of this thread's Lua; may be NULL */
+	struct lnl_watch *watch;  /* of this thread's Lua; may be NULL */
+	struct lnl_levels levels; /* of the configuration */
+	struct lnl_levels asked;  /* by vpn.log.level, on top */
+	bool asked_rest;	  /* of those without a name, too */
+	struct lnl_secrets secrets;
+	struct lnl_fallback fallback;
+	struct lnl_hook_metrics hooks[LNL_HOOKS_MAX];
+	unsigned n_hooks;
+	struct lnl_scrape *scrape;     /* serves metrics; NULL: nobody does */
 	int signals[LNL_HOST_SIGNALS]; /* arrived in this turn */
 	unsigned n_signals;
 };
@@ -38,6 +50,9 @@ struct lnl_host {
  * happen.
  */
 bool lnl_host_turn(struct lnl_host *h);
+
+/* After a change of levels, of `vm` or of its sinks: what is kept, and what the engine builds. */
+void lnl_host_levels(struct lnl_host *h);
 
 /* Logs a script's error, |what| being the hook or task. |h| may be NULL. */
 void lnl_host_fault(struct lnl_host *h, const char *what, const struct lnl_fault *fault);

@@ -15,6 +15,8 @@
 #include "bindings/objects.h"
 #include "bindings/pki.h"
 #include "bindings/reload.h"
+#include "bindings/scrape.h"
+#include "bindings/sink.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 #include "bindings/vault.h"
@@ -107,8 +109,10 @@ static int vm_close(lua_State *L)
 {
 	struct vm_value *v = luaL_checkudata(L, 1, VM_TYPE);
 
-	if (v->vm && v->host->vm == v->vm)
+	if (v->vm && v->host->vm == v->vm) {
 		v->host->vm = NULL;
+		lnl_host_levels(v->host);
+	}
 	lnl_vm_free(v->vm);
 	v->vm = NULL;
 	return 0;
@@ -145,6 +149,26 @@ static enum lnl_level level_field(lua_State *L, int index)
 	level = lnl_level_of(luaL_optstring(L, -1, "info"));
 	luaL_argcheck(L, level >= 0, index, "no such level");
 	return (enum lnl_level)level;
+}
+
+/* { level =, levels = { subsystem = level } } */
+static void read_levels(lua_State *L, struct lnl_levels *out)
+{
+	out->all = (int)level_field(L, 2);
+	out->n = 0;
+	lua_getfield(L, 2, "levels");
+	if (!lua_istable(L, -1))
+		return;
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		int level = lnl_level_of(luaL_checkstring(L, -1));
+
+		luaL_argcheck(L, level >= 0, 2, "no such level");
+		luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, 2, "a subsystem's name expected");
+		luaL_argcheck(L, lnl_levels_set(out, lua_tostring(L, -2), level), 2,
+			      "too many subsystems, or a name that is too long");
+		lua_pop(L, 1);
+	}
 }
 
 static int host_policy(lua_State *L)
@@ -211,7 +235,8 @@ static int host_start(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	luaL_argcheck(L, !h->engine, 1, "it is started already");
-	o.level = h->log.level = level_field(L, 2);
+	read_levels(L, &h->levels);
+	o.level = (enum lnl_level)h->levels.all;
 	lua_getfield(L, 2, "user");
 	o.user = luaL_optstring(L, -1, NULL);
 	lua_getfield(L, 2, "group");
@@ -226,6 +251,7 @@ static int host_start(lua_State *L)
 		/* After the helper was forked, whose thread it would not be. */
 		h->watch = lnl_watch_new(LNL_HOST_PATIENCE, NULL, NULL);
 		add_signals(L, h->engine);
+		lnl_host_levels(h);
 		lua_pushboolean(L, 1);
 		return 1;
 	}
@@ -238,13 +264,17 @@ static int host_start(lua_State *L)
 static int host_attach(lua_State *L)
 {
 	struct lnl_host *h = check_host(L);
+	struct lnl_vm *vm = lua_isnoneornil(L, 2) ? NULL : check_vm(L, 2);
 
-	h->vm = lua_isnoneornil(L, 2) ? NULL : check_vm(L, 2);
+	if (h->vm && h->vm != vm)
+		lnl_sinks_drain(h->vm); /* what was said in its time is its sinks' */
+	h->vm = vm;
 	/* Kept alive as long as it gets events. */
 	lua_createtable(L, 1, 0);
 	lua_pushvalue(L, 2);
 	lua_rawseti(L, -2, 1);
 	lua_setfenv(L, 1);
+	lnl_host_levels(h);
 	return 0;
 }
 
@@ -339,6 +369,40 @@ static int host_records(lua_State *L)
 	return lnl_record_push(L, &h->log);
 }
 
+/* tap(level, sub, event, fields): a record of the launcher's own, for the policy's sinks */
+static int host_tap(lua_State *L)
+{
+	struct lnl_host *h = check_host(L);
+	int level = lnl_level_of(luaL_checkstring(L, 2));
+	struct lnl_script_record r = { .sub = luaL_checkstring(L, 3),
+				       .event = luaL_checkstring(L, 4),
+				       .when = lnl_host_wallclock(h),
+				       .fields = 5 };
+	struct lnl_record_queue nobody = { .levels = { .all = -1 } };
+
+	luaL_argcheck(L, level >= 0, 2, "no such level");
+	luaL_checktype(L, 5, LUA_TTABLE);
+	lua_settop(L, 5);
+	r.level = (enum lnl_level)level;
+	if (h->engine)
+		lnl_record_collect(&h->log, h->engine);
+	if (h->log.tap)
+		lnl_record_script(L, &nobody, h->log.tap, &r);
+	return 0;
+}
+
+/* drain(): the end is near, and the policy's sinks get what is left */
+static int host_drain(lua_State *L)
+{
+	struct lnl_host *h = check_host(L);
+
+	if (h->engine)
+		lnl_record_collect(&h->log, h->engine);
+	if (h->vm)
+		lnl_sinks_drain(h->vm);
+	return 0;
+}
+
 static int host_close(lua_State *L)
 {
 	struct host_value *v = luaL_checkudata(L, 1, HOST_TYPE);
@@ -353,6 +417,7 @@ static int host_close(lua_State *L)
 	lnl_control_close(&v->host);
 	lnl_watch_free(v->host.watch);
 	v->host.watch = NULL;
+	lnl_scrape_close(&v->host);
 	lnl_engine_free(v->host.engine);
 	v->host.engine = NULL;
 	lnl_lanes_free(v->host.lanes);
@@ -370,7 +435,8 @@ static int core_host(lua_State *L)
 	level = level_field(L, 1);
 	v = lua_newuserdata(L, sizeof(*v));
 	memset(v, 0, sizeof(*v));
-	v->host.log.level = level;
+	v->host.levels.all = (int)level;
+	lnl_host_levels(&v->host);
 	luaL_getmetatable(L, HOST_TYPE);
 	lua_setmetatable(L, -2);
 	return 1;
@@ -445,6 +511,8 @@ int luaopen_lunel_core(lua_State *L)
 		{ "control_told", lnl_control_told },
 		{ "turn", host_turn },
 		{ "records", host_records },
+		{ "tap", host_tap },
+		{ "drain", host_drain },
 		{ "close", host_close },
 		{ NULL, NULL },
 	};
@@ -458,7 +526,7 @@ int luaopen_lunel_core(lua_State *L)
 	luaL_register(L, NULL, functions);
 	lnl_system_open(L);
 	lnl_attach_open(L);
-	lnl_secret_register(L);
+	lnl_secret_register(L, NULL);
 	lnl_vault_open(L);
 	lnl_pki_register(L);
 	lnl_lane_launcher(L);

@@ -2,18 +2,23 @@
 #include "bindings/ops.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bindings/append.h"
 #include "bindings/call.h"
 #include "bindings/config.h"
 #include "bindings/control.h"
 #include "bindings/events.h"
 #include "bindings/host.h"
 #include "bindings/lane_lua.h"
+#include "bindings/metrics.h"
 #include "bindings/objects.h"
 #include "bindings/ops_services.h"
 #include "bindings/reload.h"
+#include "bindings/scrape.h"
+#include "bindings/sink.h"
 #include "bindings/system.h"
 #include "bindings/task.h"
 
@@ -93,11 +98,30 @@ static int op_watch_network(lua_State *L)
 
 /* ---- log and clocks ---- */
 
-/* log(level, sub, event [, fields]) */
+/* "file:line" of the caller |level| levels up in |out|, or NULL: what debug.getinfo would say. */
+static const char *where(lua_State *L, int level, char *out, size_t size)
+{
+	lua_Debug ar;
+
+	if (!lua_getstack(L, level, &ar) || !lua_getinfo(L, "Sl", &ar) || ar.currentline < 0)
+		return NULL;
+	snprintf(out, size, "%s:%d", *ar.source == '@' ? ar.source + 1 : ar.short_src,
+		 ar.currentline);
+	return out;
+}
+
+/*
+ * log(level, sub, event [, fields [, depth [, sess]]]): |depth| is how many levels up the script is
+ * that logs, |sess| whom it is about.
+ */
 static int op_log(lua_State *L)
 {
 	struct lnl_host *h = host_of(L);
-	int level = lnl_level_of(luaL_checkstring(L, 1));
+	int level = lnl_level_of(luaL_checkstring(L, 1)), depth = (int)luaL_optinteger(L, 5, 0);
+	struct lnl_script_record r = { .sub = luaL_checkstring(L, 2),
+				       .event = luaL_checkstring(L, 3),
+				       .sess = luaL_optstring(L, 6, NULL) };
+	char src[512];
 
 	luaL_argcheck(L, level >= 0, 1, "no such level");
 	if (!lua_isnoneornil(L, 4))
@@ -105,8 +129,11 @@ static int op_log(lua_State *L)
 	if (h->engine)
 		lnl_record_collect(&h->log,
 				   h->engine); /* what the engine said before comes first */
-	lnl_record_script(L, &h->log, (enum lnl_level)level, luaL_checkstring(L, 2),
-			  luaL_checkstring(L, 3), lnl_host_wallclock(h), lua_istable(L, 4) ? 4 : 0);
+	r.level = (enum lnl_level)level;
+	r.when = lnl_host_wallclock(h);
+	r.fields = lua_istable(L, 4) ? 4 : 0;
+	r.src = depth > 0 ? where(L, depth, src, sizeof(src)) : NULL;
+	lnl_record_script(L, &h->log, lnl_sinks_heard(lnl_vm_of(L)), &r);
 	return 0;
 }
 
@@ -114,6 +141,8 @@ static int op_log(lua_State *L)
 static int print(lua_State *L)
 {
 	struct lnl_host *h = host_of(L);
+	struct lnl_script_record r = { .level = LNL_LEVEL_INFO, .sub = "script", .event = "print" };
+	char src[512];
 	luaL_Buffer b;
 	int n = lua_gettop(L);
 
@@ -135,8 +164,10 @@ static int print(lua_State *L)
 	lua_createtable(L, 0, 1);
 	lua_insert(L, -2);
 	lua_setfield(L, -2, "text");
-	lnl_record_script(L, &h->log, LNL_LEVEL_INFO, "script", "print", lnl_host_wallclock(h),
-			  lua_gettop(L));
+	r.when = lnl_host_wallclock(h);
+	r.fields = lua_gettop(L);
+	r.src = where(L, 1, src, sizeof(src));
+	lnl_record_script(L, &h->log, lnl_sinks_heard(lnl_vm_of(L)), &r);
 	return 0;
 }
 
@@ -178,19 +209,16 @@ static int op_as_owner(lua_State *L)
 static int op_where(lua_State *L)
 {
 	lua_Debug ar;
+	char text[512];
 
 	if (lua_isfunction(L, 1)) {
 		lua_settop(L, 1);
 		lua_getinfo(L, ">S", &ar);
-		ar.currentline = ar.linedefined;
-	} else if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) ||
-		   !lua_getinfo(L, "Sl", &ar)) {
+		snprintf(text, sizeof(text), "%s:%d",
+			 *ar.source == '@' ? ar.source + 1 : ar.short_src, ar.linedefined);
+	} else if (!where(L, (int)luaL_checkinteger(L, 1), text, sizeof(text)))
 		return 0;
-	}
-	if (ar.currentline < 0)
-		return 0;
-	lua_pushfstring(L, "%s:%d", *ar.source == '@' ? ar.source + 1 : ar.short_src,
-			ar.currentline);
+	lua_pushstring(L, text);
 	return 1;
 }
 
@@ -531,6 +559,15 @@ int lnl_ops_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "log", op_log },
+		{ "sink", lnl_sink_add },
+		{ "sink_close", lnl_sink_close },
+		{ "log_level", lnl_sink_level },
+		{ "fallback", lnl_fallback_call },
+		{ "append", lnl_append_new },
+		{ "metric", lnl_metrics_get },
+		{ "metrics", lnl_metrics_snapshot },
+		{ "hook_ran", lnl_metrics_hook },
+		{ "scrape", lnl_scrape_open },
 		{ "now", op_now },
 		{ "wallclock", op_wallclock },
 		{ "where", op_where },
@@ -582,6 +619,8 @@ int lnl_ops_open(lua_State *L)
 	};
 
 	lua_register(L, "print", print);
+	lnl_append_register(L);
+	lnl_metrics_register(L);
 	lua_createtable(L, 0, 50);
 	luaL_register(L, NULL, functions);
 	lnl_ops_server(L);

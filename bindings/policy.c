@@ -13,10 +13,12 @@
 #include "bindings/call.h"
 #include "bindings/file.h"
 #include "bindings/heap.h"
+#include "bindings/host.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
 #include "bindings/ops_services.h"
 #include "bindings/patterns.h"
+#include "bindings/sink.h"
 #include "bindings/task.h"
 #include "bindings/vm.h"
 
@@ -287,7 +289,7 @@ static int set_up(lua_State *L)
 	remove_names(L);
 	contain(L);
 	replace_loading(L, o->scripts);
-	lnl_secret_register(L);
+	lnl_secret_register(L, vm->host ? &vm->host->secrets : NULL);
 	lnl_services_register(L);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "lunel.instance");
@@ -330,7 +332,9 @@ void lnl_vm_free(struct lnl_vm *vm)
 	if (!vm)
 		return;
 	lnl_task_clear(vm);
+	lnl_sinks_free(vm);
 	lua_close(vm->L);
 	free(vm->keeps);
+	lnl_metrics_free(vm);
 	free(vm);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bindings/objects.h"
+
 #define SCRIPT_FIELDS 16
 #define SCRIPT_STORE  2048
 
@@ -15,9 +17,11 @@ struct text_field {
 
 struct lnl_record_node {
 	struct lnl_record_node *next;
+	unsigned refs; /* queue and tap */
 	double when;
 	enum lnl_level level;
 	const char *event;
+	const char *src, *sess; /* NULL: none */
 	unsigned n;
 	struct text_field field[SCRIPT_FIELDS];
 	size_t used;
@@ -40,53 +44,130 @@ int lnl_level_of(const char *name)
 	return -1;
 }
 
-/* NULL when the queue is full or memory is short: the loss is counted. */
-static struct lnl_record_node *append(struct lnl_record_queue *q, enum lnl_level level, double when)
+static void release(struct lnl_record_node *r)
 {
-	struct lnl_record_node *r = q->n < LNL_RECORD_QUEUE ? malloc(sizeof(*r)) : NULL;
+	if (--r->refs == 0)
+		free(r);
+}
 
-	if (!r) {
+static void link_to(struct lnl_record_queue *q, struct lnl_record_node *r)
+{
+	if (q->n == LNL_RECORD_QUEUE) {
 		q->lost++;
-		return NULL;
+		return;
 	}
-	r->next = NULL;
-	r->when = when;
-	r->level = level;
-	r->n = 0;
-	r->used = 0;
+	r->refs++;
 	if (q->tail)
 		q->tail->next = r;
 	else
 		q->head = r;
 	q->tail = r;
 	q->n++;
-	return r;
 }
 
-/* A copy in the record's store, without control characters, cut where the store ends. */
-static const char *keep(struct lnl_record_node *r, const char *text, size_t len)
+static void put_in(struct lnl_record_tap *tap, struct lnl_record_node *r)
 {
-	size_t room = sizeof(r->store) - r->used;
+	if (tap->n == LNL_RECORD_QUEUE) {
+		tap->lost++;
+		return;
+	}
+	r->refs++;
+	tap->ring[(tap->first + tap->n++) % LNL_RECORD_QUEUE] = r;
+}
+
+/*
+ * An empty record in the queue, the tap or both, as their levels are; |tap| may be NULL. NULL when
+ * nobody wants it, or there is no room or memory: then the loss is counted.
+ */
+static struct lnl_record_node *append(struct lnl_record_queue *q, struct lnl_record_tap *tap,
+				      enum lnl_level level, const char *event, double when)
+{
+	bool here = (int)level <= lnl_levels_of(&q->levels, event);
+	bool there = tap && (int)level <= lnl_levels_of(&tap->levels, event);
+	struct lnl_record_node *r = here || there ? malloc(sizeof(*r)) : NULL;
+
+	if (!r) {
+		q->lost += here;
+		if (there)
+			tap->lost++;
+		return NULL;
+	}
+	*r = (struct lnl_record_node){ .when = when, .level = level, .event = event };
+	if (here)
+		link_to(q, r);
+	if (there)
+		put_in(tap, r);
+	if (r->refs > 0)
+		return r;
+	free(r);
+	return NULL;
+}
+
+size_t lnl_utf8(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = s[0] < 0x80	 ? 1
+		   : s[0] < 0xc2 ? 0
+		   : s[0] < 0xe0 ? 2
+		   : s[0] < 0xf0 ? 3
+		   : s[0] < 0xf5 ? 4
+				 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/*
+ * A copy in the record's store: UTF-8 without control characters, and without secrets that a script
+ * revealed; cut where the store ends.
+ */
+static const char *keep(struct lnl_record_node *r, const struct lnl_secrets *secrets,
+			const char *text, size_t len)
+{
+	size_t room = sizeof(r->store) - r->used, at = 0, n;
 	char *out = r->store + r->used;
 
-	if (room <= 1)
+	if (room <= 4)
 		return "";
-	if (len > room - 1)
-		len = room - 1;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	while (len > 0) {
+		const char *put = text;
+		size_t hidden = lnl_secrets_match(secrets, text, len);
 
-		out[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+		n = hidden ? 3 : lnl_utf8(text, len);
+		if (hidden)
+			put = "***";
+		else if (n == 0)
+			put = "?";
+		else if (n == 1 && ((unsigned char)*text < 0x20 || *text == 0x7f))
+			put = " ";
+		if (n == 0)
+			n = 1;
+		if (n > room - 1 - at)
+			break;
+		memcpy(out + at, put, n);
+		at += n;
+		n = hidden ? hidden : n;
+		text += n;
+		len -= n;
 	}
-	out[len] = '\0';
-	r->used += len + 1;
+	out[at] = '\0';
+	r->used += at + 1;
 	return out;
 }
 
-static void add_text(struct lnl_record_node *r, const char *name, const char *text, size_t len)
+static void add_text(struct lnl_record_node *r, const struct lnl_secrets *secrets, const char *name,
+		     const char *text, size_t len)
 {
 	if (r->n < SCRIPT_FIELDS)
-		r->field[r->n++] = (struct text_field){ .name = name, .text = keep(r, text, len) };
+		r->field[r->n++] =
+			(struct text_field){ .name = name, .text = keep(r, secrets, text, len) };
 }
 
 static void add_number(struct lnl_record_node *r, const char *name, double number)
@@ -95,44 +176,51 @@ static void add_number(struct lnl_record_node *r, const char *name, double numbe
 		r->field[r->n++] = (struct text_field){ .name = name, .number = number };
 }
 
+static void collect(struct lnl_record_queue *q, const struct lnl_record *in)
+{
+	struct lnl_record_node *r = append(q, q->tap, in->level, in->event, (double)in->time / 1e6);
+
+	for (unsigned i = 0; r && i < in->n; i++) {
+		const struct lnl_field *f = &in->field[i];
+		const char *text = f->text ? f->text : "";
+
+		if (f->type == LNL_FIELD_NUMBER) {
+			add_number(r, f->name, (double)f->number);
+			continue;
+		}
+		add_text(r, NULL, f->name, text, strlen(text));
+		if (strcmp(f->name, "peer") == 0)
+			r->sess = r->field[r->n - 1].text;
+	}
+}
+
 void lnl_record_collect(struct lnl_record_queue *q, struct lnl_engine *e)
 {
 	struct lnl_record in;
 	uint64_t lost = 0;
 
 	while (lnl_engine_record(e, &in, &lost)) {
-		struct lnl_record_node *r = append(q, in.level, (double)in.time / 1e6);
-
 		q->lost += lost;
-		if (!r)
-			continue;
-		r->event = in.event;
-		for (unsigned i = 0; i < in.n; i++) {
-			const struct lnl_field *f = &in.field[i];
-
-			if (f->type == LNL_FIELD_NUMBER)
-				add_number(r, f->name, (double)f->number);
-			else
-				add_text(r, f->name, f->text ? f->text : "",
-					 f->text ? strlen(f->text) : 0);
-		}
+		if (q->tap)
+			q->tap->lost += lost;
+		collect(q, &in);
 	}
 }
 
-void lnl_record_text(struct lnl_record_queue *q, enum lnl_level level, const char *event,
-		     double when, const char *name1, const char *text1, const char *name2,
-		     const char *text2)
+void lnl_record_text(struct lnl_record_queue *q, struct lnl_record_tap *tap, enum lnl_level level,
+		     const char *event, double when, const char *name1, const char *text1,
+		     const char *name2, const char *text2)
 {
-	struct lnl_record_node *r = level <= q->level ? append(q, level, when) : NULL;
+	struct lnl_record_node *r = append(q, tap, level, event, when);
 
 	if (!r)
 		return;
-	r->event = event;
-	add_text(r, name1, text1, strlen(text1));
-	add_text(r, name2, text2, strlen(text2));
+	add_text(r, q->secrets, name1, text1, strlen(text1));
+	add_text(r, q->secrets, name2, text2, strlen(text2));
 }
 
-static void add_value(lua_State *L, struct lnl_record_node *r, const char *name)
+static void add_value(lua_State *L, const struct lnl_secrets *secrets, struct lnl_record_node *r,
+		      const char *name)
 {
 	size_t len;
 	const char *text;
@@ -149,11 +237,11 @@ static void add_value(lua_State *L, struct lnl_record_node *r, const char *name)
 		len = strlen(text);
 		break;
 	default:
-		/* Tables and secrets are not for a log; their type says enough. */
-		text = luaL_typename(L, -1);
+		/* Tables and secrets are not for a log; what they are says enough. */
+		text = lnl_secret_text(L, -1, NULL) ? "***" : luaL_typename(L, -1);
 		len = strlen(text);
 	}
-	add_text(r, name, text, len);
+	add_text(r, secrets, name, text, len);
 }
 
 static int by_name(const void *a, const void *b)
@@ -161,26 +249,30 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct text_field *)a)->name, ((const struct text_field *)b)->name);
 }
 
-void lnl_record_script(lua_State *L, struct lnl_record_queue *q, enum lnl_level level,
-		       const char *sub, const char *event, double when, int fields)
+void lnl_record_script(lua_State *L, struct lnl_record_queue *q, struct lnl_record_tap *tap,
+		       const struct lnl_script_record *in)
 {
-	struct lnl_record_node *r = level <= q->level ? append(q, level, when) : NULL;
+	struct lnl_record_node *r;
 	char name[128];
-	int n;
 
+	snprintf(name, sizeof(name), "%s.%s", in->sub, in->event);
+	r = append(q, tap, in->level, name, in->when);
 	if (!r)
 		return;
-	n = snprintf(name, sizeof(name), "%s.%s", sub, event);
-	r->event = keep(r, name, n < (int)sizeof(name) ? (size_t)n : sizeof(name) - 1);
-	if (!fields)
+	r->event = keep(r, NULL, name, strlen(name));
+	if (in->src)
+		r->src = keep(r, NULL, in->src, strlen(in->src));
+	if (in->sess)
+		r->sess = keep(r, NULL, in->sess, strlen(in->sess));
+	if (!in->fields)
 		return;
 	lua_pushnil(L);
-	while (lua_next(L, fields)) {
+	while (lua_next(L, in->fields)) {
 		if (lua_type(L, -2) == LUA_TSTRING) {
 			size_t len;
 			const char *key = lua_tolstring(L, -2, &len);
 
-			add_value(L, r, keep(r, key, len));
+			add_value(L, q->secrets, r, keep(r, q->secrets, key, len));
 		}
 		lua_pop(L, 1);
 	}
@@ -192,7 +284,7 @@ static void push_record(lua_State *L, const struct lnl_record_node *r)
 {
 	const char *dot = strchr(r->event, '.');
 
-	lua_createtable(L, (int)r->n, 6);
+	lua_createtable(L, (int)r->n, 8);
 	lua_pushnumber(L, r->when);
 	lua_setfield(L, -2, "ts");
 	lua_pushstring(L, lnl_level_name(r->level));
@@ -201,6 +293,14 @@ static void push_record(lua_State *L, const struct lnl_record_node *r)
 	lua_setfield(L, -2, "sub");
 	lua_pushstring(L, dot ? dot + 1 : r->event);
 	lua_setfield(L, -2, "event");
+	if (r->src) {
+		lua_pushstring(L, r->src);
+		lua_setfield(L, -2, "src");
+	}
+	if (r->sess) {
+		lua_pushstring(L, r->sess);
+		lua_setfield(L, -2, "sess");
+	}
 	lua_createtable(L, 0, (int)r->n);
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct text_field *f = &r->field[i];
@@ -224,7 +324,7 @@ static void pop(struct lnl_record_queue *q)
 	if (!q->head)
 		q->tail = NULL;
 	q->n--;
-	free(r);
+	release(r);
 }
 
 int lnl_record_push(lua_State *L, struct lnl_record_queue *q)
@@ -244,4 +344,47 @@ void lnl_record_clear(struct lnl_record_queue *q)
 {
 	while (q->head)
 		pop(q);
+}
+
+/* ---- the tap ---- */
+
+static const struct lnl_record_node *at(const struct lnl_record_tap *tap, unsigned i)
+{
+	return tap->ring[(tap->first + i) % LNL_RECORD_QUEUE];
+}
+
+unsigned lnl_tap_push(lua_State *L, const struct lnl_record_tap *tap, unsigned n,
+		      const struct lnl_levels *levels)
+{
+	int found = 0;
+
+	lua_createtable(L, (int)n, 0);
+	for (unsigned i = 0; i < n && i < tap->n; i++) {
+		const struct lnl_record_node *r = at(tap, i);
+
+		if ((int)r->level > lnl_levels_of(levels, r->event))
+			continue;
+		push_record(L, r);
+		lua_rawseti(L, -2, ++found);
+	}
+	return (unsigned)found;
+}
+
+unsigned lnl_tap_count(const struct lnl_record_tap *tap, unsigned n,
+		       const struct lnl_levels *levels)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < n && i < tap->n; i++)
+		found += (int)at(tap, i)->level <= lnl_levels_of(levels, at(tap, i)->event);
+	return found;
+}
+
+void lnl_tap_drop(struct lnl_record_tap *tap, unsigned n)
+{
+	for (; n > 0 && tap->n > 0; n--) {
+		release(tap->ring[tap->first]);
+		tap->first = (tap->first + 1) % LNL_RECORD_QUEUE;
+		tap->n--;
+	}
 }

@@ -7,6 +7,7 @@
 
 #include "bindings/crossing.h"
 #include "bindings/events.h"
+#include "bindings/sink.h"
 #include "bindings/task.h"
 
 /* ---- the swap ---- */
@@ -83,7 +84,9 @@ int lnl_reload_swap(struct lnl_host *h, struct lnl_vm *fresh, const uint32_t *go
 		memcpy(keeps, gone, n * sizeof(*keeps));
 	old->keeps = keeps;
 	old->n_keeps = n;
+	lnl_sinks_drain(old); /* what was said in its time is its sinks' */
 	h->vm = fresh;
+	lnl_host_levels(h);
 	if (retire(old, fault))
 		lnl_host_fault(h, "retire", fault);
 	lnl_task_retire(old);

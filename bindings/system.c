@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "bindings/file.h"
+#include "bindings/journal.h"
+#include "bindings/query.h"
 
 static int result(lua_State *L, int rc)
 {
@@ -330,6 +332,8 @@ void lnl_system_open(lua_State *L)
 		{ "open_capture", open_capture },
 		{ "openlog", open_syslog },
 		{ "syslog", write_syslog },
+		{ "journal", lnl_journal_open },
+		{ "query", lnl_query },
 		{ "notify", notify },
 		{ "isatty", is_terminal },
 		{ "euid", effective_user },
@@ -338,5 +342,6 @@ void lnl_system_open(lua_State *L)
 	};
 
 	luaL_register(L, NULL, functions);
+	lnl_journal_register(L);
 	push_signals(L);
 }

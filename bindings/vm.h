@@ -17,6 +17,8 @@ struct lnl_host;
 struct lnl_mark;
 struct lnl_socket;
 struct lnl_task;
+struct lnl_sinks;
+struct lnl_metrics;
 
 /* The time a stretch of Lua may run; see bindings/call.h. */
 struct lnl_slice {
@@ -55,7 +57,10 @@ struct lnl_vm {
 	struct lnl_socket *sockets; /* of scripts, open; see bindings/ops_services.h */
 	uint64_t nudge;		    /* ticket of a timer: tasks were left for the next turn, or 0 */
 	lua_State *barred; /* it resumed a coroutine from where nothing can wait; or NULL */
-	int instance;	   /* reference to what `require "lunel.instance"` returned */
+	bool attached;	   /* it is, or was, the host's */
+	struct lnl_metrics *metrics; /* vpn.metrics'; NULL: none */
+	struct lnl_sinks *sinks;     /* vpn.log.sink's; NULL: none */
+	int instance;		     /* reference to what `require "lunel.instance"` returned */
 };
 
 struct lnl_vm_options {

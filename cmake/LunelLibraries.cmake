@@ -48,7 +48,7 @@ lunel_library(capng PKG libcap-ng)
 lunel_library(seccomp PKG libseccomp)
 lunel_library(edit PKG libedit)
 lunel_library(curl PKG libcurl)
-lunel_library(microhttpd OPTIONAL PKG libmicrohttpd)
+lunel_library(microhttpd PKG libmicrohttpd)
 # lua-cjson as it is installed for Lua 5.1, whose C interface LuaJIT has. Its development package is not
 # needed for two functions, and would bring another Lua.
 find_library(cjson_LIBRARY NAMES liblua5.1-cjson.so.0 cjson.so

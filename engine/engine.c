@@ -34,10 +34,13 @@ static void take_record(void *ctx, const struct lnl_record *r)
 	ptrdiff_t moved;
 	unsigned i;
 
+	if ((int)r->level > lnl_levels_of(&e->levels, r->event))
+		return;
 	if (!lnl_quiet_passes(e, r->event, r->level, lnl_clock_now()))
 		return;
 	if (e->n_records == LNL_RECORDS) {
 		e->lost_records++;
+		e->metrics.lost++;
 		return;
 	}
 	slot = &e->records[(e->first_record + e->n_records++) % LNL_RECORDS];
@@ -73,6 +76,20 @@ bool lnl_engine_record(struct lnl_engine *e, struct lnl_record *out, uint64_t *l
 	return true;
 }
 
+void lnl_engine_levels(struct lnl_engine *e, const struct lnl_levels *l)
+{
+	int most = lnl_levels_most(l);
+
+	e->levels = *l;
+	/* Errors are always built: who keeps none drops them above. */
+	e->log.level = most > 0 ? (enum lnl_level)most : LNL_LEVEL_ERROR;
+}
+
+void lnl_engine_hurry(struct lnl_engine *e)
+{
+	e->hurry = true;
+}
+
 /* ---- start and end ---- */
 
 static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struct lnl_reason *why)
@@ -84,6 +101,7 @@ static int start(struct lnl_engine *e, const struct lnl_engine_options *o, struc
 	e->log = (struct lnl_log){ e, take_record, o->level };
 	if (o->lanes)
 		e->lanes = *o->lanes;
+	e->levels.all = (int)o->level;
 	e->records = calloc(LNL_RECORDS, sizeof(*e->records));
 	e->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!e->records || !e->loop)
@@ -223,7 +241,8 @@ int lnl_engine_turn(struct lnl_engine *e)
 	reap_services(e);
 	if (!e->tunnels && !e->services && !e->ops)
 		return 0;
-	ev_run(e->loop, e->n_records ? EVRUN_NOWAIT : EVRUN_ONCE);
+	ev_run(e->loop, e->n_records || e->hurry ? EVRUN_NOWAIT : EVRUN_ONCE);
+	e->hurry = false;
 	return 1;
 }
 
@@ -294,6 +313,17 @@ int lnl_engine_write(struct lnl_engine *e, const char *path, const void *data, s
 		     struct lnl_reason *why)
 {
 	return lnl_process_write(e->process, path, data, len, false, why);
+}
+
+int lnl_engine_allow_append(struct lnl_engine *e, const char *path)
+{
+	return lnl_process_allow_append(e->process, path);
+}
+
+int lnl_engine_append(struct lnl_engine *e, const char *path, unsigned mode, int *fd,
+		      struct lnl_reason *why)
+{
+	return lnl_process_append(e ? e->process : NULL, path, mode, fd, why);
 }
 
 double lnl_engine_now(const struct lnl_engine *e)

@@ -366,6 +366,7 @@ static struct lnl_served *find_silent(struct lnl_service *s, uint64_t now)
 static void send_away(struct lnl_served *v)
 {
 	v->service->control_drops[LNL_DROP_RATE]++;
+	v->service->engine->metrics.drops[LNL_DROP_RATE]++;
 	if (v->control)
 		lnl_served_end(v, LNL_CAUSE_TIMEOUT, "silent while many come");
 	else
@@ -424,6 +425,7 @@ static struct lnl_served *add(struct lnl_service *s, uint32_t link, const struct
 	v->timer.data = v;
 	s->served[id] = v;
 	s->n_served++;
+	s->engine->metrics.admitted++;
 	enter_source(v);
 	enter_address(v);
 	return v;
@@ -508,6 +510,7 @@ void lnl_door_remove(struct lnl_served *v)
 static void drop(struct lnl_service *s, enum lnl_drop why)
 {
 	s->control_drops[why]++;
+	s->engine->metrics.drops[why]++;
 	lnl_log(&s->engine->log, LNL_LEVEL_TRACE, "control.dropped",
 		LNL_F("reason", lnl_drop_name(why)));
 }

@@ -268,6 +268,7 @@ void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, cons
 		text = "the challenge cannot be sent";
 	}
 	v->waits = LNL_WAIT_NOTHING;
+	v->service->engine->metrics.denied += verdict != LNL_LOGIN_OK;
 	if (verdict != LNL_LOGIN_OK)
 		lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "auth.denied",
 			LNL_F("peer", v->name), LNL_F("user", v->user),

@@ -48,6 +48,7 @@ bool lnl_quiet_passes(struct lnl_engine *e, const char *event, enum lnl_level le
 	}
 	q->level = level;
 	q->suppressed++;
+	e->metrics.suppressed++;
 	return false;
 }
 

@@ -131,6 +131,7 @@ void lnl_attempt_failed(struct lnl_tunnel *t, enum lnl_cause cause, const char *
 	memset(&t->end.hints, 0, sizeof(t->end.hints));
 	if (end)
 		t->end.hints = *end;
+	t->engine->metrics.failures += cause != LNL_CAUSE_USER;
 	if (cause != LNL_CAUSE_USER) /* which was said when it was asked for */
 		lnl_log(&t->engine->log, LNL_LEVEL_ERROR,
 			phase >= LNL_PHASE_UP ? "tunnel.lost" : "tunnel.failed",

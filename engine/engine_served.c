@@ -135,6 +135,7 @@ static void pass_to_data(struct lnl_served *v, struct lnl_server_event *ev)
 
 	switch (ev->kind) {
 	case LNL_SERVER_KEY_INSTALL:
+		v->service->engine->metrics.keys++;
 		cmd.kind = LNL_CMD_KEY_INSTALL;
 		cmd.u.key.slot = ev->slot;
 		cmd.u.key.key = ev->key;
@@ -163,6 +164,7 @@ static void established(struct lnl_served *v)
 
 	v->up = true;
 	s->n_up++;
+	s->engine->metrics.established++;
 	v->connected_at = s->engine->env.wallclock(NULL);
 	lnl_activity_init(&v->activity, s->conf.o.inactive, s->conf.o.inactive_bytes);
 	lnl_activity_begin(&v->activity, lnl_clock_now());
@@ -263,6 +265,7 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 	if (!v->counted)
 		v->counted = calloc(1, sizeof(*v->counted));
 	if (v->counted) {
+		lnl_metrics_counted(v->service->engine, &v->counted->counters, c);
 		v->counted->counters = *c;
 		lnl_loss_take(&v->counted->loss, c, lnl_clock_now());
 	}
@@ -354,6 +357,7 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 	v->ended = true;
 	v->cause = cause;
 	v->why = why ? strndup(why, WHY_MAX) : NULL;
+	*(v->up ? &v->service->engine->metrics.closed : &v->service->engine->metrics.refused) += 1;
 	lnl_log(log_of(v), LNL_LEVEL_INFO, v->told ? "peer.closed" : "peer.refused",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
 		LNL_F("address", lnl_served_address(v, address)), LNL_F("cause", cause_name(cause)),

@@ -72,6 +72,7 @@ void lnl_session_open(struct lnl_tunnel *t, int fd, bool tcp, const struct lnl_a
 	if (t->conf.o.floating && !tcp)
 		cmd.u.link.remote = *peer;
 	command(t, &cmd);
+	t->engine->metrics.attempts++;
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.connecting",
 		LNL_F("address", lnl_addr_text(peer, address)), LNL_F("proto", tcp ? "tcp" : "udp"),
 		LNL_F("attempt", t->attempt));
@@ -227,12 +228,14 @@ static void take_data(struct lnl_tunnel *t, struct lnl_client_event *ev)
 		cmd.kind = LNL_CMD_PEER_ADD;
 		cmd.u.peer.conf = ev->peer;
 		t->peer_added = true;
+		memset(&t->counted, 0, sizeof(t->counted));
 		break;
 	case LNL_CLIENT_PEER_SET:
 		cmd.kind = LNL_CMD_PEER_SET;
 		cmd.u.conf = ev->peer;
 		break;
 	case LNL_CLIENT_KEY_INSTALL:
+		t->engine->metrics.keys++;
 		cmd.kind = LNL_CMD_KEY_INSTALL;
 		cmd.u.key.slot = ev->slot;
 		cmd.u.key.key = ev->key;
@@ -265,6 +268,7 @@ static void complete(struct lnl_tunnel *t)
 	t->loss.n = 0; /* what is known is of the connection before */
 	t->counters.ids_used = t->counters.ids_came = 0;
 	lnl_activity_begin(&t->activity, lnl_clock_now());
+	t->engine->metrics.connections++;
 	lnl_tunnel_enter(t, LNL_STATE_UP, t->ifname);
 	lnl_log(&t->engine->log, LNL_LEVEL_INFO, "tunnel.up", LNL_F("dev", t->ifname));
 }
@@ -402,6 +406,8 @@ static void take_counters(struct lnl_tunnel *t, const struct lnl_counters *c)
 
 	t->counters = *c;
 	lnl_loss_take(&t->loss, c, lnl_clock_now());
+	lnl_metrics_counted(t->engine, &t->counted, c);
+	t->counted = *c;
 	if (t->counters_asked)
 		t->counters_asked--;
 	ended = lnl_activity_ended(&t->activity, c->rx_bytes + c->tx_bytes, !t->counters_asked,
@@ -423,6 +429,7 @@ static void take_packet(struct lnl_tunnel *t, const struct lnl_ntf *n, uint64_t 
 	trace(t, "control.received", n->u.datagram.bytes, n->u.datagram.len);
 	if (drop != LNL_DROP_NONE) {
 		t->control_drops[drop]++;
+		t->engine->metrics.drops[drop]++;
 		lnl_log(&t->engine->log, LNL_LEVEL_TRACE, "control.dropped",
 			LNL_F("reason", lnl_drop_name(drop)));
 	}

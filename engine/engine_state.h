@@ -149,12 +149,14 @@ struct lnl_engine {
 	struct lnl_log log;
 	struct lnl_process *process; /* the helper that may exec and open; NULL: without */
 	struct lnl_lane_host lanes;  /* zeroes: there are none */
-	bool sealed;
+	bool sealed, hurry;	     /* the next turn waits for nothing */
 	struct lnl_resolver *resolver;
 	struct lnl_record *records;
+	struct lnl_levels levels; /* of the log; its own is the highest of them */
 	unsigned first_record, n_records;
 	uint64_t lost_records;
 	struct lnl_quiet quiet[LNL_QUIET_KINDS];
+	struct lnl_engine_metrics metrics; /* but for what there is now */
 	struct lnl_queued *first_event, *last_event, *taken;
 	struct lnl_nodes tickets;
 	struct lnl_ticket *sync_tickets; /* to be answered before the next turn */
@@ -175,6 +177,10 @@ struct lnl_engine {
 	ev_signal *signals[65];
 	uint64_t next_id;
 };
+
+/* engine_metrics.c: |now| are a peer's counters, which were |before|. */
+void lnl_metrics_counted(struct lnl_engine *e, const struct lnl_counters *before,
+			 const struct lnl_counters *now);
 
 /* ---- engine_quiet.c: what others can make us log ---- */
 
@@ -312,6 +318,7 @@ struct lnl_tunnel {
 	bool peer_added;
 	uint64_t connected_at;
 	struct lnl_counters counters;
+	struct lnl_counters counted; /* of this connection, in the engine's metrics already */
 	uint64_t counted_at;
 	uint64_t control_drops[LNL_DROP_COUNT];
 	struct lnl_activity activity;

@@ -144,6 +144,7 @@ static void deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (!lnl_ticket_take(e, id, kind, &about))
 		return;
+	e->metrics.deadlines++;
 	lnl_log(&e->log, LNL_LEVEL_WARN, "hook.deadline", LNL_F("ticket", (int64_t)id));
 	answer_default(&about, kind);
 }
@@ -158,6 +159,7 @@ static struct lnl_queued *ask(struct lnl_engine *e, enum lnl_event_kind kind,
 		free(k);
 		return NULL;
 	}
+	e->metrics.questions++;
 	k->engine = e;
 	k->id = ++e->next_id;
 	k->kind = kind;

@@ -119,6 +119,7 @@ void lnl_service_counted(struct lnl_served *v, unsigned worker, const struct lnl
 	/* Others know only of packets for it that were lost on the way to its own worker. */
 	if (worker != v->worker) {
 		v->lost_elsewhere += c->drops[LNL_DROP_QUEUE];
+		v->service->engine->metrics.drops[LNL_DROP_QUEUE] += c->drops[LNL_DROP_QUEUE];
 		c = &own;
 	}
 	lnl_served_counters(v, c);

@@ -15,6 +15,7 @@
 #include "lunel_acc.h"
 #include "lunel_codes.h"
 #include "lunel_files.h"
+#include "lunel_metrics.h"
 #include "lunel_packet.h"
 #include "lunel_record.h"
 #include "lunel_update.h"

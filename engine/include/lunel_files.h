@@ -32,5 +32,18 @@ int lnl_engine_allow_write(struct lnl_engine *e, const char *path);
  */
 int lnl_engine_write(struct lnl_engine *e, const char *path, const void *data, size_t len,
 		     struct lnl_reason *why);
+/*
+ * Before the first turn: |path| may be added to later, in the folder that it is in now. A link that
+ * somebody else made is not followed: LNL_E_PERM. Else as lnl_engine_allow_write.
+ */
+int lnl_engine_allow_append(struct lnl_engine *e, const char *path);
+/*
+ * Opens such a file, or one that may be opened anyway, to be added to, and makes it with permissions
+ * |mode| when it is not there: |*fd|, the caller's. It never blocks, and nobody else's link or file is
+ * opened in a folder where others may write. |e| may be NULL. LNL_E_NOTFOUND (no folder), LNL_E_PERM,
+ * LNL_E_INVAL (no file), LNL_E_SYSTEM, with |why|.
+ */
+int lnl_engine_append(struct lnl_engine *e, const char *path, unsigned mode, int *fd,
+		      struct lnl_reason *why);
 
 #endif

@@ -41,4 +41,29 @@ struct lnl_record {
 	char store[LNL_RECORD_TEXT];
 };
 
+/*
+ * How much of which subsystem is kept. A subsystem is what stands before the dot in an event's name. A
+ * level below 0 is nothing at all.
+ */
+#define LNL_LEVEL_SUBS 32
+#define LNL_LEVEL_SUB  24 /* bytes of a name, with its NUL */
+
+struct lnl_levels {
+	int all; /* of those that are not named */
+	unsigned n;
+	struct {
+		char sub[LNL_LEVEL_SUB];
+		int level;
+	} sub[LNL_LEVEL_SUBS];
+};
+
+/* The level up to which records of |event| are kept. */
+int lnl_levels_of(const struct lnl_levels *l, const char *event);
+/* Sets |sub|'s, or with NULL or "*" that of the rest. False: the name is too long, or there are too many. */
+bool lnl_levels_set(struct lnl_levels *l, const char *sub, int level);
+/* Keeps what |other| keeps, too; where there are too many names, more than that. */
+void lnl_levels_join(struct lnl_levels *l, const struct lnl_levels *other);
+/* The highest that there is in it. */
+int lnl_levels_most(const struct lnl_levels *l);
+
 #endif

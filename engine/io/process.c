@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/append.h"
 #include "io/process_wire.h"
 #include "io/reason.h"
 #include "io/store.h"
@@ -411,6 +412,7 @@ static int allow(struct lnl_process *p, enum lnl_helper_open op, const char *pat
 	case ENAMETOOLONG:
 		return LNL_E_LIMIT;
 	case EACCES:
+	case ELOOP:
 		return LNL_E_PERM;
 	case ENOENT:
 	case ENOTDIR:
@@ -428,6 +430,54 @@ int lnl_process_allow(struct lnl_process *p, const char *path)
 int lnl_process_allow_write(struct lnl_process *p, const char *path)
 {
 	return allow(p, LNL_HELPER_ALLOW_WRITE, path);
+}
+
+int lnl_process_allow_append(struct lnl_process *p, const char *path)
+{
+	return allow(p, LNL_HELPER_ALLOW_APPEND, path);
+}
+
+static int append_by_helper(struct lnl_process *p, const char *path, unsigned mode, int *fd)
+{
+	struct lnl_helper_path m = { .op = LNL_HELPER_APPEND, .mode = mode };
+
+	if (!p)
+		return EACCES;
+	if (strlen(path) >= sizeof(m.u.path))
+		return ENAMETOOLONG;
+	memcpy(m.u.path, path, strlen(path) + 1);
+	return ask(p, &m, -1, fd);
+}
+
+int lnl_process_append(struct lnl_process *p, const char *path, unsigned mode, int *fd,
+		       struct lnl_reason *why)
+{
+	char target[PATH_MAX];
+	int err = lnl_append_target(path, target, sizeof(target));
+
+	*fd = -1;
+	if (!err)
+		err = lnl_append_open(AT_FDCWD, target, mode & 0777, fd);
+	if (err == EACCES)
+		err = append_by_helper(p, path, mode, fd);
+	if (!err && *fd < 0)
+		err = EIO;
+	switch (err) {
+	case 0:
+		return 0;
+	case ELOOP:
+		return lnl_reason_set(why, LNL_E_PERM,
+				      "cannot write %s: it is a link that others may have made",
+				      path);
+	case EPERM:
+		return lnl_reason_set(
+			why, LNL_E_PERM,
+			"cannot write %s: it is somebody else's, where others may write", path);
+	case EINVAL:
+		return lnl_reason_set(why, LNL_E_INVAL, "cannot write %s: it is no file", path);
+	default:
+		return lnl_reason_errno(why, err, "cannot write %s", path);
+	}
 }
 
 void lnl_process_seal(struct lnl_process *p)

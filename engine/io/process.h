@@ -99,6 +99,18 @@ int lnl_process_allow(struct lnl_process *p, const char *path);
  * such folder), LNL_E_PERM, LNL_E_SYSTEM.
  */
 int lnl_process_allow_write(struct lnl_process *p, const char *path);
+/*
+ * Before privileges are dropped: |path| may be added to through the helper later, likewise. A link that
+ * somebody else made is not followed: LNL_E_PERM.
+ */
+int lnl_process_allow_append(struct lnl_process *p, const char *path);
+/*
+ * Opens |path| to be added to, and makes it with permissions |mode| (0777 at most): |*fd|, which never
+ * blocks and is the caller's. Itself, or through the helper where that was allowed; |p| may be NULL.
+ * LNL_E_NOTFOUND (no folder), LNL_E_PERM, LNL_E_INVAL (a folder or socket), LNL_E_SYSTEM, with |why|.
+ */
+int lnl_process_append(struct lnl_process *p, const char *path, unsigned mode, int *fd,
+		       struct lnl_reason *why);
 /* No further paths, ports and sockets. */
 void lnl_process_seal(struct lnl_process *p);
 /*

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/append.h"
 #include "io/process_wire.h"
 #include "io/store.h"
 
@@ -124,4 +125,22 @@ int lnl_helper_write(struct lnl_helper_files *files, const char *path, int from,
 		err = lnl_store_replace(held, data, len, durable);
 	free(data);
 	return err;
+}
+
+/* What somebody else's link leads to is not held, and so never opened. */
+int lnl_helper_allow_append(struct lnl_helper_files *files, const char *path)
+{
+	char target[PATH_MAX];
+	int err = files->sealed ? 0 : lnl_append_target(path, target, sizeof(target));
+
+	if (err)
+		return err;
+	return find(files, path, true) ? 0 : lnl_helper_allow(files, path, true);
+}
+
+int lnl_helper_append(struct lnl_helper_files *files, const char *path, uint32_t mode, int *fd)
+{
+	const struct lnl_helper_file *f = find(files, path, true);
+
+	return f ? lnl_append_open(f->folder, f->name, mode & 0777, fd) : EACCES;
 }

@@ -550,6 +550,10 @@ static int open_for(const struct lnl_helper_path *m, int given, int *fd)
 	case LNL_HELPER_ALLOW:
 	case LNL_HELPER_ALLOW_WRITE:
 		return lnl_helper_allow(&self->files, m->u.path, m->op == LNL_HELPER_ALLOW_WRITE);
+	case LNL_HELPER_ALLOW_APPEND:
+		return lnl_helper_allow_append(&self->files, m->u.path);
+	case LNL_HELPER_APPEND:
+		return lnl_helper_append(&self->files, m->u.path, m->mode, fd);
 	case LNL_HELPER_SEAL:
 		self->files.sealed = true;
 		return 0;

@@ -57,11 +57,14 @@ enum lnl_helper_open {
 	LNL_HELPER_ALLOW_WRITE,
 	/* with a descriptor of what to write; the first one brings it to disk */
 	LNL_HELPER_SAVE,
-	LNL_HELPER_WRITE
+	LNL_HELPER_WRITE,
+	LNL_HELPER_ALLOW_APPEND,
+	LNL_HELPER_APPEND /* with `mode` */
 };
 
 struct lnl_helper_path {
 	uint32_t op;
+	uint32_t mode;
 	union {
 		char path[LNL_HELPER_PATH];
 		struct {
@@ -94,6 +97,8 @@ struct lnl_helper_files {
 
 /* Each 0 or an errno: EPERM once sealed; EACCES for what was not allowed. |from| has what to write. */
 int lnl_helper_allow(struct lnl_helper_files *files, const char *path, bool write);
+int lnl_helper_allow_append(struct lnl_helper_files *files, const char *path);
+int lnl_helper_append(struct lnl_helper_files *files, const char *path, uint32_t mode, int *fd);
 int lnl_helper_read(struct lnl_helper_files *files, const char *path, int *fd);
 int lnl_helper_write(struct lnl_helper_files *files, const char *path, int from, bool durable);
 

@@ -7,6 +7,20 @@ local M = {}
 
 local report -- set by M.bind
 
+--- Counts the hook that begins; what its end is told to. What has a blank in its name is no hook.
+function M.counted(name)
+  if name:find(" ", 1, true) then return function() end end
+  local began = core.now()
+  core.hook_ran(name)
+  return function(ok, err)
+    local outcome = ok and "ok" or "error"
+    if not ok and type(err) == "string" and err:find("^its deadline has passed") then
+      outcome = "deadline"
+    end
+    core.hook_ran(name, core.now() - began, outcome)
+  end
+end
+
 --- |fn(what, err)| logs a script's error.
 function M.bind(fn) report = fn end
 
@@ -29,7 +43,9 @@ end
 -- called when the hook has ended, also by its deadline (but not when it was cancelled).
 function M.task(name, ev, owner, fn, reply, ...)
   local who = ...
+  local over = M.counted(name)
   local id = core.spawn(owner, title(name), ev.deadline, function(ok, ...)
+    over(ok, ...)
     if ev.finally then ev.finally() end
     if M.ended then M.ended(who) end
     if ok then
@@ -44,9 +60,10 @@ end
 
 --- Asks a hook that must answer now.
 function M.now(name, ev, owner, fn, reply, ...)
-  local before = core.as_owner(owner)
+  local before, over = core.as_owner(owner), M.counted(name)
   local function finish(ok, ...)
     core.as_owner(before)
+    over(ok, ...)
     if ok then
       answer(name, ev.ticket, reply, ...)
     else
@@ -59,7 +76,9 @@ end
 
 --- Runs a hook that is only told something, for at most |seconds|; then |after| (may be nil).
 function M.tell(name, owner, seconds, after, fn, ...)
+  local over = M.counted(name)
   core.spawn(owner, title(name), seconds, function(ok, err)
+    over(ok, err)
     if not ok then report(title(name), err) end
     if after then after() end
   end, fn, ...)

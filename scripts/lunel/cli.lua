@@ -13,9 +13,12 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel capture --to FILE FILE ...     run it and write its packets for Wireshark
        lunel reload [NAME]                  have one that runs read its file again
        lunel console [NAME] [--json]        speak Lua with one that runs
+       lunel status [--json] FILE           ask who runs it how it is
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
+
+       lunel --log-format json ...          the log as lines of JSON
 ]]
 
 M.help = M.usage .. [[
@@ -38,11 +41,29 @@ Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, capture = true, reload = true, console = true, pki = true,
-                   version = true, help = true }
-local NAMES = { "check", "capture", "reload", "console", "pki", "version", "help" }
+local COMMANDS = { check = true, capture = true, reload = true, console = true, status = true,
+                   pki = true, version = true, help = true }
+local NAMES = { "check", "capture", "reload", "console", "status", "pki", "version", "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
+
+local FORMATS = { text = true, json = true }
+
+-- What stands in front of a file and is about the log: the arguments behind it, and the format; or
+-- nil and what is wrong.
+local function log_format(args)
+  local format
+  local from = 1
+  while args[from] == "--log-format" do
+    format = args[from + 1]
+    if not FORMATS[format] then
+      return nil, ("--log-format takes text or json, not '%s'%s"):format(tostring(format or ""),
+        suggest.hint(tostring(format), { "text", "json" }))
+    end
+    from = from + 2
+  end
+  return from > 1 and { unpack(args, from) } or args, format
+end
 
 local function rest(args, from)
   local out = {}
@@ -89,6 +110,15 @@ end
 -- nil and what is wrong. |exists|(path) tells whether there is such a file: one named like a
 -- command wins over a mistyped command, not over a command.
 function M.parse(args, exists)
+  local left, format = log_format(args)
+  if not left then return nil, format end
+  local what, err = M.command(left, exists)
+  if what then what.log_format = format end
+  return what, err
+end
+
+--- The same without what is about the log.
+function M.command(args, exists)
   local first = args[1]
   if not first then return nil, "a file is missing" end
   local command = ALIASES[first] or first
@@ -114,14 +144,16 @@ function M.parse(args, exists)
     if not capture then return nil, next_one end
     from = next_one
   end
+  local json = command == "status" and args[2] == "--json"
+  if json then from = 3 end
   if from == 1 and not first:find("[./]") and not first:find("^%-") and not exists(first) then
     return nil, ("there is no command and no file '%s'%s"):format(first,
       suggest.hint(first, NAMES))
   end
   local what, err = target(args, from)
   if not what then return nil, err end
-  what.command = command == "check" and "check" or "run"
-  what.capture = capture
+  what.command = (command == "check" or command == "status") and command or "run"
+  what.capture, what.json = capture, json or nil
   return what
 end
 

@@ -466,6 +466,8 @@ rows["verb"] = number("verb", "f")
 rows["mute"] = number("mute", "f")
 rows["suppress-timestamps"] = flag "suppress_timestamps"
 rows["machine-readable-output"] = flag "machine_readable_output"
+rows["log-format"] = text "log_format"
+rows["metrics"] = row(1, 1, "f", function(b, args) b:set("metrics", { listen = args[1] }) end)
 rows["writepid"] = text "writepid"
 rows["status"] = row(1, 2, "f", function(b, args)
   b:set("status", { args[1], value_of(args[2]) })

@@ -210,10 +210,7 @@ end
 --- The tunnel is gone for good; |after| runs once the hook has ended.
 function M.closed(t, ev, after)
   if not t.on.closed then return after() end
-  core.spawn(0, title "closed", DEADLINE.closed, function(ok, err)
-    if not ok then instance.report(title "closed", err) end
-    after()
-  end, t.on.closed, t.session, ev.cause, ev.stats)
+  asking.tell("closed", 0, DEADLINE.closed, after, t.on.closed, t.session, ev.cause, ev.stats)
 end
 
 return M

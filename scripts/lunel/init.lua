@@ -18,8 +18,11 @@ end
 
 local acc = require "lunel.acc"
 local control = require "lunel.control_prefix"
+local files = require "lunel.files"
 local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
+local logging = require "lunel.logging"
+local metrics = require "lunel.metrics"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
 local services = require "lunel.services"
@@ -116,25 +119,11 @@ vpn.acc = strict.fields({ protocol = acc.protocol, stats = acc.stats }, "vpn.acc
 --- Raw control messages that begin with a prefix: vpn.control(prefix, fn).
 vpn.control = control.add
 
--- ---- log ----
+-- ---- log, files, metrics ----
 
-local function logger(sub)
-  expect(sub, "string", "vpn.log")
-  local out = {}
-  for _, level in ipairs { "error", "warn", "info", "debug" } do
-    out[level] = function(event, fields)
-      expect(event, "string", "log." .. level)
-      if fields ~= nil then expect(fields, "table", "log." .. level) end
-      core.log(level, sub, event, fields)
-    end
-  end
-  return strict.fields(out, "log")
-end
-
-vpn.log = setmetatable({}, {
-  __call = function(_, sub) return logger(sub) end,
-  __index = function(_, name) error(("there is no vpn.log.%s"):format(tostring(name)), 2) end,
-})
+vpn.log = logging.log
+vpn.file = files.file
+vpn.metrics = metrics.metrics
 
 -- ---- time ----
 

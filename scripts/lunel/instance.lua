@@ -9,8 +9,11 @@ local coroutines = require "lunel.coroutines"
 local credentials = require "lunel.credentials"
 local hooks = require "lunel.hooks"
 local hooks_server = require "lunel.hooks_server"
+local appended = require "lunel.files"
 local lane_file = require "lunel.lane_file"
+local logging = require "lunel.logging"
 local management = require "lunel.management"
+local metrics = require "lunel.metrics"
 local network = require "lunel.network"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
@@ -153,7 +156,7 @@ end
 -- What concerns the process comes from the first client.
 local PROCESS = { "user", "group", "nice", "mlock", "log", "log_append", "verb", "mute",
                   "suppress_timestamps", "machine_readable_output", "writepid", "syslog", "daemon",
-                  "reload", "control" }
+                  "reload", "control", "log_format", "log_levels", "logs" }
 
 local function process_options()
   local out = {}
@@ -161,7 +164,7 @@ local function process_options()
   for _, name in ipairs(PROCESS) do
     if conf[name] ~= false or name == "reload" or name == "control" then out[name] = conf[name] end
   end
-  if out.daemon and not (out.log or out.log_append) then
+  if out.daemon and not (out.log or out.log_append or out.logs) then
     out.syslog = out.syslog or (type(out.daemon) == "string" and out.daemon) or "lunel"
   end
   if out.syslog == true then out.syslog = "lunel" end
@@ -172,6 +175,7 @@ end
 -- { tunnels = number, options, notes, summary }; or nil and the list of all errors.
 function M.load(spec)
   local ok, errors
+  if spec.check then appended.check() end
   if spec.kind == "script" then ok, errors = run_script(spec.file, spec.args or {})
   else ok, errors = read_profile(spec) end
   if not ok then return nil, errors end
@@ -295,10 +299,22 @@ end
 
 -- What concerns no tunnel in particular: the network, extensions. true, or nil and why.
 local function declare()
+  appended.allow()
   local watched, why = network.watch(tunnels)
   if not watched then return nil, why end
   control.close()
   return acc.announce()
+end
+
+-- As the first says that says it; an error's text.
+local function serve_metrics()
+  for _, t in ipairs(tunnels) do
+    if t.conf.metrics then
+      if t.checking then return nil end
+      local ok, err = metrics.open(t.conf.metrics.listen)
+      return not ok and origins.tell(t.origin, "metrics", err) or nil
+    end
+  end
 end
 
 --- Opens all tunnels: true; or nil and the errors.
@@ -309,6 +325,8 @@ function M.open()
     local ok, err = open_one(t)
     if not ok then return nil, { err } end
   end
+  local err = serve_metrics()
+  if err then return nil, { err } end
   scrub()
   return true
 end
@@ -381,6 +399,18 @@ function M.client_of(owner)
   return clients == 1 and only or nil
 end
 
+--- Where what runs this configuration can be asked about itself: { metrics, management }, the first
+-- that there are; management with its password file.
+function M.status_sources()
+  local out = {}
+  for _, t in ipairs(tunnels) do
+    local metric = t.conf.metrics
+    out.metrics = out.metrics or metric and metric.listen
+    out.management = out.management or t.conf.management
+  end
+  return out
+end
+
 --- Whether every tunnel is up.
 function M.is_up()
   for _, t in pairs(by_handle) do
@@ -440,7 +470,9 @@ function M.hold() closing = closing + 1 end
 function M.release()
   closing = closing - 1
   -- What the instance itself waits for must not keep the process.
-  if open_tunnels == 0 and closing == 0 then core.cancel_owner(0) end
+  if open_tunnels > 0 or closing > 0 then return end
+  core.cancel_owner(0)
+  logging.close()
 end
 
 local function closed(t, ev)
@@ -507,6 +539,7 @@ hooks_server.bind(M)
 management.bind(M.report)
 acc.bind(M.report)
 control.bind(M.report)
+logging.bind(M)
 
 math.randomseed(core.pid() + core.wallclock() * 1000 % 2 ^ 31)
 -- A script's own coroutines can wait.

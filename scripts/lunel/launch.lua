@@ -49,7 +49,10 @@ local function load(host, what, o)
     elseif not ready then plan, errors = nil, problems
     else plan.absent = problems end
   end
-  if plan then return vm, plan end
+  if plan then
+    plan.options.log_format = what.log_format or plan.options.log_format
+    return vm, plan
+  end
   vm:close()
   return nil, errors
 end
@@ -58,7 +61,8 @@ local function engine_options(plan, check)
   local s = core.signals
   local o = plan.options
   return {
-    level = log.level(o.verb or 1),
+    level = o.log_levels and o.log_levels["*"] or log.level(o.verb or 1),
+    levels = o.log_levels,
     user = not check and o.user or nil,
     group = not check and o.group or nil,
     stay_root = check or nil,
@@ -104,6 +108,7 @@ function Run:put(level, sub, event, fields, ...)
                       ... } }
   self.sink:write(records, 0)
   if self.control then self.control:log(records) end
+  self.host:tap(level, sub, event, fields)
 end
 
 function Run:note(level, event, fields, ...)
@@ -272,7 +277,7 @@ local function run_loaded(host, what, vm, plan)
   if not opened then
     run:flush()
     for _, e in ipairs(errors) do
-      if run.sink.file ~= io.stdout then run:complain(e) end
+      if not run.sink:is_seen() then run:complain(e) end
       complain(e)
     end
     return status
@@ -283,6 +288,8 @@ local function run_loaded(host, what, vm, plan)
   status = run:ask("status") or FAILED
   if run.abandon then status = FAILED end
   run:note("info", "exit", {})
+  host:drain()
+  run:flush()
   if o.writepid then os.remove(o.writepid) end
   return status, run.vm
 end
@@ -327,6 +334,25 @@ function M.check(what)
   if vm then vm:close() end
   host:close()
   return errors and BAD or OK
+end
+
+--- Asks what runs it how it is.
+function M.status(what)
+  local host = core.host { level = "error" }
+  local vm, plan = load(host, what, { check = true })
+  local text
+  local errors = not vm and plan or nil
+  if vm then
+    local ok, sources = vm:call("status_sources")
+    local why = sources
+    if ok then text, why = require("lunel.status_command").text(sources, core, what.json) end
+    errors = not text and { why } or nil
+    vm:close()
+  end
+  for _, e in ipairs(errors or {}) do complain(e) end
+  if text then io.stdout:write(text) end
+  host:close()
+  return text and OK or vm and FAILED or BAD
 end
 
 function M.version(what)

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
---- The default log: records become lines of text, for a terminal, a file or syslog. A record is
--- { ts, level, sub, event, fields, and the fields' names in order } (bindings/record.h).
+--- The default log: records become lines of text or JSON for a terminal, a file or syslog, or the
+-- journal's fields. A record is { ts, level, sub, event, src, sess, fields, and the fields' names
+-- in order } (bindings/record.h).
+local forms = require "lunel.log_forms"
+
 local M = {}
 
 --- A level of the engine for `verb` 0 to 11.
@@ -43,6 +46,9 @@ M.sentences = {
   ["script.traceback"] = "  {line}",
   ["script.print"] = "{text}",
   ["log.text"] = "{text}",
+  ["log.lost"] = "{count} log records were lost",
+  ["log.unsent"] = "{count} records could not be written to {to}: {error}",
+  ["log.sink_removed"] = "{sink} failed too often and gets no more records: {error}",
   ["log.suppressed"] = "{records} more records of {kind} were not logged",
   ["config.note"] = "{text}",
   ["config.error"] = "{text}",
@@ -58,6 +64,10 @@ M.sentences = {
   ["status.counters"] = "{name}: {state}, in {rx} bytes, out {tx} bytes",
   ["status.unwritable"] = "The status file: {error}",
   ["desk.listening"] = "Listening for commands on {socket}",
+  ["metrics.listening"] = "Metrics are at http://{address}:{port}/metrics",
+  ["metrics.exposed"] = "Everybody who reaches {address}, port {port}, can read the metrics: "
+    .. "nothing asks for a password there",
+  ["metrics.dropped"] = "No room for the metric {metric}: {why}",
   ["desk.refused"] = "Ended a connection to {socket}: {why}",
   ["management.unprotected"] = "Everybody on this machine may give commands at {address}:{port}: "
     .. "name a password file behind the port, or use a Unix socket",
@@ -110,7 +120,7 @@ end
 
 --- The record as a sentence, without time.
 function M.text(r)
-  local name = r.sub ~= "" and r.sub .. "." .. r.event or r.event
+  local name = forms.name(r)
   local sentence, used = M.sentences[name], {}
   local out
   if sentence then
@@ -153,6 +163,120 @@ function M.line(r, o)
   return os.date("%Y-%m-%d %H:%M:%S ", math.floor(r.ts)) .. text
 end
 
+-- ---- outputs: where records go ----
+
+local RANK = { error = 0, warn = 1, info = 2, debug = 3, trace = 4 }
+
+local Output = {}
+Output.__index = Output
+
+-- What could not be written is told once a minute.
+local COMPLAIN = 60
+
+function Output:wants(r) return not self.rank or (RANK[r.level] or 4) <= self.rank end
+
+function Output:failed(n, err)
+  self.unsent, self.error = (self.unsent or 0) + n, err
+end
+
+function Output:put(r)
+  local ok, err = self.write(r.level, self.form(r), r)
+  if not ok then self:failed(1, err) elseif self.file then self.buffered = self.buffered + 1 end
+end
+
+-- A full disk shows here.
+function Output:flush()
+  if not self.file or self.buffered == 0 then return end
+  local ok, err = self.file:flush()
+  if not ok then self:failed(self.buffered, err) end
+  self.buffered = 0
+end
+-- Compiled, LuaJIT calls a flush that failed a second time, which then does not fail.
+jit.off(Output.flush)
+
+-- The record about what was not written since the last one, or nil.
+function Output:complaint(ts)
+  if not self.unsent or self.complained and ts - self.complained < COMPLAIN then return nil end
+  local r = { ts = ts, level = "warn", sub = "log", event = "unsent", "count", "error", "to",
+              fields = { count = self.unsent, error = tostring(self.error), to = self.to } }
+  self.unsent, self.complained = nil, ts
+  return r
+end
+
+local makers = {}
+
+local function lines_to(output, file)
+  output.file, output.buffered = file, 0
+  function output.write(_, line)
+    local ok, err = output.file:write(line, "\n")
+    return ok, err
+  end
+  jit.off(output.write) -- for the same reason as flush
+end
+
+function makers.stdout(output, o) lines_to(output, o.stream or io.stdout) end
+function makers.stderr(output) lines_to(output, io.stderr) end
+
+function makers.file(output, o, _, path)
+  local file, err = io.open(path, o.anew and "we" or "ae")
+  if not file then return nil, "cannot write the log: " .. err end
+  lines_to(output, file)
+  output.path = path
+end
+
+function makers.syslog(output, o, core)
+  core.openlog(o.name or "lunel")
+  function output.write(level, line)
+    core.syslog(level, line)
+    return true
+  end
+end
+
+function makers.journal(output, o, core)
+  local journal, err = core.journal(o.socket or "/run/systemd/journal/socket")
+  if not journal then
+    return nil, ("cannot reach the journal at %s: %s"):format(
+      o.socket or "/run/systemd/journal/socket", err)
+  end
+  local name = o.name or "lunel"
+  function output.form(r) return forms.journal(r, M.text(r), name) end
+  function output.write(_, message) return journal:send(message) end
+end
+
+-- An output to o.to ("stdout", "stderr", "syslog", "journal" or a path); o.anew empties the file.
+local function new_output(o, common, core)
+  local output = setmetatable({ to = o.to, rank = o.level and RANK[o.level] }, Output)
+  local bare = o.to == "syslog" and { suppress_timestamps = true } or common
+  output.is_text = o.format ~= "json" and o.to ~= "journal"
+  output.form = o.format == "json" and forms.json or function(r) return M.line(r, bare) end
+  local name = o.to:find("/", 1, true) and "file" or o.to
+  local _, err = (makers[name] or makers.file)(output, o, core, o.to)
+  if err then return nil, err end
+  return output
+end
+
+-- What the options of OpenVPN's name say, then `logs`.
+local function wanted(o)
+  local out = {}
+  if o.syslog then
+    out[1] = { to = "syslog", name = o.syslog, format = o.log_format }
+  elseif o.log_append or o.log then
+    local path = o.log_append or o.log
+    -- A name without a slash is a file's, too.
+    out[1] = { to = path:find("/", 1, true) and path or "./" .. path, format = o.log_format,
+               anew = not o.log_append }
+  elseif not (o.logs and o.logs[1]) then
+    out[1] = { to = "stdout", stream = o.stream, format = o.log_format }
+  end
+  for _, more in ipairs(o.logs or {}) do
+    out[#out + 1] = { to = more.to, format = more.format or o.log_format, level = more.level,
+                      name = more.name, socket = more.socket }
+  end
+  return out
+end
+
+-- ---- the sink ----
+
 local Sink = {}
 Sink.__index = Sink
 
@@ -165,7 +289,8 @@ local function muted(self, r)
     local n = self.repeats and self.repeats - limit or 0
     self.last, self.repeats = name, 1
     if n > 0 then
-      self:emit("info", ("%d more of them were not logged (mute %d)"):format(n, limit), r.ts)
+      self:put({ ts = r.ts, level = "info", sub = "log", event = "text", "text", fields = {
+        text = ("%d more of them were not logged (mute %d)"):format(n, limit) } }, "text")
     end
     return false
   end
@@ -173,58 +298,59 @@ local function muted(self, r)
   return self.repeats > limit
 end
 
-function Sink:emit(level, text, ts)
-  self:put { ts = ts, level = level, sub = "log", event = "text", fields = { text = text }, "text" }
-end
-
-function Sink:put(r)
-  local o = self.options
-  if self.syslog then
-    self.syslog(r.level, M.line(r, { suppress_timestamps = true }))
-    return
+-- To all outputs; |only| "text": to those alone that people read, "other": to the rest.
+function Sink:put(r, only)
+  for _, output in ipairs(self.outputs) do
+    if output:wants(r) and (not only or output.is_text == (only == "text")) then output:put(r) end
   end
-  self.file:write(M.line(r, o), "\n")
 end
 
 --- Writes a batch; |lost| records were lost before it.
 function Sink:write(records, lost)
-  for _, r in ipairs(records) do
-    if not muted(self, r) then self:put(r) end
-  end
-  if lost > 0 and self.last_ts then
-    self:emit("warn", ("%d log records were lost"):format(lost), self.last_ts)
-  end
+  -- Machines do not mind repetition.
+  for _, r in ipairs(records) do self:put(r, muted(self, r) and "other" or nil) end
   if records[1] then self.last_ts = records[#records].ts end
-  if self.file and (records[1] or lost > 0) then self.file:flush() end
-end
-
---- Opens the file anew (SIGHUP, after logrotate); keeps the old one when that fails.
-function Sink:reopen()
-  local path = self.options.log_append or self.options.log
-  if not path or self.syslog then return end
-  local file = io.open(path, "ae")
-  if file then
-    self.file:close()
-    self.file = file
+  if lost > 0 and self.last_ts then
+    self:put { ts = self.last_ts, level = "warn", sub = "log", event = "lost",
+               fields = { count = lost }, "count" }
+  end
+  if not records[1] and lost == 0 then return end
+  for _, output in ipairs(self.outputs) do
+    local complaint = output:complaint(self.last_ts or 0)
+    if complaint then self:put(complaint) end
+  end
+  for _, output in ipairs(self.outputs) do
+    output:flush()
   end
 end
 
---- A sink. |o|: log or log_append (path), syslog (name), suppress_timestamps,
+--- Opens the files anew (SIGHUP, after logrotate); keeps an old one when that fails.
+function Sink:reopen()
+  for _, output in ipairs(self.outputs) do
+    local file = output.path and io.open(output.path, "ae")
+    if file then
+      output.file:close()
+      output.file = file
+    end
+  end
+end
+
+--- Whether one of its outputs is standard output.
+function Sink:is_seen()
+  for _, output in ipairs(self.outputs) do
+    if output.file == io.stdout then return true end
+  end
+  return false
+end
+
+--- A sink. |o|: log or log_append (path), syslog (name), log_format, logs, suppress_timestamps,
 -- machine_readable_output, mute. Or nil and why not.
 function M.open(o, core)
-  local sink = setmetatable({ options = o }, Sink)
-  if o.syslog then
-    core.openlog(o.syslog)
-    sink.syslog = core.syslog
-    return sink
-  end
-  local path = o.log_append or o.log
-  if path then
-    local file, err = io.open(path, o.log_append and "ae" or "we")
-    if not file then return nil, "cannot write the log: " .. err end
-    sink.file = file
-  else
-    sink.file = o.stream or io.stdout
+  local sink = setmetatable({ options = o, outputs = {} }, Sink)
+  for i, each in ipairs(wanted(o)) do
+    local output, err = new_output(each, o, core)
+    if not output then return nil, err end
+    sink.outputs[i] = output
   end
   return sink
 end

@@ -2,6 +2,7 @@
 --- A peer: one client of a server, as hooks and tasks see it.
 local core = require "lunel.core"
 local suggest = require "lunel.suggest"
+local who = require "lunel.who"
 
 local M = {}
 
@@ -94,6 +95,7 @@ function M.new(server, id, owner)
   local p = setmetatable({ server = server, id = id, owner = owner, vars = {}, files = {},
                            learned = {} }, meta)
   p.from = p.address
+  who.set(owner, p)
   return p
 end
 

@@ -222,6 +222,9 @@ local function apply_cd(out)
     return (cd:gsub("/+$", "")) .. "/" .. path
   end
   for _, key in ipairs { "log", "log_append", "writepid" } do out[key] = join(out[key]) end
+  for _, output in ipairs(out.logs or {}) do
+    if output.to:find("/", 1, true) then output.to = join(output.to) end
+  end
   if out.status then out.status.file = join(out.status.file) end
   if type(out.control) == "table" then out.control.path = join(out.control.path) end
   if out.management then

@@ -4,6 +4,7 @@ local hook_schema = require "lunel.hook_schema"
 local lanes = require "lunel.schema_lane"
 local types = require "lunel.schema_types"
 local address = require "lunel.schema_address"
+local logging = require "lunel.schema_log"
 local other = require "lunel.directives_other"
 
 local M = {}
@@ -437,6 +438,12 @@ M.groups = {
       doc = "Log to syslog; the name there." },
     { "verb", integer { min = 0, max = 11 }, default = 3,
       doc = "How much is logged; OpenVPN's default is 1, ours shows progress." },
+    { "log_format", logging.format, default = "text", doc = "Lines for people, or JSON." },
+    { "log_levels", logging.levels,
+      doc = "How much of which subsystem is logged; the rest is [\"*\"], or as verb has it." },
+    { "logs", logging.outputs, doc = "Where the log goes instead of standard output, or beside "
+      .. "log, log_append and syslog." },
+    { "metrics", logging.metrics, doc = "Counters for Prometheus and its kin, by HTTP." },
     { "mute", integer { min = 0, max = 2 ^ 31 - 1 }, default = 0,
       doc = "Log at most so many alike records in a row; 0: all." },
     { "suppress_timestamps", boolean, default = false, doc = "Log without times." },

@@ -257,9 +257,9 @@ local SHARED = {
   "reneg_sec_min", "reneg_bytes", "reneg_pkts", "tran_window", "hand_window", "inactive", "setenv",
   "max_packet_size", "disable_occ", "user", "group", "nice", "mlock", "daemon", "log",
   "log_append", "syslog", "verb", "mute", "suppress_timestamps", "machine_readable_output",
-  "writepid", "status", "status_version", "management", "management_client_user",
-  "management_client_group", "name", "reload", "control", "cd", "up", "down", "route_up",
-  "route_pre_down", "script_security", "scripts_allowed",
+  "log_format", "log_levels", "logs", "metrics", "writepid", "status", "status_version",
+  "management", "management_client_user", "management_client_group", "name", "reload", "control",
+  "cd", "up", "down", "route_up", "route_pre_down", "script_security", "scripts_allowed",
 }
 
 M.keys = {}

@@ -3,6 +3,7 @@
 local core = require "lunel.core"
 local schema_engine = require "lunel.schema_engine"
 local suggest = require "lunel.suggest"
+local who = require "lunel.who"
 
 local M = {}
 
@@ -66,7 +67,8 @@ function methods.send(s, text)
 end
 
 local FIELDS = { remote = true, address = true, ifname = true, vars = true }
-local HIDDEN = { up = true, ended = true, owner = true, tunnel = true }
+local HIDDEN = { up = true, ended = true, owner = true, tunnel = true, known = true,
+                 name = true }
 local NAMES = { "is_up", "stats", "rtt", "loss", "reconnect", "stop", "send", "remote", "address",
                 "ifname", "vars" }
 
@@ -83,7 +85,9 @@ local meta = {
 
 --- A session of |tunnel|; |owner| is whose tasks end with it.
 function M.new(tunnel, owner)
-  return setmetatable({ tunnel = tunnel, owner = owner, vars = {} }, meta)
+  local s = setmetatable({ tunnel = tunnel, owner = owner, vars = {} }, meta)
+  who.set(owner, s)
+  return s
 end
 
 return M

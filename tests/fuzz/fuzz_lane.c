@@ -12,6 +12,7 @@
 
 #include "bindings/host.h"
 #include "bindings/lane_vm.h"
+#include "bindings/sink.h"
 #include "fuzz_env.h"
 
 /* What the door tells a policy VM's host; here there is none. */
@@ -21,11 +22,18 @@ double lnl_host_wallclock(const struct lnl_host *h)
 	return 0;
 }
 
-void lnl_record_text(struct lnl_record_queue *q, enum lnl_level level, const char *event, double at,
-		     const char *name, const char *text, const char *name2, const char *text2)
+struct lnl_record_tap *lnl_sinks_heard(const struct lnl_vm *vm)
 {
-	(void)q, (void)level, (void)event, (void)at, (void)name, (void)text, (void)name2,
-		(void)text2;
+	(void)vm;
+	return NULL;
+}
+
+void lnl_record_text(struct lnl_record_queue *q, struct lnl_record_tap *tap, enum lnl_level level,
+		     const char *event, double when, const char *name1, const char *text1,
+		     const char *name2, const char *text2)
+{
+	(void)q, (void)tap, (void)level, (void)event, (void)when;
+	(void)name1, (void)text1, (void)name2, (void)text2;
 	abort();
 }
 

@@ -24,6 +24,8 @@ describe("the command line", function()
       { "policy.lua", "run", "script", "policy.lua" },
       { "check office.ovpn", "check", "profile", "office.ovpn" },
       { "check policy.lua", "check", "script", "policy.lua" },
+      { "status office.ovpn", "status", "profile", "office.ovpn" },
+      { "status --json policy.lua", "status", "script", "policy.lua" },
       { "help", "help" }, { "--help", "help" }, { "-h", "help" },
       { "version", "version" }, { "--version", "version" },
     }
@@ -56,6 +58,20 @@ describe("the command line", function()
     what = assert(parse "capture --help")
     assert.equal("help", what.command)
     assert.truthy(what.text:find("usage: lunel capture", 1, true))
+  end)
+
+  it("takes the log's form in front", function()
+    local what = assert(parse "--log-format json policy.lua a")
+    assert.same({ "script", "json", { "a" } }, { what.kind, what.log_format, what.args })
+    what = assert(parse "--log-format text --config x.ovpn --verb 4")
+    assert.same({ "args", "text" }, { what.kind, what.log_format })
+    -- Behind a file it is a directive's.
+    what = assert(parse "x.ovpn --log-format json")
+    assert.same({ "--config", "x.ovpn", "--log-format", "json" }, what.args)
+    local _, err = parse "--log-format jsn x.lua"
+    assert.equal("--log-format takes text or json, not 'jsn'; did you mean 'json'?", err)
+    _, err = parse "--log-format"
+    assert.equal("--log-format takes text or json, not ''", err)
   end)
 
   it("hands pki its arguments", function()

@@ -27,6 +27,46 @@ function M.new()
     core.logged[#core.logged + 1] = { level = level, name = sub .. "." .. event,
                                       fields = fields or {} }
   end
+  function core.sink(batch, what, owner, level, subs)
+    note("sink", batch, what, owner, level, subs)
+    return #M.calls(core, "sink")
+  end
+  function core.sink_close(number)
+    note("sink_close", number)
+    return true
+  end
+  function core.log_level(sub, level)
+    note("log_level", sub, level)
+    return "info"
+  end
+  function core.fallback(text) note("fallback", text) end
+  -- What is written to a file is in core.appended[path].
+  core.appended = {}
+  function core.append(path, mode, moved)
+    note("append", path, mode, moved)
+    local out = core.appended[path] or {}
+    core.appended[path] = out
+    return {
+      write = function(_, text)
+        if core.refuse_append then return nil, core.refuse_append end
+        out[#out + 1] = text
+        return true
+      end,
+      close = function() return true end,
+      allow = function() note("allow", path) return true end,
+    }
+  end
+  function core.hook_ran() end
+  function core.metric(kind, name, labels, buckets)
+    note("metric", kind, name, labels, buckets)
+    return { add = function() end, set = function() end, observe = function() end }
+  end
+  function core.metrics() return {} end
+  function core.scrape(address, port)
+    note("scrape", address, port)
+    if core.refuse_scrape then return nil, core.refuse_scrape end
+    return true
+  end
   function core.now() return core.time end
   function core.wallclock() return core.time + 1.7e9 end
   function core.pid() return 42 end

@@ -143,6 +143,8 @@ local ACTED = {
   { "nice -5", "nice", -5 }, { "mlock", "mlock", true }, { "daemon", "daemon", true },
   { "daemon vpn", "daemon", "vpn" }, { "syslog", "syslog", true }, { "syslog x", "syslog", "x" },
   { "log l", "log", "l" }, { "log-append l", "log_append", "l" }, { "verb 4", "verb", 4 },
+  { "log-format json", "log_format", "json" },
+  { "metrics 127.0.0.1:9176", "metrics", { listen = "127.0.0.1:9176" } },
   { "mute 20", "mute", 20 }, { "suppress-timestamps", "suppress_timestamps", true },
   { "machine-readable-output", "machine_readable_output", true },
   { "status s 5", "status", { "s", 5 } }, { "status s", "status", { "s" } },

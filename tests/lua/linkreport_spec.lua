@@ -17,11 +17,9 @@ describe("linkreport", function()
     one.instance, one.vpn = stub.load(core, "lunel.instance", "lunel")
     core.known.lnk1 = true
     -- Where there are none yet.
-    if not rawget(one.vpn, "metrics") then
-      rawset(one.vpn, "metrics", { gauge = function(name, labels)
-        return { set = function(_, v) gauges[name .. " " .. labels.user] = v end }
-      end })
-    end
+    rawset(one.vpn, "metrics", { gauge = function(name, labels)
+      return { set = function(_, v) gauges[name .. " " .. labels.user] = v end }
+    end })
     one.script = dofile(root .. "examples/linkreport.lua")
     return one
   end

@@ -82,7 +82,7 @@ describe("the sink", function()
     for i, key in ipairs { "log", "log_append", "log_append", "log" } do
       local sink = assert(log.open({ [key] = path, suppress_timestamps = true }))
       sink:write({ record("info", "a.b", "i", i) }, 0)
-      sink.file:close()
+      sink.outputs[1].file:close()
     end
     assert.equal("a.b i=4\n", content())
   end)
@@ -121,5 +121,106 @@ describe("the sink", function()
     local sink = assert(log.open({ syslog = "office" }, core))
     sink:write({ record("warn", "a.b") }, 0)
     assert.same({ "office", "warn WARNING: a.b" }, said)
+  end)
+
+  it("goes to several places, each in its form and from its level on", function()
+    local other = os.tmpname()
+    local sink = assert(log.open { log_append = path, suppress_timestamps = true, mute = 1, logs = {
+      { to = other, format = "json", level = "warn" } } })
+    sink:write({ record("info", "a.b"), record("warn", "a.c", "x", "y"),
+                 record("warn", "a.c", "x", "z") }, 2)
+    sink:write({ record("info", "e.f") }, 0)
+    sink:reopen()
+    sink:write({ record("info", "g.h") }, 0)
+    assert.equal("a.b\nWARNING: a.c x=y\nWARNING: 2 log records were lost\n"
+      .. "1 more of them were not logged (mute 1)\ne.f\ng.h\n", content())
+    local f = assert(io.open(other))
+    -- Machines get what is muted, too.
+    assert.equal('{"ts":"1970-01-01T00:00:01.500Z","level":"warn","event":"a.c","x":"y"}\n'
+      .. '{"ts":"1970-01-01T00:00:01.500Z","level":"warn","event":"a.c","x":"z"}\n'
+      .. '{"ts":"1970-01-01T00:00:01.500Z","level":"warn","event":"log.lost","count":2}\n',
+      f:read "*a")
+    f:close()
+    os.remove(other)
+  end)
+
+  it("leaves standard output to itself when it goes elsewhere", function()
+    assert.is_true(assert(log.open {}):is_seen())
+    assert.is_false(assert(log.open { logs = { { to = path } } }):is_seen())
+    assert.is_true(assert(log.open { logs = { { to = path }, { to = "stdout" } } }):is_seen())
+    assert.is_false(assert(log.open { log = path }):is_seen())
+  end)
+
+  it("tells once a minute what a place did not take", function()
+    local up = false
+    local sent = {}
+    local core = { journal = function()
+      return { send = function(_, text)
+        if not up then return nil, "it is full" end
+        sent[#sent + 1] = text
+        return true
+      end }
+    end }
+    local sink = assert(log.open({ log = path, suppress_timestamps = true,
+                                   logs = { { to = "journal" } } }, core))
+    for i = 1, 3 do
+      local r = record("info", "a.b", "i", i)
+      r.ts = i
+      sink:write({ r }, 0)
+    end
+    assert.equal("a.b i=1\nWARNING: 1 records could not be written to journal: it is full\n"
+      .. "a.b i=2\na.b i=3\n", content())
+    up = true
+    local r = record("info", "a.b")
+    r.ts = 100
+    sink:write({ r }, 0)
+    assert.truthy(content():find("a.b\nWARNING: 3 records could not be written", 1, true))
+    assert.equal(2, #sent)
+  end)
+
+  it("tells of a full disk where there is room", function()
+    local sink = assert(log.open { log = path, suppress_timestamps = true,
+                                   logs = { { to = "/dev/full" } } })
+    for _ = 1, 2 do sink:write({ record("info", "a.b"), record("info", "c.d") }, 0) end
+    assert.equal("a.b\nc.d\na.b\nc.d\nWARNING: 2 records could not be written to /dev/full: "
+      .. "No space left on device\n", content())
+  end)
+
+  it("tells that there is no journal", function()
+    local core = { journal = function() return nil, "No such file or directory" end }
+    local sink, err = log.open({ logs = { { to = "journal", socket = "/x" } } }, core)
+    assert.is_nil(sink)
+    assert.equal("cannot reach the journal at /x: No such file or directory", err)
+  end)
+end)
+
+describe("a record for machines", function()
+  local forms = require "lunel.log_forms"
+  local json = require "cjson"
+
+  it("is one line of JSON, whatever is in it", function()
+    local r = record("info", "a.b", "text", 'q"\\\n\r\t\1\127', "level", 3, "large", 1e15,
+                     "part", 0.5, "nan", 0 / 0, "utf8", "\195\164\240\159\152\128",
+                     "bad", "\255\237\160\128\195")
+    r.src, r.sess = "x.lua:3", "anna"
+    local line = forms.json(r)
+    assert.is_nil(line:find "[%z\1-\31\127]")
+    assert.same({ ts = "1970-01-01T00:00:01.500Z", level = "info", event = "a.b", src = "x.lua:3",
+                  sess = "anna", text = 'q"\\\n\r\t\1\127', level_ = 3, large = 1e15, part = 0.5,
+                  nan = tostring(0 / 0), utf8 = "\195\164\240\159\152\128",
+                  bad = "?????" }, json.decode(line))
+    assert.truthy(line:find('"large":1000000000000000,', 1, true))
+  end)
+
+  it("is the journal's fields", function()
+    local r = record("warn", "peer.up", "peer", "anna", "two-words", "a\nb", "event", "x",
+                     "n", 1e15)
+    r.src, r.sess = "/etc/vpn.lua:12", "anna"
+    assert.equal("MESSAGE=hello\nPRIORITY=4\nSYSLOG_IDENTIFIER=lunel\nLUNEL_EVENT=peer.up\n"
+      .. "LUNEL_SESS=anna\nCODE_FILE=/etc/vpn.lua\nCODE_LINE=12\nLUNEL_PEER=anna\n"
+      .. "LUNEL_TWO_WORDS\n\3\0\0\0\0\0\0\0a\nb\nLUNEL_EVENT_=x\nLUNEL_N=1000000000000000\n",
+      forms.journal(r, "hello", "lunel"))
+    r = record("info", "a.b", ("x"):rep(100), 1)
+    assert.truthy(forms.journal(r, "m", "l"):find("\nLUNEL_" .. ("X"):rep(58) .. "=1\n", 1, true))
   end)
 end)

@@ -13,7 +13,7 @@ static int set_up(void **state)
 	struct lnl_reason why;
 
 	assert_non_null(h);
-	h->log.level = LNL_LEVEL_DEBUG;
+	h->log.levels.all = LNL_LEVEL_DEBUG;
 	if (lnl_engine_new(&h->engine, &o, &why))
 		fail_msg("%s", why.text);
 	h->vm = new_test_vm(h);

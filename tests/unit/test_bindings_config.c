@@ -32,7 +32,7 @@ static lua_State *take(const char *code, char *err, size_t err_len)
 	char text[4096];
 
 	luaL_openlibs(L);
-	lnl_secret_register(L);
+	lnl_secret_register(L, NULL);
 	lua_register(L, "secret", lnl_secret_new);
 	snprintf(text, sizeof(text), "return %s", code);
 	if (luaL_dostring(L, text))

@@ -39,7 +39,7 @@ static lua_State *take(const char *kind, const char *code, char err[512])
 	char text[2048];
 
 	luaL_openlibs(L);
-	lnl_secret_register(L);
+	lnl_secret_register(L, NULL);
 	lua_pushcfunction(L, fill);
 	snprintf(text, sizeof(text), "return %s", code);
 	if (luaL_dostring(L, text))

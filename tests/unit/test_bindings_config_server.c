@@ -49,7 +49,7 @@ static lua_State *take(enum of of, const char *code, char err[512])
 	kind = of;
 	memset(&got, 0, sizeof(got));
 	luaL_openlibs(L);
-	lnl_secret_register(L);
+	lnl_secret_register(L, NULL);
 	lua_register(L, "secret", lnl_secret_new);
 	lua_pushcfunction(L, fill);
 	snprintf(text, sizeof(text), "return %s", code);

@@ -29,6 +29,7 @@ static const char world[] =
 	"    return true end end\n"
 	"core.peer_info = function(_, id) return { address = 'a' .. id, name = 'n' .. id } end\n"
 	"core.peer_kill = function() return true end\n"
+	"core.hook_ran = function() end\n"
 	"local asking = require 'lunel.hooks_server'\n"
 	"local function fault(peer)\n%s\nend\n"
 	"local function hook(peer) if peer.id == 1 then fault(peer) end return true end\n"

@@ -14,7 +14,8 @@ static struct lnl_host host;
 
 static int set_up(void **state)
 {
-	host.log.level = LNL_LEVEL_DEBUG;
+	host.levels.all = LNL_LEVEL_DEBUG;
+	lnl_host_levels(&host);
 	*state = new_test_vm(&host);
 	return 0;
 }
@@ -203,7 +204,7 @@ static void secrets_do_not_show(void **state)
 	assert_int_equal(luaL_dostring(L, "local f = records[#records].fields\n"
 					  "return f.password .. ' ' .. f.t"),
 			 0);
-	assert_string_equal(lua_tostring(L, -1), "userdata table");
+	assert_string_equal(lua_tostring(L, -1), "*** table");
 	lua_close(L);
 }
 

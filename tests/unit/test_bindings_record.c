@@ -23,7 +23,7 @@ static int set_up(void **state)
 	L = luaL_newstate();
 	luaL_openlibs(L);
 	memset(&q, 0, sizeof(q));
-	q.level = LNL_LEVEL_INFO;
+	q.levels.all = LNL_LEVEL_INFO;
 	return 0;
 }
 
@@ -38,13 +38,16 @@ static int tear_down(void **state)
 /* Adds a script's record with the fields of a table constructor. */
 static void add(enum lnl_level level, const char *fields)
 {
+	struct lnl_script_record r = {
+		.level = level, .sub = "sub", .event = "event", .when = 1.5
+	};
 	char code[8192];
 
 	snprintf(code, sizeof(code), "return %s", fields);
 	if (luaL_dostring(L, code))
 		fail_msg("%s", lua_tostring(L, -1));
-	lnl_record_script(L, &q, level, "sub", "event", 1.5,
-			  lua_istable(L, -1) ? lua_gettop(L) : 0);
+	r.fields = lua_istable(L, -1) ? lua_gettop(L) : 0;
+	lnl_record_script(L, &q, NULL, &r);
 	lua_settop(L, 0);
 }
 
