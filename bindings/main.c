@@ -23,6 +23,7 @@ struct start {
 	int argc;
 	char **argv;
 	char scripts[PATH_MAX];
+	char beside[PATH_MAX]; /* the folder above that of the program; "" when it is not known */
 };
 
 static int has_launcher(const char *folder)
@@ -33,7 +34,7 @@ static int has_launcher(const char *folder)
 	       access(file, R_OK) == 0;
 }
 
-/* ../share/lunel beside the folder of the program. */
+/* The folder above that of the program. */
 static int beside_program(char *out, size_t size)
 {
 	char self[PATH_MAX];
@@ -51,21 +52,22 @@ static int beside_program(char *out, size_t size)
 	if (!slash)
 		return 0;
 	*slash = '\0';
-	return snprintf(out, size, "%s/share/lunel", self) < (int)size;
+	return snprintf(out, size, "%s", self) < (int)size;
 }
 
 /*
  * LUNEL_SCRIPTS, then what is installed with this program, then the source tree, then the
  * configured prefix.
  */
-static int find_scripts(char *out, size_t size)
+static int find_scripts(const char *beside, char *out, size_t size)
 {
 	const char *given = secure_getenv("LUNEL_SCRIPTS");
 	const char *const places[] = { LUNEL_SCRIPTS_DIR, LUNEL_INSTALLED_SCRIPTS_DIR };
 
 	if (given)
 		return snprintf(out, size, "%s", given) < (int)size && has_launcher(out);
-	if (beside_program(out, size) && has_launcher(out))
+	if (*beside && snprintf(out, size, "%s/share/lunel", beside) < (int)size &&
+	    has_launcher(out))
 		return 1;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (snprintf(out, size, "%s", places[i]) < (int)size && has_launcher(out))
@@ -81,6 +83,22 @@ static int add_traceback(lua_State *L)
 	return 1;
 }
 
+/*
+ * Where `lunel test` finds its module, and tests others: in the build tree, beside this program, where it
+ * is installed, then where LuaJIT looks. |package| is on top of the stack.
+ */
+static void set_module_path(lua_State *L, const char *beside)
+{
+	if (*beside)
+		lua_pushfstring(L, "%s/lib/?.so;%s/" LUNEL_MODULES_PLACE "/?.so;", beside, beside);
+	else
+		lua_pushliteral(L, "");
+	lua_pushliteral(L, LUNEL_INSTALLED_MODULES_DIR "/?.so;");
+	lua_getfield(L, -3, "cpath");
+	lua_concat(L, 3);
+	lua_setfield(L, -2, "cpath");
+}
+
 static int launch(lua_State *L)
 {
 	const struct start *s = lua_touserdata(L, 1);
@@ -91,6 +109,7 @@ static int launch(lua_State *L)
 	lua_getglobal(L, "package");
 	lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", s->scripts, s->scripts);
 	lua_setfield(L, -2, "path");
+	set_module_path(L, s->beside);
 	lua_getfield(L, -1, "preload");
 	lua_pushcfunction(L, luaopen_lunel_core);
 	lua_setfield(L, -2, "lunel.core");
@@ -132,7 +151,9 @@ int main(int argc, char **argv)
 			"in its place; open it\n");
 		return FAILED;
 	}
-	if (!find_scripts(s.scripts, sizeof(s.scripts))) {
+	if (!beside_program(s.beside, sizeof(s.beside)))
+		s.beside[0] = '\0';
+	if (!find_scripts(s.beside, s.scripts, sizeof(s.scripts))) {
 		fprintf(stderr, "lunel: its scripts are not where they were installed; "
 				"LUNEL_SCRIPTS names their folder\n");
 		return FAILED;

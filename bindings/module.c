@@ -42,6 +42,11 @@ static struct lnl_vm *check_vm(lua_State *L, int index)
 	return v->vm;
 }
 
+struct lnl_vm *lnl_module_vm(lua_State *L, int index)
+{
+	return check_vm(L, index);
+}
+
 /*
  * Pushes what came of it; in a function of its own so that an error here finds nothing to release.
  */

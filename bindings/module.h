@@ -32,8 +32,11 @@
 #include <lua.h>
 
 struct lnl_host;
+struct lnl_vm;
 
 int luaopen_lunel_core(lua_State *L);
+/* The policy VM at |index|; raises an error where there is none. */
+struct lnl_vm *lnl_module_vm(lua_State *L, int index);
 
 /* The host at index 1, which has to be started; else an error. */
 struct lnl_host *lnl_module_host(lua_State *L);

@@ -22,7 +22,7 @@ function(lunel_view name)
 	file(MAKE_DIRECTORY ${view})
 	# whole folders first: a single header of a folder that is seen whole needs no link
 	foreach(item ${ARGN})
-		if(item MATCHES "^(wire|crypto|control|data|io)$")
+		if(item MATCHES "^(wire|crypto|control|data|io|sim)$")
 			file(CREATE_LINK ${CMAKE_SOURCE_DIR}/engine/${item} ${view}/${item} SYMBOLIC)
 		elseif(item STREQUAL bindings)
 			file(CREATE_LINK ${CMAKE_SOURCE_DIR}/bindings ${view}/bindings SYMBOLIC)

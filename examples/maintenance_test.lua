@@ -3,18 +3,14 @@ local t = require "lunel.test"
 
 local FILE = "/run/vpn-maintenance"
 
-local function server(files)
-  return t.server("maintenance.lua", { files = files })
-end
-
 t.case("who comes meanwhile is told until when", function()
-  local srv = server { [FILE] = "until 22:00\n" }
+  local srv = t.server("maintenance.lua", { files = { [FILE] = "until 22:00\n" } })
   t.equal(srv:connect { cn = "anna" }:wait "denied".denied, "maintenance until 22:00")
 end)
 
 t.case("who is there is sent away, five every ten seconds", function()
-  local files, peers = {}, {}
-  local srv = server(files)
+  local peers = {}
+  local srv = t.server "maintenance.lua"
   for i = 1, 8 do peers[i] = srv:connect { cn = "client" .. i }:wait "up" end
   local function left()
     local n = 0
@@ -23,13 +19,13 @@ t.case("who is there is sent away, five every ten seconds", function()
   end
   t.advance(30)
   t.equal(left(), 8)
-  files[FILE] = "until 22:00\n"
+  srv:put(FILE, "until 22:00\n")
   t.advance(10)
   t.equal(left(), 3)
   t.advance(10)
   t.equal(left(), 0)
   t.equal(#srv:log "maintenance.begins", 1)
-  files[FILE] = nil
+  srv:put(FILE, nil)
   t.advance(10)
   srv:connect { cn = "anna" }:wait "up"
 end)

@@ -104,8 +104,10 @@ check_tree() {
 		'include[ \t]*<wolfssl/|(^|[^A-Za-z0-9_])(wolfSSL|wc)_[A-Za-z]'
 	refuse 'Lua belongs to bindings' '^engine/' \
 		'include[ \t]*[<"](lua|lauxlib|lualib|luajit)|(^|[^A-Za-z0-9_])luaL?_[a-z]'
-	refuse 'libev belongs to io and the engine loop' '^(engine|bindings)/!^engine/(io/|[a-z_0-9]+\.[ch])' \
+	refuse 'libev belongs to io and the engine loop' '^(engine|bindings)/!^engine/(io/|sim/|[a-z_0-9]+\.[ch])' \
 		'include[ \t]*[<"]ev\.h'
+	refuse 'nobody but lunel test sees the simulator' '^(engine|bindings)/!^(engine/sim/|bindings/sim\.[ch]$)' \
+		'^[ \t]*#[ \t]*include[ \t]*"(sim/|lunel_sim\.h|bindings/sim\.h)'
 	refuse 'bindings see lunel.h, not the rooms' '^bindings/' \
 		'^[ \t]*#[ \t]*include[ \t]*"' '"(lunel[a-z_]*|(bindings/)?[a-z0-9_]+)\.h"'
 	refuse 'C enters Lua through the protected door only' '^bindings/!^bindings/patterns\.c' \
@@ -179,6 +181,8 @@ refuse_twin() {
 	plant bindings/planted_call.c '	lua_call(L, 1, 0);'
 	plant bindings/planted_resume.c '	lua_resume(co, 0);'
 	plant bindings/planted_curl.c '#include <curl/curl.h>'
+	plant engine/io/planted_sim.c '#include "sim/sim.h"'
+	plant bindings/planted_sim.c '#include "lunel_sim.h"'
 	plant engine/io/planted_assert.c '	assert(length > 0);'
 	plant engine/crypto/wolfssl_cipher.c '	return memcmp(tag, computed, 16);'
 	plant engine/data/aead_planted.c '	return memcmp(tag, computed, 16) == 0;'

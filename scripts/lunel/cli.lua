@@ -14,6 +14,7 @@ usage: lunel FILE [--OPTION ...]            run a profile, or a server's configu
        lunel reload [NAME]                  have one that runs read its file again
        lunel console [NAME] [--json]        speak Lua with one that runs
        lunel status [--json] FILE           ask who runs it how it is
+       lunel test FILE_test.lua ...         run tests of scripts, in virtual time (test --help)
        lunel pki COMMAND ...                keys and certificates of one's own (pki --help)
        lunel version [--features]           what this build is and can do
        lunel help                           this text
@@ -41,9 +42,10 @@ Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]
 
 -- Commands of DESIGN section 7; only what exists is one.
-local COMMANDS = { check = true, capture = true, reload = true, console = true, status = true,
-                   pki = true, version = true, help = true }
-local NAMES = { "check", "capture", "reload", "console", "status", "pki", "version", "help" }
+local COMMANDS = { check = true, capture = true, test = true, reload = true, console = true,
+                   status = true, pki = true, version = true, help = true }
+local NAMES = { "check", "capture", "test", "reload", "console", "status", "pki", "version",
+                "help" }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
 
@@ -125,6 +127,7 @@ function M.command(args, exists)
   if command == "help" then return { command = "help" } end
   if command == "pki" then return { command = "pki", args = rest(args, 2) } end
   if command == "reload" or command == "console" then return attached(command, args) end
+  if command == "test" then return { command = "test", args = rest(args, 2) } end
   if command == "version" then
     local what = { command = "version" }
     for i = 2, #args do

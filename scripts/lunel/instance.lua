@@ -176,6 +176,9 @@ end
 function M.load(spec)
   local ok, errors
   if spec.check then appended.check() end
+  if spec.test then
+    require("lunel.test.policy").install(M, spec.test, function() return tunnels end)
+  end
   if spec.kind == "script" then ok, errors = run_script(spec.file, spec.args or {})
   else ok, errors = read_profile(spec) end
   if not ok then return nil, errors end

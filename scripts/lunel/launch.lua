@@ -370,6 +370,10 @@ function M.pki(what)
   return require("lunel.pki").main(what.args)
 end
 
+function M.test(what)
+  return require("lunel.test.run").main(what.args)
+end
+
 function M.help(what)
   io.stdout:write(what.text or cli.help)
   return OK

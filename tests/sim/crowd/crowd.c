@@ -625,7 +625,7 @@ static void deliver(struct crowd_packet *p)
 	free(p);
 }
 
-static void happen(const struct loop_due *d)
+static void happen(const struct lnl_due *d)
 {
 	switch (d->kind) {
 	case PACKET:
@@ -646,7 +646,7 @@ static void happen(const struct loop_due *d)
 /* Until |is_done| or then. */
 static void run_until(uint64_t until, bool (*is_done)(void))
 {
-	struct loop_due d;
+	struct lnl_due d;
 
 	while (!(is_done && is_done()) && loop_next(until, &d))
 		happen(&d);

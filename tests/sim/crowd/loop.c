@@ -12,81 +12,29 @@
 
 static struct {
 	uint64_t now;
-	uint64_t order;
-	struct loop_due *heap;
-	int n, cap;
+	struct lnl_dues dues;
 	ev_async *asyncs[ASYNCS];
 	unsigned n_asyncs;
 } loop;
 
 /* ---- what is due ---- */
 
-static bool is_before(const struct loop_due *a, const struct loop_due *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void place(int at, struct loop_due d)
-{
-	loop.heap[at] = d;
-	if (d.place)
-		*d.place = at + 1;
-}
-
-/* |d| goes where it belongs, from the free place |at|. */
-static void settle(int at, struct loop_due d)
-{
-	for (; at > 0 && is_before(&d, &loop.heap[(at - 1) / 2]); at = (at - 1) / 2)
-		place(at, loop.heap[(at - 1) / 2]);
-	for (;;) {
-		int child = 2 * at + 1;
-
-		if (child + 1 < loop.n && is_before(&loop.heap[child + 1], &loop.heap[child]))
-			child++;
-		if (child >= loop.n || !is_before(&loop.heap[child], &d))
-			break;
-		place(at, loop.heap[child]);
-		at = child;
-	}
-	place(at, d);
-}
-
-static void take_at(int at)
-{
-	struct loop_due last = loop.heap[--loop.n];
-
-	if (loop.heap[at].place)
-		*loop.heap[at].place = 0;
-	if (at < loop.n)
-		settle(at, last);
-}
-
 void loop_put(int *where, uint64_t at, unsigned kind, void *what)
 {
-	struct loop_due d = { at, loop.order++, kind, what, where };
-
-	if (where && *where > 0)
-		take_at(*where - 1);
 	if (at == LNL_NEVER)
-		return;
-	if (loop.n == loop.cap) {
-		loop.cap = loop.cap ? 2 * loop.cap : 1024;
-		loop.heap = realloc(loop.heap, (size_t)loop.cap * sizeof(*loop.heap));
-		sim_require(loop.heap != NULL, "out of memory");
-	}
-	settle(loop.n++, d);
+		lnl_dues_drop(&loop.dues, where);
+	else
+		sim_require(lnl_dues_put(&loop.dues, where, at, kind, what), "out of memory");
 }
 
-bool loop_next(uint64_t until, struct loop_due *out)
+bool loop_next(uint64_t until, struct lnl_due *out)
 {
 	ev_timer *w;
 
-	if (loop.n == 0 || loop.heap[0].at > until) {
+	if (!lnl_dues_next(&loop.dues, until, out)) {
 		loop.now = until > loop.now ? until : loop.now;
 		return false;
 	}
-	*out = loop.heap[0];
-	take_at(0);
 	if (out->at > loop.now)
 		loop.now = out->at;
 	if (out->kind != LOOP_TIMER)
@@ -100,15 +48,10 @@ bool loop_next(uint64_t until, struct loop_due *out)
 
 void loop_drop(void (*drop)(unsigned kind, void *what))
 {
-	for (int i = 0; i < loop.n; i++) {
-		if (loop.heap[i].place)
-			*loop.heap[i].place = 0;
-		if (loop.heap[i].kind != LOOP_TIMER)
-			drop(loop.heap[i].kind, loop.heap[i].what);
-	}
-	free(loop.heap);
-	loop.heap = NULL;
-	loop.n = loop.cap = 0;
+	for (int i = 0; i < loop.dues.n; i++)
+		if (loop.dues.heap[i].kind != LOOP_TIMER)
+			drop(loop.dues.heap[i].kind, loop.dues.heap[i].what);
+	lnl_dues_deinit(&loop.dues);
 }
 
 void loop_init(uint64_t now)
@@ -119,7 +62,7 @@ void loop_init(uint64_t now)
 
 void loop_deinit(void)
 {
-	free(loop.heap);
+	lnl_dues_deinit(&loop.dues);
 	memset(&loop, 0, sizeof(loop));
 }
 

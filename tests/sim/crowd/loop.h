@@ -10,16 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOOP_TIMER 0 /* the kind of libev's; others are the test's */
+#include "sim/due.h"
 
-/* What happens at |at|; of one time, what was put first comes first. */
-struct loop_due {
-	uint64_t at;
-	uint64_t order;
-	unsigned kind;
-	void *what;
-	int *place; /* of this in the heap, from 1; 0: it is not there; NULL: nobody asks */
-};
+#define LOOP_TIMER 0 /* the kind of libev's; others are the test's */
 
 /* Everything starts at |now|. */
 void loop_init(uint64_t now);
@@ -32,7 +25,7 @@ void loop_put(int *place, uint64_t at, unsigned kind, void *what);
  * The next that is due until |until|: moves the clock there and takes it out. False when nothing is,
  * and the clock stands at |until|. Timers of libev's have been called already.
  */
-bool loop_next(uint64_t until, struct loop_due *out);
+bool loop_next(uint64_t until, struct lnl_due *out);
 /* Forgets all that is due; the test's kinds are given to |drop|. */
 void loop_drop(void (*drop)(unsigned kind, void *what));
 /* Wakes who was sent an ev_async: one round; false when there was none. */

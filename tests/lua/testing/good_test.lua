@@ -1,0 +1,292 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- A user's tests that pass: all of the harness (testing_spec.lua runs them).
+local t = require "lunel.test"
+
+-- Scripts under test; %s is what each case wants of them.
+local CLIENT = [[
+local vpn = require "lunel"
+local log = vpn.log "mine"
+local remotes = { vpn.remote { "a.example", 1194, "udp", site = "a" },
+                  vpn.remote { "b.example", 443, "tcp", site = "b" } }
+vpn.client { remotes = remotes, connect_timeout = 10,
+  tls = { ca = "ca.pem", cert = "me.pem", key = "me.key", %s }, %s }
+]]
+local SERVER = [[
+local vpn = require "lunel"
+local log = vpn.log "mine"
+vpn.server { listen = { "1194/udp", "1194/tcp" }, server = "10.9.0.0/24",
+  server_ipv6 = "fd00:9::/64",
+  tls = { ca = "ca.pem", cert = "srv.pem", key = "srv.key", %s }, %s }
+]]
+
+local function client(tls, more, o) return t.client(CLIENT:format(tls, more), o) end
+local function server(tls, more, o) return t.server(SERVER:format(tls, more), o) end
+
+t.case("time is virtual", function()
+  t.equal(t.now(), 0)
+  t.advance(86400)
+  t.equal(t.now(), 86400)
+end)
+
+t.case("the wall clock is the test's", function()
+  t.at "2026-11-25 17:30:15"
+  local srv = server("", [[on = { established = function()
+    local now = vpn.localtime()
+    log.info("now", { text = ("%s %d:%d"):format(now.wday, now.hour, now.min), time = os.time(),
+                      date = os.date("%H:%M") })
+  end }]])
+  srv:connect { cn = "anna" }:wait "up"
+  local seen = srv:log "^mine.now$"[1].fields
+  t.equal(seen.text, "Wed 17:30")
+  t.equal(seen.date, "17:30")
+  t.equal(math.floor(seen.time / 60), math.floor(os.time { year = 2026, month = 11, day = 25,
+                                                           hour = 17, min = 30 } / 60))
+end)
+
+for _, wrap in ipairs { "", "crypt = 'k'", "crypt_v2 = 'k'", "auth = 'k', key_direction = 1" } do
+  t.case(("a client comes up with {%s}"):format(wrap), function()
+    local c = client(wrap, "")
+    c:start():wait("up", 5)
+    t.equal(c.session.remote.site, "a")
+    t.match(c.net.addresses[1], "^10%.8%.0%.")
+  end)
+  t.case(("a peer comes up with {%s}"):format(wrap), function()
+    local srv = server(wrap, "")
+    srv:connect { cn = "anna" }:wait("up", 5)
+    srv:connect { cn = "ben", proto = "tcp" }:wait("up", 5)
+    t.equal(#srv:peers(), 2)
+  end)
+end
+
+t.case("a client and a server with a policy each", function()
+  local srv = server("crypt_v2 = 'k'", [[push = { "route 10.99.0.0 255.255.0.0" }, on = {
+    authorize = function(peer)
+      peer.vars.seen = true
+      return vpn.grant { push = { "setenv-safe SITE " .. peer.cn } }
+    end }]])
+  local c = client("crypt_v2 = 'k'", [[on = {
+    pulled = function(_, options)
+      return vpn.filter(options, function(o) return not o:find "^route 10" end)
+    end }]], { cn = "branch" })
+  c:start():wait "up"
+  t.equal(c:far_end(), srv)
+  t.match(table.concat(c.pushed, "\n"), "setenv%-safe SITE branch")
+  t.equal(c.net.routes, {})
+  t.equal(srv:peers()[1].vars.seen, true)
+  t.ok(srv:peers()[1].up)
+end)
+
+t.case("what a client's remotes do not answer", function()
+  local c = client("", "", { reach = function(remote) return remote.site == "b" end })
+  c:start():wait("up", 60)
+  t.equal(c.session.remote.site, "b")
+  t.equal(c.cause.code, "timeout")
+end)
+
+t.case("packets cross, also a bad network", function()
+  t.network { delay = 0.05, loss = 5 }
+  local srv = server("", "")
+  local p = srv:connect { cn = "anna" }
+  p:wait("up", 120)
+  t.network {}
+  for i = 1, 100 do
+    p:send_packet(t.packet { from = p.address, to = "10.9.0.1", dport = i, payload = ("x"):rep(i) })
+  end
+  p:send_packet(t.packet { from = "10.1.2.3", to = "10.9.0.1" }) -- not its address
+  t.advance(1)
+  local got = srv:packets()
+  t.equal(#got, 100)
+  t.equal(t.parse(got[100]).dport, 100)
+  t.equal(t.parse(got[7]), { from = p.address, to = "10.9.0.1", proto = "udp", sport = 0,
+                             dport = 7, payload = "xxxxxxx" })
+  t.equal(srv:packets(), {})
+end)
+
+t.case("packets from peer to peer", function()
+  local srv = server("", "client_to_client = true")
+  local a, b = srv:connect { cn = "a" }, srv:connect { cn = "b", proto = "tcp" }
+  a:wait "up"
+  b:wait "up"
+  a:send_packet(t.packet { from = a.address, to = b.address, proto = "tcp", dport = 22 })
+  t.advance(1)
+  t.equal(t.parse(b:packets()[1]).dport, 22)
+end)
+
+t.case("scripted names and programs", function()
+  local srv = server("", [[on = { authorize = function(peer)
+    local addresses, err = vpn.resolve(peer.cn .. ".example", 4)
+    local r = vpn.exec { "check", peer.cn, env = { A = "b" }, input = "in", timeout = 3 }
+    log.info("got", { address = addresses and addresses[1], err = err, out = r.out,
+                      status = r.status, late = r.timeout and "yes" or "no" })
+    return vpn.grant {}
+  end }]], {
+    resolve = function(name, family)
+      t.equal(family, 4)
+      if name == "anna.example" then return { "192.0.2.7" } end
+      return nil, "not found"
+    end,
+    exec = function(run)
+      t.equal(run.input, "in")
+      if run.argv[2] == "slow" then return t.never end
+      return t.later(1, { out = table.concat(run.argv, " "), status = 3 })
+    end,
+  })
+  for i, cn in ipairs { "anna", "ben", "slow" } do
+    srv:connect { cn = cn }:wait("up", 10)
+    local seen = srv:log "^mine.got$"[i].fields
+    t.equal(seen.address, cn == "anna" and "192.0.2.7" or nil)
+    t.equal(seen.err, cn ~= "anna" and "not found" or nil)
+    t.equal(seen.out, cn == "slow" and "" or "check " .. cn)
+    t.equal(seen.late, cn == "slow" and "yes" or "no")
+  end
+end)
+
+t.case("a challenge and its answer", function()
+  local srv = server("", [[auth_user_pass = true, on = { authenticate = function(_, cred)
+    if cred.response then
+      return cred.response:reveal() == "123456" or vpn.deny "wrong code"
+    end
+    return vpn.challenge { text = "Code?", echo = true }
+  end }]])
+  local anna = { cn = "anna", user = "anna", password = "x", answer = "123456" }
+  srv:connect(anna):wait("up", 60)
+  anna.answer = function(question)
+    t.equal(question, "Code?")
+    return "1"
+  end
+  local p = srv:connect(anna)
+  p:wait("denied", 60)
+end)
+
+t.case("control texts", function()
+  local srv = server("", [[on = { control = function(peer, text)
+    log.info("said", { who = peer.cn, text = text })
+    peer:send("INFO,yes")
+    return true
+  end }]])
+  local p = srv:connect { cn = "anna" }
+  p:wait "up"
+  p:send_text "INFO,hello"
+  t.advance(1)
+  t.equal(srv:log "^mine.said$"[1].fields, { who = "anna", text = "INFO,hello" })
+  srv:send_text("anna", "INFO,more")
+  t.advance(1)
+  srv:kill("anna", "HALT,enough")
+  p:wait "closed"
+end)
+
+t.case("certificates have the names that a test gives", function()
+  local srv = server("", [[on = { verify_cert = function(_, chain)
+    log.info("chain", { cn = chain[1].cn, san = chain[1].san[1],
+                        fingerprint = chain[1].fingerprint })
+    return chain[1].cn ~= "eve", "not her"
+  end }]])
+  local anna = { cn = "anna", san = { "anna.example" } }
+  srv:connect(anna):wait "up"
+  local seen = srv:log "^mine.chain$"[1].fields
+  t.equal(seen.cn, "anna")
+  t.match(seen.san, "anna%.example")
+  t.equal(seen.fingerprint, srv:certificate(anna).fingerprint)
+  local eve = srv:connect { cn = "eve" }
+  eve:wait "closed"
+  t.equal(#srv:log "^peer.up$", 1)
+end)
+
+t.case("files that a configuration names are the test's", function()
+  local c = client("", [[auth_user_pass = { file = "login.txt" }]], {
+    files = { ["login.txt"] = "anna\nsecret\n" },
+    login = function(who)
+      t.equal(who, { cn = "client", username = "anna", password = "secret" })
+      return true
+    end,
+  })
+  c:start():wait "up"
+end)
+
+t.case("a file that is written is not the disk's", function()
+  local srv = server("", [[status = { file = "no-such-folder/status.log", seconds = 5 }]])
+  srv:connect { cn = "anna" }:wait "up"
+  t.advance(10)
+  t.match(srv:file "no-such-folder/status.log", "anna")
+end)
+
+t.case("what the tasks wait for is told", function()
+  local c = client("", [[on = { up = function()
+    vpn.spawn(function() while vpn.sleep(30) do log.info "tick" end end)
+  end }]])
+  c:start():wait "up"
+  t.advance(1)
+  t.equal(c:waiting(), { "vpn.sleep(30)" })
+  t.advance(300)
+  t.equal(#c:log "^mine.tick$", 10)
+  c:stop()
+  c:wait "closed"
+  t.equal(c:waiting(), {})
+end)
+
+t.case("two servers are two places", function()
+  local one, two = server("", "", { at = "192.0.2.1" }), server("", "", { at = "192.0.2.2" })
+  one:connect { cn = "a" }:wait "up"
+  two:connect { cn = "b", at = "203.0.113.9" }:wait "up"
+  t.equal(one:peers()[1].name, "a")
+  t.match(two:peers()[1].address, "^203%.0%.113%.9:")
+end)
+
+t.case("keys are renewed while an hour passes", function()
+  local srv = server("", "reneg_sec = 600, ping = 10, ping_restart = 60")
+  local p = srv:connect { cn = "anna" }
+  p:wait "up"
+  t.advance(3600)
+  t.ok(p.up)
+  t.ok(#p:log "^tls.handshake$" > 4)
+end)
+
+local PROFILE = [[
+client
+dev tun
+remote a.example 1194 udp
+<ca>
+nothing that counts
+</ca>
+cert me.crt
+key me.key
+tls-crypt ta.key
+auth-user-pass login.txt
+verify-x509-name vpn.corp name
+]]
+local CONF = [[
+port 1194
+proto udp
+dev tun
+server 10.7.0.0 255.255.255.0
+ca ca.crt
+cert srv.crt
+key srv.key
+dh none
+tls-crypt ta.key
+push "route 10.20.0.0 255.255.0.0"
+verify-client-cert require
+script-security 2
+client-connect /etc/openvpn/came.sh
+]]
+
+t.case("profiles and configurations of OpenVPN's", function()
+  local c = t.client("office.ovpn", { files = { ["office.ovpn"] = PROFILE,
+                                                ["login.txt"] = "anna\nsecret\n" } })
+  c:start():wait "up"
+end)
+
+t.case("a program of a server's configuration", function()
+  local ran
+  local srv = t.server("server.conf", {
+    files = { ["server.conf"] = CONF },
+    exec = function(run)
+      ran = run.argv[1]
+      return {}
+    end,
+  })
+  local p = srv:connect { cn = "anna" }
+  p:wait "up"
+  t.equal(ran, "/etc/openvpn/came.sh")
+  t.match(table.concat(p.pushed, "\n"), "route 10.20.0.0 255.255.0.0")
+end)

@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+--- `lunel test` as users see it: what it prints and its exit status, for files of tests that pass
+-- (testing/good_test.lua), that fail (testing/bad_test.lua) and that are none; and the examples'
+-- tests.
+local lunel = os.getenv "LUNEL" or "build/bin/lunel"
+local source = os.getenv "LUNEL_SOURCE" or "."
+local folder = source .. "/tests/lua/testing/"
+
+-- Exit status and output, both streams in one.
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo $?"))
+  local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
+  pipe:close()
+  return tonumber(status), text
+end
+
+local function test(arguments) return run(lunel .. " test " .. arguments) end
+
+local function write(text)
+  local path = os.tmpname()
+  local f = assert(io.open(path, "w"))
+  f:write(text)
+  f:close()
+  return path
+end
+
+describe("lunel test", function()
+  it("passes the tests that are right", function()
+    local status, out = test(folder .. "good_test.lua")
+    assert.equal(0, status, out)
+    assert.falsy(out:find "FAIL", out)
+    assert.truthy(out:find "\n2%d passed, 0 failed\n$", out)
+  end)
+
+  it("says of each failure where, and what was expected", function()
+    local file = folder .. "bad_test.lua"
+    local status, out = test(file)
+    assert.equal(1, status, out)
+    assert.truthy(out:find "\nok   this one passes\n1 passed, 12 failed\n$", out)
+    local lines = {
+      [[FAIL equal
+     FILE:14: the table: expected { 2 }, got { 1, a = "x" }]],
+      [[FAIL in a helper
+     FILE:12: expected "expected", got "got"]],
+      [[FAIL an error
+     FILE:18: attempt to index local 'x' (a nil value)]],
+      [[FAIL nobody answers
+     FILE:21: the server:4: the server called vpn.resolve(db.example), which the test does not ]]
+        .. [[answer; give it `resolve = function(...)`]],
+      [[FAIL it hangs
+     FILE:25: the peer anna is to be 'up' and is 'hello': not so after 3 s; what is waited for: ]]
+        .. [[the server: vpn.resolve(db.example)]],
+      [[FAIL round and round
+     FILE:29: at 0.]],
+      [[ s something goes round and round without time passing; waiting: the server: vpn.sleep(0)]],
+      [[FAIL a wrong configuration
+     FILE:35: the server does not load:
+     the server:2: lsten: there is no key of this name; did you mean 'listen'?
+     the server:2: tls: 'ca' is missing (]],
+      [[FAIL a wrong option
+     FILE:37: t.server: there is no option 'htp'
+]],
+      [[  | the server: error Error in hook 'authorize': the server:4: oops
+]],
+      [[FAIL it closed
+     FILE:40: the peer anna is to be 'up', and has closed: auth_failed
+]],
+      [[FAIL a service fails
+     FILE:44: expected "other", got "db.example"]],
+      [[FAIL a service lets time pass
+     FILE:50: time passes already: a service cannot make it pass]],
+      [[FAIL an unknown field
+     FILE:54: there is no 'nonsense' here]],
+    }
+    for _, line in ipairs(lines) do
+      line = line:gsub("FILE", (file:gsub("%%", "%%%%")))
+      assert.truthy(out:find(line, 1, true), line .. "\n-- is not in --\n" .. out)
+    end
+  end)
+
+  it("runs those whose name has a text in it", function()
+    local status, out = test("--filter 'wall clock' " .. folder .. "good_test.lua")
+    assert.equal(0, status)
+    assert.equal("ok   the wall clock is the test's\n1 passed, 0 failed\n", out)
+    status, out = test("--filter nothing-like-this " .. folder .. "good_test.lua")
+    assert.equal(2, status)
+    assert.truthy(out:find("lunel: no case has 'nothing-like-this' in its name", 1, true), out)
+  end)
+
+  it("shows the log of every host when asked", function()
+    local _, out = test("--verbose --filter 'control texts' " .. folder .. "good_test.lua")
+    assert.truthy(out:find("  | the server: info mine.said ", 1, true), out)
+    assert.truthy(out:find("  | the peer anna: info Initialization Sequence Completed", 1, true))
+  end)
+
+  it("helps", function()
+    local status, out = test "--help"
+    assert.equal(0, status)
+    assert.truthy(out:find "^usage: lunel test .*\n%-%-filter TEXT ")
+  end)
+
+  it("refuses what is no test", function()
+    local rows = {
+      { "", "a file of tests is missing\nusage: lunel test " },
+      { "--nonsense x.lua", "test knows --filter and --verbose, not '--nonsense'" },
+      { "--filter", "--filter: a text is missing" },
+      { "no-such-file.lua", "cannot open no-such-file.lua" },
+    }
+    for text, message in pairs {
+      ["local x = "] = ":1: unexpected symbol near '<eof>'",
+      ["local t = require 'lunel.test'"] = ": there is no t.case in it",
+      ["require('lunel.test').advance(1)"] = ":1: this belongs into a case",
+      ["error 'so'"] = ":1: so",
+    } do
+      rows[#rows + 1] = { write(text), message, true }
+    end
+    for _, row in ipairs(rows) do
+      local status, out = test(row[1])
+      assert.equal(2, status, out)
+      assert.truthy(out:find("lunel: " .. (row[3] and row[1] or "") .. row[2], 1, true), out)
+      if row[3] then os.remove(row[1]) end
+    end
+  end)
+
+  it("passes the examples' tests", function()
+    local status, out = test(source .. "/examples/*_test.lua")
+    assert.equal(0, status, out)
+  end)
+
+  it("runs under a stock luajit, too", function()
+    local status, out = run(("luajit %s/scripts/launcher.lua test --filter 'wall clock' %s")
+      :format(source, folder .. "good_test.lua"))
+    assert.equal(0, status, out)
+    assert.truthy(out:find("1 passed, 0 failed", 1, true), out)
+  end)
+
+  -- What the engine began to ask of libev and of sockets, and the simulator does not stand in for.
+  it("leaves nothing to the libraries whose place it takes", function()
+    local nm = io.popen(("nm -D --undefined-only %s/../lib/lunel/sim.so 2>/dev/null"):format(
+      lunel:match "^(.*)/[^/]*$"))
+    local names = nm:read "*a"
+    nm:close()
+    for _, name in ipairs { "ev_%w+", "ares_[^v]%w+", "mnl_%w+", "epoll_%w+", "recvm+sg",
+                            "sendm+sg", "sendto", "__re[ac][dv]_chk" } do
+      assert.falsy(names:find(" U " .. name .. "[@\n]"), name)
+    end
+  end)
+end)
