@@ -73,6 +73,8 @@ local function install_services()
   for _, fn in ipairs(later) do fn(vpn) end
 end
 
+local asked = {} -- what the test may ask, by name
+
 -- ---- keys and files ----
 
 local GIVEN = { "ca", "cert", "key", "extra_certs", "crl", "auth", "crypt", "crypt_v2", "pkcs12",
@@ -115,10 +117,7 @@ end
 
 local added = {} -- what was appended to files, by path
 
-local given = {} -- the test's files, by path
-
 local function install_files(files)
-  given = files
   local read_file = core.read_file
   core.read_file = function(path)
     local text, about = files[path] or files[path:match("[^/]*$")], nil
@@ -128,15 +127,16 @@ local function install_files(files)
   end
   core.read_again = function(path) return core.read_file(path) end
   core.exists = function(path) return files[path] ~= nil end
+  asked.put = function(path, text) files[path] = text end
   local open = io.open
-  io.open = function(path, mode)
+  rawset(io, "open", function(path, mode)
     local text = files[path]
     if not text or (mode or "r"):find "[wa+]" then return open(path, mode) end
     local f = assert(io.tmpfile())
     f:write(text)
     f:seek "set"
     return f
-  end
+  end)
   -- vpn.file.append, where this build has it: kept here, for x:file(path).
   if rawget(core, "append") then
     core.append = function(path)
@@ -231,7 +231,6 @@ end
 
 -- ---- what the test asks ----
 
-local asked = {}
 
 function asked.requests()
   local out = requests
@@ -314,8 +313,6 @@ function asked.waiting()
   table.sort(out)
   return out
 end
-
-function asked.put(path, text) given[path] = text end
 
 function asked.send(_, i, text) return core.tunnel_text(tunnels[i], text) end
 
