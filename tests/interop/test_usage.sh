@@ -100,10 +100,11 @@ says 2 - "command line: an? .*remote|needs|must follow" --config office.ovpn --r
 page=$top/scripts/lunel.1
 [ -f "$page" ] || fail "there is no manual page"
 sed 's/\\-/-/g; s/\\f.//g' "$page" >page.txt
-cat help.txt pki-help.txt | grep -Eo -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
+"$LUNEL" capture --help >capture-help.txt && "$LUNEL" test --help >test-help.txt || wrong "no help"
+cat help.txt pki-help.txt capture-help.txt test-help.txt | grep -Eo -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
 	grep -q -- "$option" page.txt || echo "$option"
 done >missing.txt
-for word in check reload console pki version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
+for word in check capture test reload console status pki version help SIGTERM SIGINT SIGHUP SIGUSR1 SIGUSR2 "EXIT STATUS"; do
 	grep -q "$word" page.txt || echo "$word"
 done >>missing.txt
 [ ! -s missing.txt ] || wrong "not in lunel.1: $(tr '\n' ' ' <missing.txt)"
@@ -111,7 +112,7 @@ done >>missing.txt
 grep -Eo -- '--[a-z][a-z-]+' page.txt | sort -u | while read -r option; do
 	name=${option#--}
 	case $name in features | config | json) continue ;; esac
-	! grep -q -- "$option" pki-help.txt || continue
+	! cat pki-help.txt capture-help.txt test-help.txt | grep -q -- "$option" || continue
 	grep -rqE -- "(\"$name\"|[ {,]$name = )" "$top"/scripts/lunel/directives*.lua || echo "$option"
 done >unknown.txt
 [ ! -s unknown.txt ] || wrong "lunel.1 has what lunel does not know: $(tr '\n' ' ' <unknown.txt)"
@@ -157,6 +158,7 @@ while read -r command; do
 		continue
 		;;
 	esac
+	case $command in capture*) command="check ${command##* }" ;; esac
 	case $command in check* | version* | help*) ;; *) command="check $command" ;; esac
 	# shellcheck disable=SC2086
 	says 0 . - $command
