@@ -3,6 +3,8 @@
 -- `lunel test FILE_test.lua`. scripts/README.md, "Testing policies", is its reference.
 local packet = require "lunel.test.packet"
 local services = require "lunel.test.services"
+local strict = require "lunel.strict"
+local suggest = require "lunel.suggest"
 local worlds = require "lunel.test.world"
 
 local M = {}
@@ -235,6 +237,14 @@ function shared.stop(self)
   here():settle()
 end
 
+local function names_of(...)
+  local out = {}
+  for _, t in ipairs { ... } do
+    for name in pairs(t) do out[#out + 1] = name end
+  end
+  return out
+end
+
 local function object(methods, fields)
   return {
     __index = function(self, name)
@@ -242,7 +252,8 @@ local function object(methods, fields)
       if method then return method end
       local field = fields[name]
       if field == nil then
-        error(("there is no '%s' here"):format(tostring(name)), 2)
+        error(("there is no '%s' here%s"):format(tostring(name),
+          suggest.hint(tostring(name), names_of(methods, shared, fields))), 2)
       end
       local seen = self.host:look() or {}
       if type(field) == "function" then return field(seen) end
@@ -485,4 +496,4 @@ function M.server(file, o)
   return self
 end
 
-return M
+return strict.fields(M, "lunel.test")
