@@ -3,8 +3,9 @@
 --   luajit tutorial.lua cut TUTORIAL.md FOLDER     FOLDER/001.file (its name in 001.name), 002.sh,
 --                                                  002.want (what it prints), 003.root ...
 --   luajit tutorial.lua compare WANT GOT           status 1 and where, when they differ
--- A block is a script, whose first line names its file; `sh`; or `text`, what the commands before it
--- print. There `...` alone stands for any lines, at a line's beginning or end for the rest of it.
+-- A block is a script, whose first line names its file; `sh`; or `text`, what the commands
+-- before it print. There `...` alone stands for any lines, at a line's beginning or end for the
+-- rest of it.
 
 local function read(path)
   local f = assert(io.open(path, "rb"))

@@ -114,8 +114,9 @@ local function hint_of(file)
   local text = f and f:read "*a" or "lunel.test"
   if f then f:close() end
   if text:find("lunel.test", 1, true) then return "" end
-  return ("\n%s is no file of tests: it has no require \"lunel.test\". Tests of a script stand in a file "
-    .. "beside it, %s_test.lua"):format(file, (file:gsub("%.lua$", "")))
+  return ("\n%s is no file of tests: it has no require \"lunel.test\". "
+    .. "Tests of a script stand in a file beside it, %s_test.lua")
+    :format(file, (file:gsub("%.lua$", "")))
 end
 
 local function cases_of(file)

@@ -49,7 +49,7 @@ M.list = {
     call = "vpn.resolve",
     lead = function(core, ask) core.resolve = function(...) return ask(...) end end,
     of = function(args) return args[1], args[2] end,
-    timeout = function() return 15, nil, "Timeout while contacting DNS servers" end,
+    timeout = function() return 15, nil, "timed out" end,
   },
 
   exec = {

@@ -155,6 +155,12 @@ t.case("no answer at all is told in the world's words", function()
                                           probe = "timeout", connect = "timeout" })
 end)
 
+t.case("what is declared too late is an error", function()
+  local srv = server("", [[on = { established = function() vpn.client {} end }]])
+  srv:connect { cn = "anna" }:wait "up"
+  t.match(srv:log "^script.error$"[1].fields.error, ":%d+: vpn.client: the script is")
+end)
+
 t.case("a challenge and its answer", function()
   local srv = server("", [[auth_user_pass = true, on = { authenticate = function(_, cred)
     if cred.response then
