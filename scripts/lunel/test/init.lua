@@ -156,11 +156,18 @@ local shared = {}
 
 -- Log records whose name ("sub.event") matches |pattern| (all without one).
 function shared.log(self, pattern)
-  local out = {}
+  local out, home = {}, self.host.world
+  -- A script that is a text has the name that messages give it, not that of its temporary file.
+  local function renamed(fields)
+    local t = {}
+    for k, v in pairs(fields) do t[k] = type(v) == "string" and home:rename(v) or v end
+    return t
+  end
   for _, r in ipairs(self.host.log) do
     local event = r.sub .. "." .. r.event
     if not pattern or event:find(pattern) then
-      out[#out + 1] = { level = r.level, event = event, fields = r.fields, ts = r.ts }
+      out[#out + 1] = { level = r.level, event = event, fields = renamed(r.fields),
+                        ts = r.ts }
     end
   end
   return out
