@@ -321,8 +321,9 @@ void lnl_server_take_record(struct lnl_server *s, uint8_t key_id, const struct l
 	}
 	schedule_record(s, key_id, now);
 	if (s->conf->user_pass && !s->conf->user_pass_optional && !s->login.username[0]) {
-		lnl_server_refuse(s, LNL_CAUSE_AUTH_FAILED, "", "the client gave no user name",
-				  now);
+		lnl_server_refuse(s, LNL_CAUSE_AUTH_FAILED,
+				  "a user name and a password are wanted (auth-user-pass)",
+				  "the client gave no user name", now);
 		return;
 	}
 	e = lnl_server_emit(s, LNL_SERVER_AUTHENTICATE, NULL);

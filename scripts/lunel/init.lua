@@ -42,7 +42,8 @@ end
 
 -- ---- configuration ----
 
---- Declares a client. Errors of its table are reported together once the script has run.
+--- Declares a client, while the script is loaded. Errors of its table are reported together once
+-- the script has run.
 function vpn.client(conf)
   expect(conf, "table", "vpn.client")
   instance.add_client(conf, core.where(2))

@@ -44,11 +44,23 @@ end
 
 -- ---- for init.lua ----
 
+local loaded = false
+
+-- What is declared later would never be opened.
+local function in_time(name)
+  if loaded then
+    error(name .. ": the script is loaded and its tunnels are open; declare it in the script "
+      .. "itself, not in a hook, and reload", 4)
+  end
+end
+
 function M.add_client(conf, origin)
+  in_time "vpn.client"
   given[#given + 1] = { conf = conf, origin = origin }
 end
 
 function M.add_server(conf, origin)
+  in_time "vpn.server"
   given[#given + 1] = { conf = conf, origin = origin, server = true }
 end
 
@@ -184,7 +196,7 @@ function M.load(spec)
   if not ok then return nil, errors end
   local all = {}
   local declared = given
-  given = {}
+  given, loaded = {}, true
   for _, c in ipairs(declared) do
     local origin = c.conf.origin or c.origin
     local check = c.server and schema.check_server or schema.check

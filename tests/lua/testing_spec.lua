@@ -36,7 +36,7 @@ describe("lunel test", function()
     local file = folder .. "bad_test.lua"
     local status, out = test(file)
     assert.equal(1, status, out)
-    assert.truthy(out:find "\nok   this one passes\n1 passed, 12 failed\n$", out)
+    assert.truthy(out:find "\nok   this one passes\n1 passed, 14 failed\n$", out)
     local lines = {
       [[FAIL equal
      FILE:14: the table: expected { 2 }, got { 1, a = "x" }]],
@@ -70,7 +70,12 @@ describe("lunel test", function()
       [[FAIL a service lets time pass
      FILE:50: time passes already: a service cannot make it pass]],
       [[FAIL an unknown field
-     FILE:54: there is no 'nonsense' here]],
+     FILE:54: there is no 'nonsense' here
+]],
+      [[FAIL a mistyped call
+     FILE:57: there is no 'conect' here; did you mean 'connect'?]],
+      [[FAIL a mistyped word of the tests' own
+     FILE:59: there is no lunel.test.eqaul; did you mean 'equal'?]],
     }
     for _, line in ipairs(lines) do
       line = line:gsub("FILE", (file:gsub("%%", "%%%%")))
@@ -120,6 +125,14 @@ describe("lunel test", function()
       assert.truthy(out:find("lunel: " .. (row[3] and row[1] or "") .. row[2], 1, true), out)
       if row[3] then os.remove(row[1]) end
     end
+  end)
+
+  it("says of a script that it is no test", function()
+    local file = write "require('lunel').server {}"
+    local status, out = test(file)
+    os.remove(file)
+    assert.equal(2, status, out)
+    assert.truthy(out:find(file .. ' is no file of tests: it has no require', 1, true), out)
   end)
 
   it("passes the examples' tests", function()

@@ -87,6 +87,7 @@ static void test_no_user_name(void **state)
 	real_start(r);
 	expect_refused(r, LNL_CAUSE_AUTH_FAILED, LNL_CAUSE_AUTH_FAILED);
 	assert_int_equal(r->counts[LNL_SERVER_AUTHENTICATE], 0);
+	assert_non_null(strstr(r->w->why, "a user name and a password are wanted"));
 	real_delete(r);
 	/* The twin: who may go without is asked about like any other. */
 	r = with_password(21, NULL, NULL);

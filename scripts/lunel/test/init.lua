@@ -3,6 +3,8 @@
 -- `lunel test FILE_test.lua`. scripts/README.md, "Testing policies", is its reference.
 local packet = require "lunel.test.packet"
 local services = require "lunel.test.services"
+local strict = require "lunel.strict"
+local suggest = require "lunel.suggest"
 local worlds = require "lunel.test.world"
 
 local M = {}
@@ -154,11 +156,18 @@ local shared = {}
 
 -- Log records whose name ("sub.event") matches |pattern| (all without one).
 function shared.log(self, pattern)
-  local out = {}
+  local out, home = {}, self.host.world
+  -- A script that is a text has the name that messages give it, not that of its temporary file.
+  local function renamed(fields)
+    local t = {}
+    for k, v in pairs(fields) do t[k] = type(v) == "string" and home:rename(v) or v end
+    return t
+  end
   for _, r in ipairs(self.host.log) do
     local event = r.sub .. "." .. r.event
     if not pattern or event:find(pattern) then
-      out[#out + 1] = { level = r.level, event = event, fields = r.fields, ts = r.ts }
+      out[#out + 1] = { level = r.level, event = event, fields = renamed(r.fields),
+                        ts = r.ts }
     end
   end
   return out
@@ -235,6 +244,14 @@ function shared.stop(self)
   here():settle()
 end
 
+local function names_of(...)
+  local out = {}
+  for _, t in ipairs { ... } do
+    for name in pairs(t) do out[#out + 1] = name end
+  end
+  return out
+end
+
 local function object(methods, fields)
   return {
     __index = function(self, name)
@@ -242,7 +259,8 @@ local function object(methods, fields)
       if method then return method end
       local field = fields[name]
       if field == nil then
-        error(("there is no '%s' here"):format(tostring(name)), 2)
+        error(("there is no '%s' here%s"):format(tostring(name),
+          suggest.hint(tostring(name), names_of(methods, shared, fields))), 2)
       end
       local seen = self.host:look() or {}
       if type(field) == "function" then return field(seen) end
@@ -485,4 +503,4 @@ function M.server(file, o)
   return self
 end
 
-return M
+return strict.fields(M, "lunel.test")

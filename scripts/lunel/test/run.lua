@@ -65,7 +65,8 @@ local function describe(err, file)
   if not known then
     -- Of the way there only what is the test's own.
     text = debug.traceback(text, 3):gsub("\n%s*%[C%]: in function 'xpcall'.*$", "")
-    text = text:gsub("\n[^\n]*/lunel/test/[%l_]+%.lua:[^\n]*", ""):gsub("\nstack traceback:$", "")
+    text = text:gsub("\n[^\n]*/lunel/test/[%l_]+%.lua:[^\n]*", "")
+      :gsub("\n[^\n]*/lunel/strict%.lua:[^\n]*", ""):gsub("\nstack traceback:$", "")
     local head, way = text:match "^(.-)\nstack traceback:(.*)$"
     if way and select(2, way:gsub("\n", "")) == 1 then text = head end
   elseif err.place == where then
@@ -107,6 +108,17 @@ end
 
 local function indent(text) return (text:gsub("\n", "\n     ")) end
 
+-- Who gives the script itself learns where its tests belong.
+local function hint_of(file)
+  local f = io.open(file, "rb")
+  local text = f and f:read "*a" or "lunel.test"
+  if f then f:close() end
+  if text:find("lunel.test", 1, true) then return "" end
+  return ("\n%s is no file of tests: it has no require \"lunel.test\". "
+    .. "Tests of a script stand in a file beside it, %s_test.lua")
+    :format(file, (file:gsub("%.lua$", "")))
+end
+
 local function cases_of(file)
   local list = {}
   local chunk, err = loadfile(file)
@@ -114,7 +126,7 @@ local function cases_of(file)
   t.collect(list)
   local ok, text = xpcall(chunk, function(e) return describe(e, file) end)
   t.collect(nil)
-  if not ok then return nil, text end
+  if not ok then return nil, text .. hint_of(file) end
   if #list == 0 then return nil, ("%s: there is no t.case in it"):format(file) end
   return list
 end
@@ -160,7 +172,9 @@ function M.main(args)
       end
     end
   end
-  print(("%d passed, %d failed"):format(passed, failed))
+  if passed + failed > 0 or bad == 0 then
+    print(("%d passed, %d failed"):format(passed, failed))
+  end
   if bad > 0 then return BAD end
   if passed + failed == 0 then
     complain(("no case has '%s' in its name"):format(o.filter))

@@ -89,7 +89,9 @@ M.list = {
     fill = function(r)
       return { status = r.status or 200, headers = r.headers or {}, body = r.body, json = r.json }
     end,
-    timeout = function(args) return args[1].timeout, nil, "timed out" end,
+    timeout = function(args)
+      return args[1].timeout, nil, "timeout: no complete answer in time"
+    end,
   },
 
   probe = {
@@ -115,7 +117,7 @@ M.list = {
     of = function(args) return args[1], args[2] end,
     title = function(args) return ("%s:%s"):format(args[1].host, args[1].port) end,
     delay = function(rtt) return rtt end, -- a round trip takes its time
-    timeout = function(args) return args[2].timeout, nil, "timed out" end,
+    timeout = function(args) return args[2].timeout, nil, "timeout" end,
   },
 
   connect = {
@@ -132,7 +134,7 @@ M.list = {
     end,
     of = function(args) return args[1] end,
     title = function(args) return ("%s:%s"):format(args[1].host, args[1].port or "") end,
-    timeout = function(args) return args[1].timeout or 10, nil, "timed out" end,
+    timeout = function(args) return args[1].timeout or 10, nil, "timeout" end,
   },
 
   -- The far end's own: what a test says of who logs in, and what a peer answers.

@@ -52,4 +52,9 @@ t.case("a service lets time pass", function()
   srv:connect { cn = "anna" }:wait "up"
 end)
 t.case("an unknown field", function() return t.server(SERVER:format "").nonsense end)
+t.case("a mistyped call", function()
+  local srv = t.server(SERVER:format "")
+  return srv:conect { cn = "anna" }
+end)
+t.case("a mistyped word of the tests' own", function() t.eqaul(1, 1) end)
 t.case("this one passes", function() end)

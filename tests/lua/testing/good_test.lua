@@ -141,6 +141,26 @@ t.case("scripted names and programs", function()
   end
 end)
 
+t.case("no answer at all is told in the world's words", function()
+  local c = client("", [[on = { up = function()
+    local function why(call, ...) return select(2, call(...)) end
+    log.info("got", {
+      http = why(vpn.http.get, "https://a.example/", { timeout = 1 }),
+      probe = why(vpn.probe, vpn.remote { "192.0.2.1" }, { timeout = 1 }),
+      connect = why(vpn.connect, { "192.0.2.1", 80, timeout = 1 }),
+    })
+  end }]], { http = t.never, probe = t.never, connect = t.never })
+  c:start():wait(function() return c:log "^mine.got$"[1] end)
+  t.equal(c:log "^mine.got$"[1].fields, { http = "timeout: no complete answer in time",
+                                          probe = "timeout", connect = "timeout" })
+end)
+
+t.case("what is declared too late is an error", function()
+  local srv = server("", [[on = { established = function() vpn.client {} end }]])
+  srv:connect { cn = "anna" }:wait "up"
+  t.match(srv:log "^script.error$"[1].fields.error, "^the server:5: vpn.client: the")
+end)
+
 t.case("a challenge and its answer", function()
   local srv = server("", [[auth_user_pass = true, on = { authenticate = function(_, cred)
     if cred.response then
