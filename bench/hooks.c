@@ -192,6 +192,18 @@ static void measure_lanes(const struct options *o, struct figures *out)
 	}
 }
 
+/* Batches of 64, compiled. */
+static void repeat_lane(const struct row *row, unsigned batches)
+{
+	static struct packets s;
+	struct lane l;
+
+	make_packets(&s);
+	open_lane(&l, row, true);
+	measure(&l, row, &s, sizes[2], batches);
+	close_lane(&l);
+}
+
 static const char *mode_of(size_t lane)
 {
 	return lane % 2 == 0 ? "compiled" : "interpreted";
@@ -236,8 +248,9 @@ static const char usage[] =
 	"  --peers N          clients that are connected in a reload (1000)\n"
 	"  --json FILE        the figures for machines\n"
 	"  --check            fail where filter.lua, compiled, costs more than 20 ns a packet at 64\n"
-	"  --repeat NAME[:N]  instead: N (1) batches of one hook, for ./run profile: control,\n"
-	"                     authenticate, sleep (64 hooks a batch), all (4)\n"
+	"  --repeat NAME[:N]  instead: N (1) batches of one row, for ./run profile: control,\n"
+	"                     authenticate, sleep (64 hooks a batch), all (4); empty, filter,\n"
+	"                     xor (64 packets, compiled)\n"
 	"  --help             this page\n";
 
 static _Noreturn void wrong(const char *what, const char *value)
@@ -269,7 +282,13 @@ static _Noreturn void repeat(char *text)
 			exit(0);
 		}
 	}
-	wrong("--repeat knows control, authenticate, sleep and all", text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (strcmp(text, rows[i].name) == 0) {
+			repeat_lane(&rows[i], n);
+			exit(0);
+		}
+	}
+	wrong("--repeat knows control, authenticate, sleep, all, empty, filter and xor", text);
 }
 
 static void parse(int argc, char **argv, struct options *o)
