@@ -204,9 +204,17 @@ static void repeat_lane(const struct row *row, unsigned batches)
 	close_lane(&l);
 }
 
+/* As bindings/lane.c reads it. */
+static bool compiler_is_off(void)
+{
+	const char *jit = getenv("LUNEL_JIT");
+
+	return jit && strcmp(jit, "off") == 0;
+}
+
 static const char *mode_of(size_t lane)
 {
-	return lane % 2 == 0 ? "compiled" : "interpreted";
+	return lane % 2 == 0 && !compiler_is_off() ? "compiled" : "interpreted";
 }
 
 static void show_lanes(const struct figures *f)
@@ -331,6 +339,8 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		wrong("options expected", argv[optind]);
+	if (o->check && compiler_is_off())
+		wrong("--check judges what is compiled: unset LUNEL_JIT", "off");
 }
 
 /* ---- what it says ---- */
