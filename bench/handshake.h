@@ -70,6 +70,13 @@ struct hs_loaded {
  * returns once the last has left.
  */
 void hs_load_run(struct hs_load *l, uint16_t port, double seconds, struct hs_loaded *out);
+/*
+ * Connects all clients to it, |at_once| at a time, and has them stay: how many are up within |seconds|, or
+ * until one is refused. They send no data.
+ */
+unsigned hs_load_hold(struct hs_load *l, uint16_t port, unsigned at_once, double seconds);
+/* Some of what they have to do yet, at most 0.1 s; how many have ended. */
+unsigned hs_load_idle(struct hs_load *l);
 
 /* ---- handshake_live.c: servers as processes of their own ---- */
 

@@ -30,6 +30,7 @@ struct hs_load {
 	uint32_t sockets; /* so far */
 	unsigned n;
 	unsigned busy, done, failed;
+	bool holds; /* who is up stays */
 	struct slot slots[];
 };
 
@@ -49,13 +50,6 @@ struct hs_load *hs_load_new(const struct hs_pki *p, unsigned clients)
 	for (unsigned i = 0; i < clients; i++)
 		l->slots[i].fd = -1;
 	return l;
-}
-
-void hs_load_free(struct hs_load *l)
-{
-	close(l->epoll);
-	hs_ends_deinit(&l->ends);
-	free(l);
 }
 
 /* ---- one client ---- */
@@ -80,7 +74,7 @@ static void open_socket(struct hs_load *l, struct slot *s)
 static void take_closed(struct hs_load *l, struct slot *s, const struct lnl_client_event *e)
 {
 	s->closed = true;
-	if (s->up)
+	if (s->up && !l->holds)
 		return;
 	if (l->failed++ == 0)
 		fprintf(stderr, "bench/handshake: a client is not let in: %s (%s)\n", e->text,
@@ -96,7 +90,8 @@ static void take_event(struct hs_load *l, struct slot *s, const struct lnl_clien
 	case LNL_CLIENT_UP:
 		s->up = true;
 		l->done++;
-		lnl_client_close(s->client, LNL_CAUSE_USER, now_us());
+		if (!l->holds)
+			lnl_client_close(s->client, LNL_CAUSE_USER, now_us());
 		break;
 	case LNL_CLIENT_CLOSED:
 		take_closed(l, s, e);
@@ -190,6 +185,16 @@ static void turn(struct hs_load *l)
 		receive(l, events[i].data.ptr);
 }
 
+void hs_load_free(struct hs_load *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->slots[i].fd >= 0)
+			finish(l, &l->slots[i]);
+	close(l->epoll);
+	hs_ends_deinit(&l->ends);
+	free(l);
+}
+
 void hs_load_run(struct hs_load *l, uint16_t port, double seconds, struct hs_loaded *out)
 {
 	uint64_t at = now_us(), until = at + (uint64_t)(seconds * 1e6);
@@ -212,4 +217,26 @@ void hs_load_run(struct hs_load *l, uint16_t port, double seconds, struct hs_loa
 			finish(l, &l->slots[i]);
 	out->done = l->done;
 	out->failed = l->failed;
+}
+
+unsigned hs_load_hold(struct hs_load *l, uint16_t port, unsigned at_once, double seconds)
+{
+	uint64_t until = now_us() + (uint64_t)(seconds * 1e6);
+	unsigned next = 0;
+
+	l->port = port;
+	l->holds = true;
+	l->done = l->failed = 0;
+	while (l->done < l->n && l->failed == 0 && now_us() < until) {
+		while (next < l->n && next - l->done < at_once)
+			start(l, &l->slots[next++]);
+		turn(l);
+	}
+	return l->done;
+}
+
+unsigned hs_load_idle(struct hs_load *l)
+{
+	turn(l);
+	return l->failed;
 }

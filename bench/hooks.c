@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What scripts cost. Rows "lane": a packet of the example lanes, in batches of 1, 16, 64 and 256,
+ * What scripts cost. Rows "hook" and "reload": bench/hooks_policy.c. Rows "lane": a packet of the example lanes, in batches of 1, 16, 64 and 256,
  * compiled and interpreted, in nanoseconds of CPU time; beside them a lane that only takes each
  * packet up. A round's figure is its median batch; the table has medians over rounds.
  */
@@ -13,18 +13,19 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/hooks.h"
+#include "bench/timing.h"
 #include "bindings/lane.h"
 
-#define SIZES	   4
-#define PACKET	   1400
-#define ROOM	   64
-#define ROUNDS_MAX 101
-#define GOAL	   20.0 /* ns: filter.lua, 64 at once, compiled */
+#define SIZES  4
+#define PACKET 1400
+#define ROOM   64
+#define GOAL   20.0 /* ns: filter.lua, 64 at once, compiled */
 
 static const uint32_t sizes[SIZES] = { 1, 16, 64, 256 };
 
 struct options {
-	unsigned rounds, milliseconds;
+	unsigned rounds, milliseconds, peers;
 	bool check;
 	const char *json;
 };
@@ -54,12 +55,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static _Noreturn void die(const char *what, const char *why)
-{
-	fprintf(stderr, "hooks: %s: %s\n", what, why);
-	exit(1);
 }
 
 /* What clients send: TCP to web servers, some UDP, and of 16 packets one mail and one for next door. */
@@ -110,41 +105,28 @@ static void open_lane(struct lane *l, const struct row *row, bool jit)
 		lua_setfield(L, -2, row->key);
 	}
 	if (!lnl_plain_put(&args, L, -1))
-		die(row->name, "out of memory");
+		hooks_die(row->name, "out of memory");
 	lua_close(L);
 	f.args = &args;
 	l->lanes = lnl_lanes_new(LUNEL_SCRIPTS_DIR, why, sizeof(why));
 	if (!l->lanes)
-		die("scripts", why);
+		hooks_die("scripts", why);
 	if (!jit)
 		lnl_lanes_no_jit(l->lanes);
 	if (lnl_lanes_add(l->lanes, &f, 0, &found, why, sizeof(why)))
-		die(row->name, why);
+		hooks_die(row->name, why);
 	lnl_plain_clear(&args);
 	l->host = lnl_lanes_host(l->lanes);
 	l->id = found.conf.id;
 	l->vm = l->host->vm_new(l->host->ctx, why, sizeof(why));
 	if (!l->vm || l->host->load(l->vm, l->id, why, sizeof(why)))
-		die(row->name, why);
+		hooks_die(row->name, why);
 }
 
 static void close_lane(struct lane *l)
 {
 	l->host->vm_free(l->vm);
 	lnl_lanes_free(l->lanes);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *list, size_t n)
-{
-	qsort(list, n, sizeof(*list), compare);
-	return list[n / 2];
 }
 
 /* |times| batches of |n| packets, in nanoseconds a packet. */
@@ -158,7 +140,7 @@ static double measure(const struct lane *l, const struct row *row, struct packet
 	for (unsigned i = 0; i < times; i++) {
 		memcpy(s->p, s->given, n * sizeof(*s->p));
 		if (!l->host->run(l->vm, l->id, &b, &fault))
-			die(row->name, fault.text);
+			hooks_die(row->name, fault.text);
 	}
 	return (now() - begin) / times / n;
 }
@@ -174,30 +156,147 @@ static double measure_round(const struct lane *l, const struct row *row, struct 
 	do
 		list[have++ % PIECES] = measure(l, row, s, n, times);
 	while (now() < end);
-	return median(list, have < PIECES ? have : PIECES);
+	return bench_median(list, (unsigned)(have < PIECES ? have : PIECES));
 }
 
+/* ---- lanes ---- */
+
+#define LANES (2 * sizeof(rows) / sizeof(*rows)) /* each compiled and interpreted */
+
 struct figures {
-	double ns[SIZES];
+	double ns[LANES][SIZES];
 };
 
-static void measure_row(const struct row *row, bool jit, const struct options *o,
-			struct figures *out)
+/* All take turns in each round, so that what another program took in it is shared by all. */
+static void measure_lanes(const struct options *o, struct figures *out)
+{
+	static double list[LANES][SIZES][HOOKS_ROUNDS_MAX];
+	static struct packets s;
+	struct lane l[LANES];
+
+	make_packets(&s);
+	for (size_t i = 0; i < LANES; i++) {
+		open_lane(&l[i], &rows[i / 2], i % 2 == 0);
+		for (unsigned size = 0; size < SIZES; size++) /* until it is compiled */
+			measure(&l[i], &rows[i / 2], &s, sizes[SIZES - 1 - size], 200);
+	}
+	for (unsigned r = 0; r < o->rounds; r++)
+		for (size_t i = 0; i < LANES; i++)
+			for (unsigned size = 0; size < SIZES; size++)
+				list[i][size][r] =
+					measure_round(&l[i], &rows[i / 2], &s, sizes[size], o);
+	for (size_t i = 0; i < LANES; i++) {
+		for (unsigned size = 0; size < SIZES; size++)
+			out->ns[i][size] = bench_median(list[i][size], o->rounds);
+		close_lane(&l[i]);
+	}
+}
+
+/* Batches of 64, compiled. */
+static void repeat_lane(const struct row *row, unsigned batches)
 {
 	static struct packets s;
-	double list[SIZES][ROUNDS_MAX];
 	struct lane l;
 
 	make_packets(&s);
-	open_lane(&l, row, jit);
-	for (unsigned size = 0; size < SIZES; size++) /* until it is compiled */
-		measure(&l, row, &s, sizes[SIZES - 1 - size], 200);
-	for (unsigned r = 0; r < o->rounds; r++)
-		for (unsigned size = 0; size < SIZES; size++)
-			list[size][r] = measure_round(&l, row, &s, sizes[size], o);
-	for (unsigned size = 0; size < SIZES; size++)
-		out->ns[size] = median(list[size], o->rounds);
+	open_lane(&l, row, true);
+	measure(&l, row, &s, sizes[2], batches);
 	close_lane(&l);
+}
+
+/* As bindings/lane.c reads it. */
+static bool compiler_is_off(void)
+{
+	const char *jit = getenv("LUNEL_JIT");
+
+	return jit && strcmp(jit, "off") == 0;
+}
+
+static const char *mode_of(size_t lane)
+{
+	return lane % 2 == 0 && !compiler_is_off() ? "compiled" : "interpreted";
+}
+
+static void show_lanes(const struct figures *f)
+{
+	printf("\nlane, ns a packet of %d bytes, in batches of%7u %9u %9u %9u\n", PACKET,
+	       (unsigned)sizes[0], (unsigned)sizes[1], (unsigned)sizes[2], (unsigned)sizes[3]);
+	for (size_t i = 0; i < LANES; i++) {
+		printf("  %-24s %-12s", rows[i / 2].name, mode_of(i));
+		for (unsigned size = 0; size < SIZES; size++)
+			printf(" %9.1f", f->ns[i][size]);
+		printf("\n");
+	}
+}
+
+/* ---- the command line ---- */
+
+static const char *const hook_names[HOOKS_ROWS] = { "control", "authenticate", "sleep", "all" };
+static const char *const hook_texts[HOOKS_ROWS] = {
+	"sync hook (control), empty",
+	"task hook (authenticate), empty",
+	"task hook with vpn.sleep(0)",
+	"task hook with vpn.all over 100",
+};
+static const char *const part_names[HOOKS_PARTS] = { "load", "swap", "adopted" };
+static const char *const part_texts[HOOKS_PARTS] = {
+	"a new VM, the script loaded and checked",
+	"clients passed over, the new one begun",
+	"the hook adopted, of each client",
+};
+
+static const char usage[] =
+	"usage: ./run bench hooks [OPTION...]\n"
+	"\n"
+	"What scripts cost, in CPU time: hooks and waiting, a reload, packet lanes by batch size.\n"
+	"Medians over rounds, in which all rows take turns; bench/README.md says how to read them.\n"
+	"\n"
+	"  --rounds N         of them (5; up to 101)\n"
+	"  --milliseconds N   of each measurement (60)\n"
+	"  --peers N          clients that are connected in a reload (1000)\n"
+	"  --json FILE        the figures for machines\n"
+	"  --check            fail where filter.lua, compiled, costs more than 20 ns a packet at 64\n"
+	"  --repeat NAME[:N]  instead: N (1) batches of one row, for ./run profile: control,\n"
+	"                     authenticate, sleep (64 hooks a batch), all (4); empty, filter,\n"
+	"                     xor (64 packets, compiled)\n"
+	"  --help             this page\n";
+
+static _Noreturn void wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "hooks: %s, not '%s'; --help lists what there is\n", what, value);
+	exit(2);
+}
+
+static unsigned number(const char *text, unsigned most, const char *what)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || n < 1 || n > most)
+		wrong(what, text);
+	return (unsigned)n;
+}
+
+static _Noreturn void repeat(char *text)
+{
+	char *colon = strchr(text, ':');
+	unsigned n = colon ? number(colon + 1, 1000000, "--repeat NAME:N needs a number") : 1;
+
+	if (colon)
+		*colon = '\0';
+	for (unsigned row = 0; row < HOOKS_ROWS; row++) {
+		if (strcmp(text, hook_names[row]) == 0) {
+			hooks_repeat((enum hooks_row)row, n);
+			exit(0);
+		}
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (strcmp(text, rows[i].name) == 0) {
+			repeat_lane(&rows[i], n);
+			exit(0);
+		}
+	}
+	wrong("--repeat knows control, authenticate, sleep, all, empty, filter and xor", text);
 }
 
 static void parse(int argc, char **argv, struct options *o)
@@ -205,8 +304,10 @@ static void parse(int argc, char **argv, struct options *o)
 	static const struct option names[] = {
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "milliseconds", required_argument, NULL, 'm' },
+		{ "peers", required_argument, NULL, 'p' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "check", no_argument, NULL, 'c' },
+		{ "repeat", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -215,10 +316,13 @@ static void parse(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
 		switch (c) {
 		case 'r':
-			o->rounds = (unsigned)atoi(optarg);
+			o->rounds = number(optarg, HOOKS_ROUNDS_MAX, "--rounds is 1 to 101");
 			break;
 		case 'm':
-			o->milliseconds = (unsigned)atoi(optarg);
+			o->milliseconds = number(optarg, 10000, "--milliseconds is 1 to 10000");
+			break;
+		case 'p':
+			o->peers = number(optarg, 60000, "--peers is 1 to 60000");
 			break;
 		case 'j':
 			o->json = optarg;
@@ -226,62 +330,85 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'c':
 			o->check = true;
 			break;
+		case 'o':
+			repeat(optarg);
 		default:
-			printf("usage: hooks [--rounds N] [--milliseconds N] [--json FILE] "
-			       "[--check]\n");
+			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);
 		}
 	}
-	if (o->rounds < 1 || o->rounds > ROUNDS_MAX)
-		die("--rounds", "1 to 101 expected");
+	if (optind < argc)
+		wrong("options expected", argv[optind]);
+	if (o->check && compiler_is_off())
+		wrong("--check judges what is compiled: unset LUNEL_JIT", "off");
 }
 
-static void show(FILE *json, const struct row *row, bool jit, const struct figures *f, bool last)
-{
-	const char *mode = jit ? "compiled" : "interpreted";
+/* ---- what it says ---- */
 
-	printf("lane  %-8s %-12s", row->name, mode);
-	for (unsigned i = 0; i < SIZES; i++)
-		printf(" %9.1f", f->ns[i]);
-	printf("\n");
-	fflush(stdout);
-	if (!json)
-		return;
-	fprintf(json, "  { \"lane\": \"%s\", \"mode\": \"%s\"", row->name, mode);
-	for (unsigned i = 0; i < SIZES; i++)
-		fprintf(json, ", \"%u\": %.2f", (unsigned)sizes[i], f->ns[i]);
-	fprintf(json, " }%s\n", last ? "" : ",");
+static void show_costs(const struct hooks_costs *c, const struct options *o)
+{
+	printf("us of CPU time each\n");
+	for (unsigned i = 0; i < HOOKS_ROWS; i++)
+		printf("  %-44s %9.2f\n", hook_texts[i], c->us[i]);
+	printf("\nreload with %u clients, ms of CPU time%*s %8.2f\n", o->peers, 8, "", c->reload);
+	for (unsigned i = 0; i < HOOKS_PARTS; i++)
+		printf("  %-44s %9.2f\n", part_texts[i], c->ms[i]);
+}
+
+static void write_json(const struct options *o, const struct hooks_costs *c,
+		       const struct figures *f)
+{
+	FILE *out = fopen(o->json, "w");
+
+	if (!out)
+		hooks_die(o->json, "cannot be written");
+	fprintf(out, "{ \"rounds\": %u, \"milliseconds\": %u,\n  \"hooks_us\": { ", o->rounds,
+		o->milliseconds);
+	for (unsigned i = 0; i < HOOKS_ROWS; i++)
+		fprintf(out, "\"%s\": %.3f, ", hook_names[i], c->us[i]);
+	fprintf(out, "\"all_of\": 100 },\n  \"reload_ms\": { \"peers\": %u, \"total\": %.3f",
+		o->peers, c->reload);
+	for (unsigned i = 0; i < HOOKS_PARTS; i++)
+		fprintf(out, ", \"%s\": %.3f", part_names[i], c->ms[i]);
+	fprintf(out, " },\n  \"lanes\": [\n");
+	for (size_t i = 0; i < LANES; i++) {
+		fprintf(out, "    { \"lane\": \"%s\", \"mode\": \"%s\"", rows[i / 2].name,
+			mode_of(i));
+		for (unsigned size = 0; size < SIZES; size++)
+			fprintf(out, ", \"%u\": %.2f", (unsigned)sizes[size], f->ns[i][size]);
+		fprintf(out, " }%s\n", i + 1 < LANES ? "," : "");
+	}
+	fprintf(out, "  ] }\n");
+	if (fclose(out))
+		hooks_die(o->json, "cannot be written");
+}
+
+/* filter.lua, compiled, in batches of 64. */
+static double judged(const struct figures *f)
+{
+	for (size_t i = 0; i < LANES; i += 2)
+		if (strcmp(rows[i / 2].name, "filter") == 0)
+			return f->ns[i][2];
+	hooks_die("filter", "there is no such row");
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .rounds = 5, .milliseconds = 60 };
-	const size_t n = sizeof(rows) / sizeof(*rows);
-	double judged = 0;
-	FILE *json = NULL;
+	struct options o = { .rounds = 5, .milliseconds = 60, .peers = 1000 };
+	struct hooks_costs costs;
+	struct figures f;
 
 	parse(argc, argv, &o);
-	if (o.json && !(json = fopen(o.json, "w")))
-		die(o.json, "cannot be written");
-	if (json)
-		fprintf(json, "{ \"lanes\": [\n");
-	printf("ns a packet, %d bytes, in batches of%16u %9u %9u %9u\n", PACKET, (unsigned)sizes[0],
-	       (unsigned)sizes[1], (unsigned)sizes[2], (unsigned)sizes[3]);
-	for (size_t i = 0; i < n * 2; i++) {
-		const struct row *row = &rows[i / 2];
-		struct figures f;
-
-		measure_row(row, i % 2 == 0, &o, &f);
-		show(json, row, i % 2 == 0, &f, i + 1 == n * 2);
-		if (i % 2 == 0 && strcmp(row->name, "filter") == 0)
-			judged = f.ns[2];
-	}
-	if (json) {
-		fprintf(json, "] }\n");
-		fclose(json);
-	}
-	if (!o.check || judged <= GOAL)
+	hooks_measure(o.rounds, o.milliseconds, o.peers, &costs);
+	show_costs(&costs, &o);
+	fflush(stdout);
+	measure_lanes(&o, &f);
+	show_lanes(&f);
+	if (o.json)
+		write_json(&o, &costs, &f);
+	if (!o.check || judged(&f) <= GOAL)
 		return 0;
-	printf("filter.lua at batch 64 costs %.1f ns a packet; the goal is %.0f\n", judged, GOAL);
+	printf("missed: filter.lua at batch 64 costs %.1f ns a packet, not <= %.0f\n", judged(&f),
+	       GOAL);
 	return 1;
 }

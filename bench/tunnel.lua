@@ -8,7 +8,8 @@
 local cjson = require "cjson"
 
 local BASE, LIMIT, OURS = "openvpn-openvpn", "limit-limit", "lunel-lunel"
-local GOALS = { times = 10, of_limit = 0.95, mixed = 1 }
+local FILTER = "lunel-filter" -- lunel-lunel with a packet lane at the server
+local GOALS = { times = 10, of_limit = 0.95, mixed = 1, of_unfiltered = 0.85 }
 
 local load_names = {
   tcp1 = "one TCP stream", tcp8 = "8 TCP streams", udp64 = "datagrams of 64 bytes",
@@ -210,6 +211,7 @@ local function summary(config, pair, n)
   end
   row.to_openvpn = ratio(rounds, config.by_pair[BASE], n)
   row.to_limit = ratio(rounds, config.by_pair[LIMIT], n)
+  if pair == FILTER then row.to_unfiltered = ratio(rounds, config.by_pair[OURS], n) end
   return row
 end
 
@@ -275,6 +277,13 @@ local function print_ping(rows)
   end
 end
 
+-- What the lane leaves of the rate (of ping: by how much it is slower).
+local function print_filter(rows)
+  local row = rows[FILTER]
+  if not (row and row.to_unfiltered) then return end
+  print(string.format("%s is %.2f of %s (median of rounds)", FILTER, row.to_unfiltered, OURS))
+end
+
 local function print_tables(configs)
   for _, config in ipairs(configs) do
     if config.rows[1] then
@@ -282,6 +291,7 @@ local function print_tables(configs)
       local load = config.turn.load
       local show = load == "ping" and print_ping or load == "udp64" and print_udp or print_tcp
       show(config.rows)
+      print_filter(config.rows)
     end
   end
 end
@@ -469,6 +479,10 @@ local function goals(configs)
       for _, pair in ipairs { "lunel-openvpn", "openvpn-lunel" } do
         local row = config.rows[pair]
         if row then want(row, row.to_openvpn, ">=", GOALS.mixed, "times openvpn") end
+      end
+      local filtered = config.rows[FILTER]
+      if filtered then
+        want(filtered, filtered.to_unfiltered, ">=", GOALS.of_unfiltered, "of lunel-lunel")
       end
       if ours and turn.cipher == "AES-256-GCM" then
         want(ours, ours.to_openvpn, ">=", GOALS.times, "times openvpn")

@@ -19,7 +19,7 @@ usage() {
 		  --seconds N           of each measurement (3; iperf3 takes whole ones)
 		  --rounds N            of them (5)
 		  --only PAIR,...       client-server: openvpn-openvpn, lunel-openvpn, openvpn-lunel,
-		                        lunel-lunel, limit-limit
+		                        lunel-lunel, limit-limit; lunel-filter with --filter
 		  --transport NAME,...  udp, tcp
 		  --cipher NAME,...     AES-256-GCM (alone by default), CHACHA20-POLY1305 or another AEAD one
 		  --load NAME,...       tcp1 (the default), tcp8: so many TCP streams; udp64: datagrams of 64
@@ -27,6 +27,9 @@ usage() {
 		  --direction NAME,...  up: the client sends; down: the server does
 		  --mtu N,...           tun-mtu: 1420 with mssfix off; 1500, OpenVPN's defaults of both. By
 		                        default 1420, and 1500 in short: one stream up, like with like
+		  --filter FILE         a pair more, lunel-filter: lunel-lunel with that packet lane in the
+		                        server's `filter`, as examples/filter.lua; at tun-mtu 1420
+		  --filter-args FIELDS  of the lane's args table (deny_net = "10.255.0.0/16")
 		  --congestion NAME     control of all TCP, the tunnel's own and what is in it (the machine's)
 		  --latency             round trips at low load, too (beside ping 100 times a second)
 		  --all                 both ciphers, all loads, and --latency: 45 minutes
@@ -36,7 +39,8 @@ usage() {
 		  --check               fail where the goals of issue 4 are missed: at tun-mtu 1420, one TCP
 		                        stream, lunel-lunel 10 times openvpn-openvpn and 0.95 of limit-limit,
 		                        mixed pairs no slower than openvpn-openvpn; of --latency, lunel-lunel
-		                        no slower than openvpn-openvpn, median and p99
+		                        no slower than openvpn-openvpn, median and p99; and of issue 5:
+		                        lunel-filter 0.85 of lunel-lunel, one TCP stream
 		  --help                this page
 	HELP
 }
@@ -52,6 +56,7 @@ transports="udp tcp"
 ciphers=AES-256-GCM
 loads=tcp1
 directions="up down"
+only=
 mtus=
 seconds=3
 rounds=5
@@ -61,6 +66,8 @@ json=
 svg=
 check=
 congestion=
+filter=
+filter_args='deny_net = "10.255.0.0/16"'
 
 # words OPTION LIST [ALLOWED...]: the list with blanks for commas.
 words() {
@@ -98,7 +105,7 @@ while [ $# -gt 0 ]; do
 		exit 0
 		;;
 	--seconds | --rounds | --only | --transport | --cipher | --load | --direction | --mtu | \
-		--congestion | --json | --svg)
+		--congestion | --json | --svg | --filter | --filter-args)
 		[ $# -ge 2 ] || wrong "$option needs a value"
 		shift
 		case $option in
@@ -112,8 +119,8 @@ while [ $# -gt 0 ]; do
 			;;
 		--only)
 			# shellcheck disable=SC2086
-			words "$option" "$1" $pairs
-			pairs=$words_list
+			words "$option" "$1" $pairs lunel-filter
+			only=$words_list
 			;;
 		--transport)
 			words "$option" "$1" udp tcp
@@ -139,6 +146,8 @@ while [ $# -gt 0 ]; do
 			done
 			;;
 		--congestion) congestion=$1 ;;
+		--filter) filter=$1 ;;
+		--filter-args) filter_args=$1 ;;
 		--json) json=$1 ;;
 		--svg) svg=$1 ;;
 		esac
@@ -147,6 +156,17 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+if [ -n "$filter" ]; then
+	[ -f "$filter" ] || wrong "--filter: there is no file $filter"
+	filter=$(cd "$(dirname "$filter")" && pwd)/$(basename "$filter")
+	pairs="$pairs lunel-filter"
+fi
+if [ -n "$only" ]; then
+	case "$only " in
+	*"lunel-filter "*) [ -n "$filter" ] || wrong "lunel-filter needs --filter FILE" ;;
+	esac
+	pairs=$only
+fi
 case " $loads " in
 *" ping "*) ;;
 *) [ -z "$latency" ] || loads="$loads ping" ;;
@@ -206,11 +226,20 @@ device_mtu() {
 	esac
 }
 
-# run_end NAME KIND FILE: openvpn or lunel; the process id is in $STARTED.
+# run_end NAME KIND FILE: openvpn, lunel, or filter, which is lunel with the lane of --filter; the process id is in $STARTED.
 run_end() {
 	case $2 in
 	openvpn) start "${1%%-*}" "$1" openvpn --config "$3" ;;
 	lunel) start "${1%%-*}" "$1" "$LUNEL" "$3" ;;
+	filter)
+		cat >"$WORK/$1.lua" <<-LUA
+			local vpn = require "lunel"
+			local conf = vpn.profile "$3"
+			conf.filter = { file = "$filter", args = { $filter_args } }
+			vpn.server(conf)
+		LUA
+		start "${1%%-*}" "$1" "$LUNEL" "$WORK/$1.lua"
+		;;
 	esac
 }
 

@@ -14,6 +14,9 @@ foreach(source ${sources})
 	endif()
 endforeach()
 
+# What runs scripts belongs to bench/hooks.c alone.
+list(FILTER shared EXCLUDE REGEX "/hooks_[a-z]+\\.c$")
+
 lunel_view(everything wire crypto control data io bindings ${LUNEL_PUBLIC} ${plain})
 foreach(source ${programs})
 	get_filename_component(name ${source} NAME_WE)
@@ -28,11 +31,12 @@ endforeach()
 
 # bench/hooks.c runs scripts.
 if(TARGET bench_hooks AND TARGET lnl_bindings)
-	target_sources(bench_hooks PRIVATE $<TARGET_OBJECTS:lnl_bindings>)
+	target_sources(bench_hooks PRIVATE ${CMAKE_SOURCE_DIR}/bench/hooks_policy.c
+		$<TARGET_OBJECTS:lnl_bindings>)
 	target_compile_definitions(bench_hooks PRIVATE LUNEL_SCRIPTS_DIR="${LUNEL_SCRIPTS_DIR}")
 	target_link_libraries(bench_hooks PRIVATE lunel::cjson lunel::microhttpd)
 	if(LUNEL_TESTS)
-		add_test(NAME bench_hooks COMMAND bench_hooks --rounds 1 --milliseconds 1)
+		add_test(NAME bench_hooks COMMAND bench_hooks --rounds 1 --milliseconds 1 --peers 100)
 		set_tests_properties(bench_hooks PROPERTIES LABELS bench TIMEOUT 120)
 	endif()
 endif()

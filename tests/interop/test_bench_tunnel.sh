@@ -12,7 +12,7 @@ need_root
 need_program openvpn ip ping openssl iperf3 luajit python3
 [ -x "$LUNEL_BUILD/bench/limit" ] || skip "bench/limit is not built"
 
-sh "$LUNEL_SOURCE/bench/tunnel.sh" --thin --json "$WORK/out.json" --svg "$WORK/out.svg" \
+sh "$LUNEL_SOURCE/bench/tunnel.sh" --thin --filter "$LUNEL_SOURCE/examples/filter.lua" --json "$WORK/out.json" --svg "$WORK/out.svg" \
 	>"$WORK/tunnel.log" 2>&1 || fail "bench/tunnel.sh"
 
 python3 - "$WORK/out.json" "$WORK/out.svg" <<'PYTHON' || fail "what it wrote"
@@ -20,7 +20,7 @@ import json, sys, xml.dom.minidom
 
 out = json.load(open(sys.argv[1]))
 ends = [("openvpn", "openvpn"), ("lunel", "openvpn"), ("openvpn", "lunel"), ("lunel", "lunel"),
-        ("limit", "limit")]
+        ("limit", "limit"), ("lunel", "filter")]
 want = {(transport, "%s-%s" % pair) for transport in ("udp", "tcp") for pair in ends}
 got = {(row["transport"], row["pair"]) for row in out["rows"] if row["median"] > 0}
 assert got == want, "no traffic: %s" % sorted(want - got)
@@ -130,7 +130,8 @@ for words in "" "--udp --tun x --local 127.0.0.1:1" "--udp --tcp" "--udp --liste
 	[ $? -eq 2 ] || fail "limit $words"
 	[ -s "$WORK/refused.txt" ] || fail "limit $words says nothing"
 done
-for words in "--seconds 0" "--only lunel-nobody" "--transport sctp" "--nothing" "--json"; do
+for words in "--seconds 0" "--only lunel-nobody" "--transport sctp" "--nothing" "--json" \
+	"--only lunel-filter" "--filter /nowhere.lua"; do
 	# shellcheck disable=SC2086
 	sh "$LUNEL_SOURCE/bench/tunnel.sh" $words >"$WORK/refused.txt" 2>&1
 	[ $? -eq 2 ] || fail "tunnel.sh $words"

@@ -50,8 +50,9 @@ describe("bench/tunnel.lua", function()
     write(work .. "/runs.tsv", table.concat(lines, "\n") .. "\n")
     local status = os.execute(string.format("luajit %s %s --rounds %d --seconds 1 --tick 100 "
       .. "--failures 0 --congestion c --openvpn 'o <&>' --iperf i --pairs 'openvpn-openvpn "
-      .. "openvpn-lunel lunel-lunel limit-limit' --json %s/out.json --svg %s/out.svg %s "
-      .. ">%s/out.txt 2>&1", program, work, rounds, work, work, more or "", work))
+      .. "openvpn-lunel lunel-lunel lunel-filter limit-limit' --json %s/out.json "
+      .. "--svg %s/out.svg %s >%s/out.txt 2>&1", program, work, rounds, work, work, more or "",
+      work))
     local rows = {}
     local out = cjson.decode(read(work .. "/out.json"))
     for _, row in ipairs(out.rows) do rows[row.pair] = row end
@@ -103,6 +104,27 @@ describe("bench/tunnel.lua", function()
       _, status = reckon(bad, 1, "--check")
       assert.not_equal(0, status)
     end
+  end)
+
+  it("holds a packet lane's rate against that without it", function()
+    local function turns(rates)
+      local out = {}
+      for i, rate in ipairs(rates) do
+        out[#out + 1] = { "tcp1", "up", "lunel-lunel", i, 50, stream(i * 2) }
+        out[#out + 1] = { "tcp1", "up", "lunel-filter", i, 60, stream(rate) }
+      end
+      return out
+    end
+    -- 0.9, 0.86 and 0.5 of the same round's.
+    local rows, status, text = reckon(turns { 1.8, 3.44, 3 }, 3, "--check")
+    assert.equal(0, status)
+    assert.is_true(math.abs(rows["lunel-filter"].to_unfiltered - 0.86) < 1e-9)
+    assert.is_nil(rows["lunel-lunel"].to_unfiltered)
+    assert.matches("lunel%-filter is 0.86 of lunel%-lunel", text)
+    local _, missed, _, out = reckon(turns { 1.8, 3.36, 3 }, 3, "--check")
+    assert.not_equal(0, missed)
+    assert.equal(1, #out.missed)
+    assert.matches("lunel%-filter is 0.84 of lunel%-lunel, not >= 0.85", out.missed[1])
   end)
 
   it("counts datagrams that arrive", function()
