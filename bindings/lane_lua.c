@@ -79,6 +79,7 @@ static struct lnl_lanes *lanes_of(lua_State *L)
 	return h->lanes;
 }
 
+/* lane_check(path, args, id, text): the file's text, where it is known (lunel test's `files`). */
 static int core_check(lua_State *L)
 {
 	struct lnl_lane_file f = { .path = luaL_checkstring(L, 1) };
@@ -88,7 +89,8 @@ static int core_check(lua_State *L)
 	int rc;
 
 	luaL_argcheck(L, id >= 0 && id <= UINT32_MAX, 3, "the number of a lane expected");
-	lua_settop(L, 2);
+	f.text = luaL_optlstring(L, 4, NULL, &f.text_len);
+	lua_settop(L, 4); /* the text stays in reach */
 	if (!lua_isnil(L, 2))
 		luaL_checktype(L, 2, LUA_TTABLE);
 	rc = add(L, lanes_of(L), &f, 2, (uint32_t)id, &found, why, sizeof(why));

@@ -140,6 +140,28 @@ describe("lunel test", function()
     assert.equal(0, status, out)
   end)
 
+  it("passes those of lanes without the compiler, too", function()
+    local status, out = run(("cd %s/examples && LUNEL_JIT=off %s test filter_test.lua "
+      .. "xor_test.lua userpolicy_test.lua"):format(source, lunel))
+    assert.equal(0, status, out)
+  end)
+
+  -- Only an interpreter can be stopped: this says that there was one.
+  it("interprets lanes when LUNEL_JIT says so", function()
+    local file = write [[
+      local t = require "lunel.test"
+      t.case("a loop", function()
+        local lane = t.lane "return {\n from_peer = function(b) while true do end end }"
+        local list, err = lane:from_peer { "x" }
+        t.equal(list[1], { data = "x", verdict = "drop", failed = true })
+        t.match(err, "the lane:2: .*20 ms")
+      end)
+    ]]
+    local status, out = run(("LUNEL_JIT=off %s test %s"):format(lunel, file))
+    os.remove(file)
+    assert.equal(0, status, out)
+  end)
+
   it("runs under a stock luajit, too", function()
     local status, out = run(("luajit %s/scripts/launcher.lua test --filter 'wall clock' %s")
       :format(source, folder .. "good_test.lua"))

@@ -39,9 +39,19 @@ local function told_response(r, err)
   end
   if r.json ~= nil then
     body = require("cjson").encode(r.json)
-    if not kind then lines[#lines + 1] = "content-type: application/json" end
+    if not kind then
+      kind = "application/json"
+      lines[#lines + 1] = "content-type: " .. kind
+    end
   end
-  return { status = r.status, body = body or "", lines = lines }
+  local out = { status = r.status, body = body or "", lines = lines }
+  -- As bindings/ops_services.c reads it.
+  kind = (kind or ""):match "^%s*([^;%s]*)":lower()
+  if kind == "application/json" or kind:find ".%+json$" then
+    local decoded, value = pcall(require("cjson").decode, out.body)
+    out[decoded and "json" or "json_error"] = value
+  end
+  return out
 end
 
 M.list = {

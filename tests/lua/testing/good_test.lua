@@ -161,6 +161,48 @@ t.case("what is declared too late is an error", function()
   t.match(srv:log "^script.error$"[1].fields.error, "^the server:5: vpn.client: the")
 end)
 
+t.case("scripted HTTP, with JSON both ways", function()
+  local answers = {
+    { json = { role = "staff" } },
+    { body = '{"role":"cook"}', headers = { ["Content-Type"] = "application/problem+json; x=y" } },
+    { body = '{"role":"cook"}', headers = { ["content-type"] = "text/plain" } },
+    { body = "{", headers = { ["content-type"] = "application/json" } },
+    t.later(1, { status = 201, json = { role = "late" } }),
+  }
+  local n = 0
+  local srv = server("", [[on = { established = function(peer)
+    for i = 1, 5 do
+      local res = vpn.http.post("http://192.0.2.1/", { json = { i = i } })
+      log.info("got", { status = res.status, role = res.json and res.json.role, body = res.body,
+                        error = res.json_error and "yes" })
+    end
+  end }]], { http = function(req)
+    n = n + 1
+    t.equal(req.json, { i = n })
+    return answers[n]
+  end })
+  srv:connect { cn = "anna" }:wait "up"
+  t.advance(2)
+  local seen = {}
+  for i, r in ipairs(srv:log "^mine.got$") do seen[i] = r.fields end
+  t.equal(seen, {
+    { status = 200, role = "staff", body = '{"role":"staff"}' },
+    { status = 200, role = "cook", body = '{"role":"cook"}' },
+    { status = 200, body = '{"role":"cook"}' },
+    { status = 200, body = "{", error = "yes" },
+    { status = 201, role = "late", body = '{"role":"late"}' },
+  })
+end)
+
+t.case("a lane's file can be the test's, too", function()
+  local srv = server("", [[filter = "mine.lua"]], { files = { ["mine.lua"] =
+    "return { from_peer = function(b) b.p[0].verdict = 1 end }" } })
+  local p = srv:connect { cn = "anna" }:wait "up"
+  p:send_packet(t.packet { from = p.address, to = "10.9.0.1" })
+  t.advance(1)
+  t.equal(srv:packets(), {})
+end)
+
 t.case("a challenge and its answer", function()
   local srv = server("", [[auth_user_pass = true, on = { authenticate = function(_, cred)
     if cred.response then
