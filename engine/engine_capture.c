@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,32 +44,12 @@ static void give_up(struct lnl_capture *c, const char *why)
 		LNL_F("packets", (int64_t)c->sum.packets), LNL_F("lost", (int64_t)c->sum.lost));
 }
 
-/* As write, but a pipe that nobody reads any more is an error and no signal. */
-static ssize_t write_quietly(int fd, const uint8_t *data, size_t len)
-{
-	static const struct timespec at_once;
-	sigset_t pipe, before;
-	ssize_t n;
-	int error;
-
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &pipe, &before);
-	n = write(fd, data, len);
-	error = errno;
-	if (n < 0 && error == EPIPE)
-		sigtimedwait(&pipe, NULL, &at_once);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = error;
-	return n;
-}
-
 static void flush(struct lnl_capture *c)
 {
 	size_t len = lnl_writer_len(&c->out), at = 0;
 
 	while (at < len && !c->broken) {
-		ssize_t n = write_quietly(c->fd, c->buffer + at, len - at);
+		ssize_t n = lnl_write_quietly(c->fd, c->buffer + at, len - at);
 
 		if (n > 0)
 			at += (size_t)n;

@@ -367,6 +367,20 @@ static void the_fallback_is_bounded(void **state)
 	assert_true(strcspn(said, "\n") <= 1000);
 }
 
+/* Whoever read our stderr has ended: that ends nobody else. */
+static void the_fallback_survives_its_reader(void **state)
+{
+	int before = dup(STDERR_FILENO), fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	expect(*state, "vpn.log.fallback 'x'", "nil");
+	dup2(before, STDERR_FILENO);
+	close(before);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -387,6 +401,7 @@ int main(void)
 		test(texts_are_utf8),
 		test(who_is_replaced_speaks_to_the_new_sinks),
 		test(the_fallback_is_bounded),
+		test(the_fallback_survives_its_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
