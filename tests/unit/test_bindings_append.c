@@ -188,6 +188,17 @@ static void a_pipe_that_nobody_reads_any_more_is_told(void **state)
 	close(fd);
 }
 
+/* A hook may ask for one each time that it runs: those are not kept, nor their descriptors. */
+static void what_nobody_has_any_more_is_closed(void **state)
+{
+	expect(*state,
+	       "local files = require 'lunel.files' files.allow() "
+	       "local weak = setmetatable({}, { __mode = 'v' }) "
+	       "for i = 1, 10 do weak[i] = vpn.file.append(path) weak[i]:write 'x' end "
+	       "collectgarbage() collectgarbage() return next(weak)",
+	       "nil");
+}
+
 static void misuse_is_told(void **state)
 {
 	refuse(*state, "vpn.file.append()", "vpn.file.append: a path expected");
@@ -211,6 +222,7 @@ int main(void)
 		test(what_cannot_be_written_is_told),
 		test(a_full_pipe_is_not_waited_for),
 		test(a_pipe_that_nobody_reads_any_more_is_told),
+		test(what_nobody_has_any_more_is_closed),
 		test(misuse_is_told),
 	};
 
