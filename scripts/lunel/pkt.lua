@@ -3,8 +3,8 @@
 -- packet VMs alone (bindings/lane_vm.c); the only place of ffi. Offsets count from 0. What stands
 -- behind an underscore is not for lanes.
 --
--- Whatever is checked is checked here, before memory is touched: that offsets are Lua's own numbers,
--- too, as integers of 64 bits wrap around in a sum. What is compiled must stay quick:
+-- Whatever is checked is checked here, before memory is touched: that offsets are Lua's own, too,
+-- as integers of 64 bits wrap around in a sum. What is compiled must stay quick:
 -- an accessor compares and loads; all that makes an error's text stands in functions of its own.
 -- luacheck: ignore 581 (a number that is none must not pass: `not (x >= y)` is true of NaN)
 local ffi = require "ffi"
