@@ -105,7 +105,7 @@ static int follow(lua_State *L, struct file *f, struct lnl_reason *why)
 static int put(struct file *f, const char *text, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(f->fd, text, len);
+		ssize_t n = lnl_write_quietly(f->fd, text, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -47,7 +47,7 @@ static bool put(const char *line, size_t len)
 		return true;
 	}
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) &&
-	       write(STDERR_FILENO, line, len) == (ssize_t)len;
+	       lnl_write_quietly(STDERR_FILENO, line, len) == (ssize_t)len;
 }
 
 static size_t clean(char *out, size_t cap, const struct lnl_secrets *secrets, const char *text)

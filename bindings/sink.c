@@ -222,7 +222,7 @@ static void failed(struct lnl_vm *vm, struct sink *s, const char *fault)
 
 	snprintf(text, sizeof(text), "%s: %.*s", s->what, (int)strcspn(fault, "\n"), fault);
 	lnl_fallback_say(h, text);
-	if (++s->failures < LNL_SINK_FAILURES)
+	if (++s->failures < LNL_SINK_FAILURES || s->closed)
 		return;
 	snprintf(text, sizeof(text), "%s failed %d times in a row and gets no more records",
 		 s->what, LNL_SINK_FAILURES);

@@ -296,23 +296,43 @@ static void push_signals(lua_State *L)
 	lua_setfield(L, -2, "signals");
 }
 
+/* Empties |fd| and makes it its owner's alone; of a device nothing changes. NULL, or what is wrong. */
+static const char *take_over(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return strerror(errno);
+	if (S_ISREG(st.st_mode) && (st.st_uid != geteuid() || st.st_nlink > 1))
+		return "it is somebody else's file, or has a second name; remove it, or name another";
+	if ((S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) && st.st_uid == geteuid() &&
+	    fchmod(fd, 0600) < 0)
+		return strerror(errno);
+	return S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0 ? strerror(errno) : NULL;
+}
+
 /*
- * open_capture(path): a descriptor, or nil and why. For its owner alone; a link is not followed, so that
- * nobody leads us to another file.
+ * open_capture(path): a descriptor, or nil and why. For its owner alone, who is us; a link is not
+ * followed, so that nobody leads us to another file.
  */
 static int open_capture(lua_State *L)
 {
-	const char *path = luaL_checkstring(L, 1);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	const char *path = luaL_checkstring(L, 1), *why;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 
-	if (fd < 0) {
-		lua_pushnil(L);
-		lua_pushstring(L, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
-		return 2;
+	if (fd < 0)
+		why = errno == ELOOP ? "it is a symbolic link" : strerror(errno);
+	else
+		why = take_over(fd);
+	if (!why) {
+		lua_pushinteger(L, fd);
+		return 1;
 	}
-	fchmod(fd, 0600);
-	lua_pushinteger(L, fd);
-	return 1;
+	if (fd >= 0)
+		close(fd);
+	lua_pushnil(L);
+	lua_pushstring(L, why);
+	return 2;
 }
 
 void lnl_system_open(lua_State *L)

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine_service.h"
+#include "wire/message.h"
 #include "wire/pcapng.h"
 
 #define INTERVAL 0.02	      /* seconds between two looks into the rings */
@@ -45,32 +45,12 @@ static void give_up(struct lnl_capture *c, const char *why)
 		LNL_F("packets", (int64_t)c->sum.packets), LNL_F("lost", (int64_t)c->sum.lost));
 }
 
-/* As write, but a pipe that nobody reads any more is an error and no signal. */
-static ssize_t write_quietly(int fd, const uint8_t *data, size_t len)
-{
-	static const struct timespec at_once;
-	sigset_t pipe, before;
-	ssize_t n;
-	int error;
-
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &pipe, &before);
-	n = write(fd, data, len);
-	error = errno;
-	if (n < 0 && error == EPIPE)
-		sigtimedwait(&pipe, NULL, &at_once);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = error;
-	return n;
-}
-
 static void flush(struct lnl_capture *c)
 {
 	size_t len = lnl_writer_len(&c->out), at = 0;
 
 	while (at < len && !c->broken) {
-		ssize_t n = write_quietly(c->fd, c->buffer + at, len - at);
+		ssize_t n = lnl_write_quietly(c->fd, c->buffer + at, len - at);
 
 		if (n > 0)
 			at += (size_t)n;
@@ -261,39 +241,18 @@ static void put_control(struct lnl_capture *c, const struct lnl_addr *peer, bool
 	put(c, CONTROL, lnl_clock_now(), out, whole, lnl_writer_len(&w), lnl_writer_len(&w), note);
 }
 
-/* Where a text holds something that nobody shall read, and where that ends. */
-static const char *find_secret(const char *text, const char **end)
-{
-	static const char *const before[] = { "auth-token ", "CR_RESPONSE," };
-	size_t i;
-
-	for (i = 0; i < sizeof(before) / sizeof(*before); i++) {
-		const char *at = strstr(text, before[i]);
-
-		if (!at)
-			continue;
-		at += strlen(before[i]);
-		*end = at + strcspn(at, ",");
-		return at;
-	}
-	return NULL;
-}
-
 static void put_text(struct lnl_capture *c, bool out, const char *text, size_t len,
 		     const char *note)
 {
 	uint8_t pdu[LNL_CONTROL_TEXT_MAX + 64];
 	char shown[LNL_CONTROL_TEXT_MAX + 1];
-	const char *secret, *end;
 	struct lnl_writer w;
 
 	if (len > LNL_CONTROL_TEXT_MAX)
 		len = LNL_CONTROL_TEXT_MAX;
 	memcpy(shown, text, len);
 	shown[len] = '\0';
-	secret = find_secret(shown, &end);
-	if (secret)
-		memset(shown + (secret - shown), '*', (size_t)(end - secret));
+	lnl_message_hide(shown);
 	lnl_writer_init(&w, pdu, sizeof(pdu));
 	lnl_pcapng_pdu(&w, "data-text-lines", shown, len);
 	put(c, MESSAGES, lnl_clock_now(), out, pdu, lnl_writer_len(&w), lnl_writer_len(&w), note);

@@ -4,6 +4,7 @@
 #define LUNEL_FILES_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct lnl_engine;
 struct lnl_reason;
@@ -45,5 +46,7 @@ int lnl_engine_allow_append(struct lnl_engine *e, const char *path);
  */
 int lnl_engine_append(struct lnl_engine *e, const char *path, unsigned mode, int *fd,
 		      struct lnl_reason *why);
+/* As write(2), but a pipe or socket that nobody reads any more is EPIPE and no signal. From any thread. */
+ssize_t lnl_write_quietly(int fd, const void *data, size_t len);
 
 #endif

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "lunel.h"
 
 static bool is_trusted(uid_t uid)
 {
@@ -96,4 +100,23 @@ int lnl_append_open(int folder, const char *name, mode_t mode, int *fd)
 		*fd = -1;
 	}
 	return err;
+}
+
+ssize_t lnl_write_quietly(int fd, const void *data, size_t len)
+{
+	static const struct timespec at_once;
+	sigset_t pipe, before;
+	ssize_t n;
+	int error;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	n = write(fd, data, len);
+	error = errno;
+	if (n < 0 && error == EPIPE)
+		sigtimedwait(&pipe, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return n;
 }

@@ -114,7 +114,8 @@ static bool copy_headers(struct lnl_http_call *c, const char *const *headers, bo
 	if (!add_to(&c->headers, "Expect:") || (!body && !add_to(&c->headers, "Content-Type:")))
 		return false;
 	for (; headers && *headers; headers++) {
-		if (strpbrk(*headers, "\r\n") || !strchr(*headers, ':') || ++n > HEADERS_MAX) {
+		/* "Name;" is libcurl's for one that is empty. */
+		if (strpbrk(*headers, "\r\n") || !strpbrk(*headers, ":;") || ++n > HEADERS_MAX) {
 			c->broken = "request: a header without a name or with a line end in it, or "
 				    "more than 64 of them";
 			return true;

@@ -251,7 +251,7 @@ static void seal_rest(struct lnl_worker *w)
 		}
 		a->splitting = lnl_split_next(&a->split, &p, &len);
 		if (a->splitting)
-			lnl_outgoing_seal(o, w->data, p, len, a->peer, prefix, now);
+			lnl_worker_seal(w, o, p, len, a->peer, prefix, now);
 	}
 }
 

@@ -213,8 +213,8 @@ void lnl_worker_relay(struct lnl_worker *w, uint64_t now)
 			continue;
 		if (!lnl_outgoing_has_room(o, pkt->len))
 			lnl_worker_send_or_drop(w, o);
-		lnl_outgoing_seal(o, w->data, pkt->p, pkt->len, pkt->relay,
-				  lnl_worker_prefix(w, pkt->relay), now);
+		lnl_worker_seal(w, o, pkt->p, pkt->len, pkt->relay,
+				lnl_worker_prefix(w, pkt->relay), now);
 	}
 	if (w->lanes != NULL)
 		relay_stage(w, now);

@@ -232,6 +232,22 @@ int lnl_message_parse(struct lnl_message *m, const char *text, size_t len)
 	return clean ? 0 : LNL_E_FORMAT;
 }
 
+void lnl_message_hide(char *text)
+{
+	static const char *const before[] = { "auth-token ", "auth-token\t", "CR_RESPONSE," };
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		char *at = text;
+
+		while ((at = strstr(at, before[i])) != NULL) {
+			size_t n = strcspn(at += strlen(before[i]), ",");
+
+			memset(at, '*', n);
+			at += n;
+		}
+	}
+}
+
 void lnl_info_parse(struct lnl_info *i, const char *text, size_t len)
 {
 	struct slice s = { text ? text : "", len };

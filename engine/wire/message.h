@@ -68,6 +68,12 @@ struct lnl_message {
 int lnl_message_parse(struct lnl_message *m, const char *text, size_t len);
 
 /*
+ * Puts stars over what a message holds that is nobody else's business: the value of each auth-token of
+ * a PUSH_REPLY, and the answer of a CR_RESPONSE.
+ */
+void lnl_message_hide(char *text);
+
+/*
  * What INFO_PRE says: WEB_AUTH:flags:url, OPEN_URL:url, CR_TEXT:flags:text (PROTOCOL 1.9, OpenVPN
  * management-notes).
  */

@@ -14,7 +14,7 @@ the control channel, without tokens and answers to challenges. It holds nothing 
 written in time is lost and counted. What it writes is others' private talk; the file is for its
 owner alone (mode 0600).
 
-  --to FILE      where to; an existing file is replaced; a named pipe is written to
+  --to FILE      where to; a file of yours is replaced, of others refused; a named pipe will do
   --who NAME     a server's client alone: its name, user name or address
   --keep BYTES   of each packet (all)
   --most SIZE    the file's, like 100m, after which the capture ends (none)

@@ -6,7 +6,7 @@ local suggest = require "lunel.suggest"
 
 local M = {}
 
-local named = {}  -- what is to be allowed before root's powers go
+local named = {} -- what is to be allowed before root's powers go; nil: they are gone
 local checking = false
 
 local OPTIONS = { reopen = true, mode = true }
@@ -53,7 +53,7 @@ function file.append(path, o)
   local mode = bits(o.mode or 600)
   if checking then return setmetatable({}, Nowhere) end
   local out = core.append(path, mode, o.reopen == "moved")
-  named[#named + 1] = out
+  if named then named[#named + 1] = out end
   return out
 end
 
@@ -63,7 +63,8 @@ function M.check() checking = true end
 --- The engine runs, and the paths that scripts named may be opened later, too; errors come with the
 -- first write.
 function M.allow()
-  for _, out in ipairs(named) do out:allow() end
+  for _, out in ipairs(named or {}) do out:allow() end
+  named = nil
 end
 
 M.file = strict.fields(file, "vpn.file")

@@ -3,7 +3,8 @@
 -- packet VMs alone (bindings/lane_vm.c); the only place of ffi. Offsets count from 0. What stands
 -- behind an underscore is not for lanes.
 --
--- Whatever is checked is checked here, before memory is touched. What is compiled must stay quick:
+-- Whatever is checked is checked here, before memory is touched: that offsets are Lua's own, too,
+-- as integers of 64 bits wrap around in a sum. What is compiled must stay quick:
 -- an accessor compares and loads; all that makes an error's text stands in functions of its own.
 -- luacheck: ignore 581 (a number that is none must not pass: `not (x >= y)` is true of NaN)
 local ffi = require "ffi"
@@ -130,13 +131,17 @@ function packet:u8(off)
 end
 
 function packet:u16(off)
-  if not (off >= 0 and off + 2 <= self.len) then outside(self, "u16", off, 2, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 2 <= self.len) then
+    outside(self, "u16", off, 2, 2)
+  end
   local d = self._data + off
   return bor(lshift(d[0], 8), d[1])
 end
 
 function packet:u32(off)
-  if not (off >= 0 and off + 4 <= self.len) then outside(self, "u32", off, 4, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 4 <= self.len) then
+    outside(self, "u32", off, 4, 2)
+  end
   local d = self._data + off
   return d[0] * 16777216 + bor(lshift(d[1], 16), lshift(d[2], 8), d[3])
 end
@@ -154,14 +159,18 @@ function packet:set_u8(off, v)
 end
 
 function packet:set_u16(off, v)
-  if not (off >= 0 and off + 2 <= self.len) then outside(self, "set_u16", off, 2, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 2 <= self.len) then
+    outside(self, "set_u16", off, 2, 2)
+  end
   if not (v >= 0 and v <= 65535) then check_value("set_u16", v, 65535) end
   local d = self._data + off
   d[0], d[1] = rshift(v, 8), band(v, 255)
 end
 
 function packet:set_u32(off, v)
-  if not (off >= 0 and off + 4 <= self.len) then outside(self, "set_u32", off, 4, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 4 <= self.len) then
+    outside(self, "set_u32", off, 4, 2)
+  end
   if not (v >= 0 and v <= 4294967295) then check_value("set_u32", v, 4294967295) end
   local d = self._data + off
   d[0], d[1] = rshift(v, 24), band(rshift(v, 16), 255)
@@ -170,21 +179,26 @@ end
 
 --- The |n| bytes at |off| as a text; it makes garbage, so not for each packet.
 function packet:text(off, n)
-  if not (off >= 0 and n >= 0 and off + n <= self.len) then outside(self, "text", off, n, 2) end
+  if not (type(off) == "number" and type(n) == "number" and off >= 0 and n >= 0
+    and off + n <= self.len) then
+    outside(self, "text", off, n, 2)
+  end
   return to_string(self._data + off, n)
 end
 
 --- Writes |text| at |off|, over what is there.
 function packet:set(off, text)
   local n = #text
-  if not (off >= 0 and off + n <= self.len) then outside(self, "set", off, n, 2) end
+  if not (type(off) == "number" and off >= 0 and off + n <= self.len) then
+    outside(self, "set", off, n, 2)
+  end
   copy(self._data + off, text, n)
 end
 
 --- Whether |text| stands at |off|; false where the packet ends before.
 function packet:equals(off, text)
   local n = #text
-  if not (off >= 0) then outside(self, "equals", off, n, 2) end
+  if not (type(off) == "number" and off >= 0) then outside(self, "equals", off, n, 2) end
   if off + n > self.len then return false end
   return c_find(self._data + off, n, text, n) == 0
 end
@@ -192,17 +206,22 @@ end
 --- Where |text| is, looked for from |from| (0) on; nil when it is not there.
 function packet:find(text, from)
   from = from or 0
-  if not (from >= 0 and from <= self.len) then outside(self, "find", from, #text, 2) end
+  if not (type(from) == "number" and from >= 0 and from <= self.len) then
+    outside(self, "find", from, #text, 2)
+  end
   local at = c_find(self._data + from, self.len - from, text, #text)
   if at >= 0 then return from + at end
 end
 
 --- Copies |n| bytes from |from| to |to| in the packet; they may overlap.
 function packet:copy(to, from, n)
-  if not (n >= 0 and from >= 0 and from + n <= self.len) then
+  if not (type(from) == "number" and type(n) == "number" and n >= 0 and from >= 0
+    and from + n <= self.len) then
     outside(self, "copy", from, n, 2)
   end
-  if not (to >= 0 and to + n <= self.len) then outside(self, "copy", to, n, 2) end
+  if not (type(to) == "number" and to >= 0 and to + n <= self.len) then
+    outside(self, "copy", to, n, 2)
+  end
   local d = self._data
   n = floor(n)
   if to > from then
@@ -217,7 +236,10 @@ function packet:xor(key, from, n)
   if not istype(key_t, key) then error("p:xor: a key of pkt.key expected", 2) end
   from = from or 0
   n = n or self.len - from
-  if not (from >= 0 and n >= 0 and from + n <= self.len) then outside(self, "xor", from, n, 2) end
+  if not (type(from) == "number" and type(n) == "number" and from >= 0 and n >= 0
+    and from + n <= self.len) then
+    outside(self, "xor", from, n, 2)
+  end
   c_mix(self._data + from, n, key._bytes, key._len)
 end
 
@@ -403,7 +425,9 @@ end
 
 --- Whether the four bytes at |off| (12: an IPv4 source, 16: its destination) are in net and mask.
 function packet:ip4_in(off, net, mask)
-  if not (off >= 0 and off + 4 <= self.len) then outside(self, "ip4_in", off, 4, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 4 <= self.len) then
+    outside(self, "ip4_in", off, 4, 2)
+  end
   return band(be32(self._data + off), mask) == tobit(net)
 end
 
@@ -416,7 +440,9 @@ end
 
 --- Whether the sixteen bytes at |off| (8: an IPv6 source, 24: its destination) are in |prefix|.
 function packet:ip6_in(off, prefix)
-  if not (off >= 0 and off + 16 <= self.len) then outside(self, "ip6_in", off, 16, 2) end
+  if not (type(off) == "number" and off >= 0 and off + 16 <= self.len) then
+    outside(self, "ip6_in", off, 16, 2)
+  end
   if prefix.family ~= 6 then error("p:ip6_in: a prefix of pkt.cidr6 expected", 2) end
   return in_prefix(self._data + off, prefix)
 end
@@ -572,7 +598,10 @@ end
 -- |start|, of a pseudo-header, is added.
 function M.csum(p, from, n, start)
   start = start or 0
-  if not (from >= 0 and n >= 0 and from + n <= p.len) then outside(p, "csum", from, n, 2) end
+  if not (type(from) == "number" and type(n) == "number" and from >= 0 and n >= 0
+    and from + n <= p.len) then
+    outside(p, "csum", from, n, 2)
+  end
   if not (start >= 0 and start < 4294967296) then
     error("pkt.csum: start is a number from 0 to 2^32 - 1", 2)
   end

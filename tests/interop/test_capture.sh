@@ -77,6 +77,21 @@ if command -v tshark >/dev/null; then
 		fail "tshark sees no ping"
 fi
 
+# Whose file it is may read it: it is nobody else's, and none that has a second name.
+echo kept >"$WORK/theirs"
+chmod 666 "$WORK/theirs"
+chown 65534 "$WORK/theirs"
+ln "$WORK/server.conf" "$WORK/linked"
+for file in theirs linked; do
+	"$LUNEL" capture --to "$WORK/$file" "$WORK/server.conf" >"$WORK/refused.log" 2>&1 &&
+		fail "it writes to $file"
+	grep -q "cannot write .*/$file: it is somebody else's file, or has a second name" "$WORK/refused.log" || {
+		cat "$WORK/refused.log"
+		fail "$file: another refusal was expected"
+	}
+	[ -s "$WORK/$file" ] || fail "$file is empty"
+done
+
 # One client alone, and an end that was asked for.
 stop "$CLIENT_PID" TERM 5
 stop "$SERVER_PID" TERM 5

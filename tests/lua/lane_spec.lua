@@ -135,6 +135,21 @@ for _, jit in ipairs { true, false } do
       wrong("local _ = p:find('x', 6)", "hello", "outside of the packet")
     end)
 
+    -- They wrap around: the last of them and two is one.
+    it("take no integers of 64 bits for offsets and lengths", function()
+      local last, text = "0xffffffffffffffffULL", ("x"):rep(40)
+      for _, call in ipairs { "u16(%s)", "u32(%s)", "set_u16(%s, 1)", "set_u32(%s, 1)",
+                              "text(%s, 2)", "text(2, %s)", "set(%s, 'ab')", "equals(%s, 'ab')",
+                              "copy(%s, 0, 2)", "copy(0, %s, 2)", "copy(1, 1, %s)",
+                              "ip4_in(%s, 0, 0)", "ip6_in(%s, pkt.cidr6 '::/0')",
+                              "xor(pkt.key 'k', %s, 2)", "xor(pkt.key 'k', 2, %s)",
+                              "find('x', %s)", "u8(%s)", "set_u8(%s, 1)" } do
+        wrong("local _ = p:" .. call:format(last), text, "")
+      end
+      wrong("local _ = pkt.csum(p, " .. last .. ", 2)", text, "")
+      wrong("local _ = pkt.csum(p, 2, " .. last .. ")", text, "")
+    end)
+
     it("grow and shrink within their room", function()
       local out = fine("p:prepend(3) p:set_u8(0, 7) assert(p.len == 8 and p.head == 61)", "hello")
       assert.equal(8, #out)

@@ -165,6 +165,40 @@ static void a_full_pipe_is_not_waited_for(void **state)
 	close(fd);
 }
 
+/* Whoever read a pipe may end: that is an error of the write, and no signal to us. */
+static void a_pipe_that_nobody_reads_any_more_is_told(void **state)
+{
+	char text[16];
+	int fd;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	expect(*state, "return out:write 'one\\n'", "true");
+	close(fd);
+	expect(*state,
+	       "local ok, err = out:write 'two\\n' return tostring(ok) .. "
+	       "tostring(err:find 'Broken pipe' ~= nil)",
+	       "niltrue");
+	/* For the next reader it goes on, with what the last one left. */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	expect(*state, "return out:write 'three\\n'", "true");
+	assert_int_equal(read(fd, text, sizeof(text)), 10);
+	assert_memory_equal(text, "one\nthree\n", 10);
+	close(fd);
+}
+
+/* A hook may ask for one each time that it runs: those are not kept, nor their descriptors. */
+static void what_nobody_has_any_more_is_closed(void **state)
+{
+	expect(*state,
+	       "local files = require 'lunel.files' files.allow() "
+	       "local weak = setmetatable({}, { __mode = 'v' }) "
+	       "for i = 1, 10 do weak[i] = vpn.file.append(path) weak[i]:write 'x' end "
+	       "collectgarbage() collectgarbage() return next(weak)",
+	       "nil");
+}
+
 static void misuse_is_told(void **state)
 {
 	refuse(*state, "vpn.file.append()", "vpn.file.append: a path expected");
@@ -187,6 +221,8 @@ int main(void)
 		test(without_reopen_it_stays),
 		test(what_cannot_be_written_is_told),
 		test(a_full_pipe_is_not_waited_for),
+		test(a_pipe_that_nobody_reads_any_more_is_told),
+		test(what_nobody_has_any_more_is_closed),
 		test(misuse_is_told),
 	};
 

@@ -396,6 +396,8 @@ static const struct {
 	{ "spawn(function() return http.post(BASE .. '/echo', { body = core.secret 's3cret',\n"
 	  "  headers = { authorization = core.secret 'Bearer t', ['content-type'] = 'x/y' } }).body end)",
 	  "POST|x/y|Bearer t||s3cret" },
+	{ "spawn(function() return http.post(BASE .. '/echo', { headers = { cookie = '' } }).body end)",
+	  "POST||||" },
 	{ "spawn(function() return http.post(BASE .. '/echo').body end)", "POST||||" },
 	{ "spawn(function() return http.request { method = 'put', url = BASE .. '/echo',\n"
 	  "  body = 'x' }.body end)",

@@ -219,6 +219,29 @@ static void one_that_fails_is_taken_off(void **state)
 	assert_int_equal(h->log.n, 13);
 }
 
+/* It closes itself as it fails for the last time: it is one less, and not two. */
+static void one_that_fails_as_it_closes(void **state)
+{
+	struct lnl_host *h = *state;
+	char said[8192];
+	FILE *file;
+	int before;
+
+	expect(h,
+	       "local n, sink = 0 sink = vpn.log.sink { batch = function() n = n + 1 "
+	       "  if n == 10 then sink:close() end error 'broken' end } "
+	       "vpn.log.sink { batch = keep } return #calls",
+	       "0");
+	before = begin_stderr(&file);
+	for (unsigned i = 0; i < 12; i++) {
+		expect(h, "log.info 'x'", "nil");
+		turns(h, 1);
+	}
+	end_stderr(before, file, said, sizeof(said));
+	expect(h, "return #calls .. ' ' .. #seen", "12 12");
+	assert_null(strstr(said, "gets no more records"));
+}
+
 /* An error now and then is forgiven; what was lost by it is told. */
 static void one_that_recovers_stays(void **state)
 {
@@ -367,6 +390,20 @@ static void the_fallback_is_bounded(void **state)
 	assert_true(strcspn(said, "\n") <= 1000);
 }
 
+/* Whoever read our stderr has ended: that ends nobody else. */
+static void the_fallback_survives_its_reader(void **state)
+{
+	int before = dup(STDERR_FILENO), fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	expect(*state, "vpn.log.fallback 'x'", "nil");
+	dup2(before, STDERR_FILENO);
+	close(before);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -379,6 +416,7 @@ int main(void)
 		test(nothing_is_left_at_the_end),
 		test(no_sink_feeds_itself),
 		test(one_that_fails_is_taken_off),
+		test(one_that_fails_as_it_closes),
 		test(one_that_recovers_stays),
 		test(a_sink_cannot_wait_nor_loop),
 		test(sinks_come_and_go),
@@ -387,6 +425,7 @@ int main(void)
 		test(texts_are_utf8),
 		test(who_is_replaced_speaks_to_the_new_sinks),
 		test(the_fallback_is_bounded),
+		test(the_fallback_survives_its_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

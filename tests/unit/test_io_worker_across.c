@@ -140,11 +140,15 @@ static void packets_of_tun_find_the_other_worker(void **state)
 	struct server s[WORKERS];
 	struct client c[2];
 	struct lnl_counters k;
+	struct lnl_captured copy;
+	static uint8_t bytes[LNL_CAPTURED_MAX];
+	unsigned copies = 0;
 
 	(void)state;
 	open_workers(s);
 	connect_at(s, 0, &c[0], 10);
 	connect_at(s, 1, &c[1], 11);
+	assert_int_equal(lnl_worker_capture(s[1].side.worker, 11, LNL_CAPTURED_MAX), 0);
 	for (uint32_t number = 0; number < 60; number++) {
 		into_tun(&s[number % WORKERS], 11, number);
 		expect_by(&c[1], c[1].fd, &s[1], 1, number);
@@ -156,6 +160,10 @@ static void packets_of_tun_find_the_other_worker(void **state)
 	counters(&s[0].side, 11, &k);
 	assert_int_equal(k.tx_packets, 0);
 	assert_int_equal(k.drops[LNL_DROP_QUEUE], 0);
+	/* A capture sees them all, whoever read them of TUN. */
+	while (lnl_worker_captured(s[1].side.worker, &copy, bytes))
+		copies += copy.out && copy.peer == 11 && copy.drop == LNL_DROP_NONE;
+	assert_int_equal(copies, 60);
 	close_workers(s);
 	close_client(&c[0]);
 	close_client(&c[1]);

@@ -362,6 +362,18 @@ static void a_full_stream_holds_up_nobody(void **state)
 
 /* ---- from peer to peer ---- */
 
+/* Copies of what went out to |peer|. */
+static unsigned captured_to(struct server *s, uint32_t peer)
+{
+	static uint8_t bytes[LNL_CAPTURED_MAX];
+	struct lnl_captured copy;
+	unsigned n = 0;
+
+	while (lnl_worker_captured(s->side.worker, &copy, bytes))
+		n += copy.out && copy.peer == peer && copy.drop == LNL_DROP_NONE;
+	return n;
+}
+
 static void peers_reach_each_other(void **state)
 {
 	struct server s;
@@ -383,6 +395,7 @@ static void peers_reach_each_other(void **state)
 	expect_tun(&s, 10, 11, 1);
 	command(&s.side, &(struct lnl_command){ .kind = LNL_CMD_RELAY, .u.relay = true });
 	settle(&s);
+	assert_int_equal(lnl_worker_capture(s.side.worker, LNL_PEER_ID_NONE, LNL_CAPTURED_MAX), 0);
 	for (uint32_t i = 0; i < 20; i++) {
 		say(&c[i % 2], &s, 11 - i % 2, i);
 		expect_at(&c[1 - i % 2], c[1 - i % 2].fd, 10 + i % 2, i);
@@ -392,6 +405,8 @@ static void peers_reach_each_other(void **state)
 	seal(&c[2], &p, 11, 31);
 	send_framed(fd, p.pkt.p, p.pkt.len);
 	expect_at(&c[1], c[1].fd, 12, 31);
+	assert_int_equal(captured_to(&s, 11), 11);
+	lnl_worker_capture_end(s.side.worker);
 	/* For us, for nobody, for itself: TUN. */
 	say(&c[0], &s, 1, 40);
 	expect_tun(&s, 10, 1, 40);

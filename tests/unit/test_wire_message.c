@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -433,6 +434,33 @@ static void info_forms(void **state)
 	assert_int_equal(i.kind, LNL_INFO_OTHER);
 }
 
+static void secrets_are_hidden(void **state)
+{
+	static const struct {
+		const char *from, *want;
+	} row[] = {
+		{ "PUSH_REPLY,auth-token SESS_ID_x,ping 10",
+		  "PUSH_REPLY,auth-token *********,ping 10" },
+		{ "PUSH_REPLY,auth-token ab,auth-token cd",
+		  "PUSH_REPLY,auth-token **,auth-token **" },
+		{ "PUSH_REPLY,auth-token\tab,x", "PUSH_REPLY,auth-token\t**,x" },
+		{ "PUSH_REPLY,auth-token ", "PUSH_REPLY,auth-token " },
+		{ "PUSH_REPLY,auth-token-user YQ==", "PUSH_REPLY,auth-token-user YQ==" },
+		{ "CR_RESPONSE,MTIz", "CR_RESPONSE,****" },
+		{ "INFO_PRE,CR_TEXT:R:PIN", "INFO_PRE,CR_TEXT:R:PIN" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(row) / sizeof(row[0]); n++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", row[n].from);
+		lnl_message_hide(text);
+		assert_string_equal(text, row[n].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +476,7 @@ int main(void)
 		cmocka_unit_test(C1_control_bytes_are_refused),
 		cmocka_unit_test(C1_a_very_long_message),
 		cmocka_unit_test(info_forms),
+		cmocka_unit_test(secrets_are_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
