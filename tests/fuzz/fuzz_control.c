@@ -19,10 +19,10 @@
 static const char setup[] =
 	"package.path = LUNEL_SCRIPTS .. '/?.lua'\n"
 	"package.loaded['lunel.core'] = { try = function(_, fn, ...) return pcall(fn, ...) end }\n"
-	"local chunk = assert(loadfile(LUNEL_SCRIPTS .. '/lunel/control.lua'))\n"
+	"local chunk = assert(loadfile(LUNEL_SCRIPTS .. '/lunel/control_prefix.lua'))\n"
 	"local hook, got\n"
 	"local function begin(prefix)\n"
-	"  local control = chunk 'lunel.control'\n"
+	"  local control = chunk 'lunel.control_prefix'\n"
 	"  control.bind(function(_, err) error(err, 0) end)\n"
 	"  local ok, err = pcall(control.add, prefix, function(_, text) got = text return true end)\n"
 	"  assert(ok or err:find 'vpn.control: ', err)\n"
