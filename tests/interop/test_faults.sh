@@ -51,8 +51,8 @@ function faults.pattern() local at = ("a"):rep(5000):find "(.-)(.-)(.-)(.-)b" re
 function faults.tail() return ("a"):rep(5000):find "(.-)(.-)(.-)(.-)b" end
 function faults.memory()
   local kept = {}
-  for i = 1, 1280 do
-    kept[i] = ("x"):rep(8 * 2^20 + i) -- line of memory
+  for i = 1, 10240 do
+    kept[i] = ("x"):rep(2^20 + i) -- line of memory
     vpn.sleep(0)
   end
 end
