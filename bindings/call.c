@@ -51,21 +51,22 @@ static bool is_ours(const lua_Debug *ar)
 	return name && name - ar->source >= 6 && strncmp(name - 6, "/lunel", 6) == 0;
 }
 
-/* Pushes "file:line: " of the nearest function that is the script's, else of the nearest of Lua. */
-static void push_place(lua_State *L)
+void lnl_call_push_place(lua_State *L, lua_State *from, const char *otherwise)
 {
 	lua_Debug ar, nearest;
 	bool found = false, any = false;
 
-	for (int level = 0; !found && lua_getstack(L, level, &ar); level++) {
-		if (!lua_getinfo(L, "Sl", &ar) || ar.currentline <= 0)
+	for (int level = 0; from && !found && lua_getstack(from, level, &ar); level++) {
+		if (!lua_getinfo(from, "Sl", &ar) || ar.currentline <= 0)
 			continue;
 		found = !is_ours(&ar);
 		if (found || !any)
 			nearest = ar;
 		any = true;
 	}
-	if (any)
+	if (!found && otherwise && *otherwise)
+		lua_pushfstring(L, "%s: ", otherwise);
+	else if (any)
 		lua_pushfstring(L, "%s:%d: ", nearest.short_src, nearest.currentline);
 	else
 		lua_pushliteral(L, "");
@@ -75,7 +76,7 @@ static void stop(lua_State *L)
 {
 	const struct lnl_slice *s = &lnl_vm_of(L)->slice;
 
-	push_place(L);
+	lnl_call_push_place(L, L, NULL);
 	lua_pushfstring(L,
 			"%s ran for more than its %d ms; what takes longer belongs in a task that "
 			"waits (vpn.spawn)",
@@ -179,7 +180,28 @@ void lnl_slice_leave(struct lnl_vm *vm, struct lnl_slice outer)
 	lnl_watch_name(watch_of(vm), outer.what, outer.where);
 }
 
-void lnl_call_trace(lua_State *L, lua_State *from, int index)
+/* Whether |text| begins with the place of a function that |from| is in, or names a line of a file. */
+static bool has_place(lua_State *from, const char *text)
+{
+	const char *end = text + strcspn(text, "\n"), *p = text;
+	lua_Debug ar;
+
+	while ((p = strstr(p, ".lua:")) && p < end) {
+		size_t digits = strspn(p += 5, "0123456789");
+
+		if (digits > 0 && p[digits] == ':')
+			return true;
+	}
+	for (int level = 0; lua_getstack(from, level, &ar); level++) {
+		size_t n = lua_getinfo(from, "S", &ar) ? strlen(ar.short_src) : 0;
+
+		if (ar.what[0] != 'C' && n > 0 && !strncmp(text, ar.short_src, n) && text[n] == ':')
+			return true;
+	}
+	return false;
+}
+
+void lnl_call_trace(lua_State *L, lua_State *from, int index, const char *where)
 {
 	const char *text;
 
@@ -190,15 +212,32 @@ void lnl_call_trace(lua_State *L, lua_State *from, int index)
 	else
 		text = lua_pushfstring(from, "(error object is a %s value)",
 				       luaL_typename(from, index));
-	if (strstr(text, traceback_mark))
+	if (strstr(text, traceback_mark)) {
 		lua_pushstring(L, text);
-	else
-		luaL_traceback(L, from, text, L == from ? 1 : 0);
+		return;
+	}
+	/* assert() adds no place, and a tail call of a function of C leaves none but its caller's. */
+	if (where && !has_place(from, text)) {
+		lnl_call_push_place(L, from, where);
+		lua_pushstring(L, text);
+		lua_concat(L, 2);
+	} else {
+		lua_pushstring(L, text);
+	}
+	luaL_traceback(L, from, lua_tostring(L, -1), L == from ? 1 : 0);
+	lua_remove(L, -2);
 }
 
+/* Of a VM of any kind. */
 static int add_traceback(lua_State *L)
 {
-	lnl_call_trace(L, L, 1);
+	lnl_call_trace(L, L, 1, NULL);
+	return 1;
+}
+
+static int add_place(lua_State *L)
+{
+	lnl_call_trace(L, L, 1, lnl_vm_of(L)->slice.where);
 	return 1;
 }
 
@@ -265,12 +304,14 @@ void lnl_call_place(lua_State *L, int index, char *out, size_t len)
 		snprintf(out, len, "%s:%d", ar.short_src, ar.linedefined);
 }
 
-void lnl_call_no_memory(lua_State *L, const char *place)
+void lnl_call_no_memory(lua_State *L, lua_State *from, const char *place)
 {
 	/* LuaJIT itself collects nothing before it gives up. */
 	lua_gc(L, LUA_GCCOLLECT, 0);
-	lua_pushfstring(L, "%s%snot enough memory: all scripts together may have %d MiB", place,
-			*place ? ": " : "", (int)(lnl_vm_of(L)->limit >> 20));
+	lnl_call_push_place(L, from, place);
+	lua_pushfstring(L, "%snot enough memory: all scripts together may have %d MiB",
+			lua_tostring(L, -1), (int)(lnl_vm_of(L)->limit >> 20));
+	lua_remove(L, -2);
 }
 
 int lnl_call_try(lua_State *L)
@@ -284,7 +325,7 @@ int lnl_call_try(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	lnl_call_place(L, 2, place, sizeof(place));
-	lua_pushcfunction(L, add_traceback);
+	lua_pushcfunction(L, add_place);
 	lua_insert(L, 2);
 	vm->current = NULL; /* a sync context even when a task asks */
 	outer = lnl_slice_enter(vm, what, place, LNL_SLICE_HOOK);
@@ -292,7 +333,7 @@ int lnl_call_try(lua_State *L)
 	lnl_slice_leave(vm, outer);
 	vm->current = task;
 	if (rc == LUA_ERRMEM) {
-		lnl_call_no_memory(L, place);
+		lnl_call_no_memory(L, NULL, place);
 		lua_replace(L, -2);
 	}
 	lua_pushboolean(L, rc == 0);

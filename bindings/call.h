@@ -40,8 +40,17 @@ int lnl_call_try(lua_State *L);
 
 /* The function of Lua at |index| as "file:line" of its beginning; empty for one of C. */
 void lnl_call_place(lua_State *L, int index, char *out, size_t len);
-/* Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. */
-void lnl_call_no_memory(lua_State *L, const char *place);
+/*
+ * Pushes onto |L| "file:line: " of the nearest function on the stack of |from| (or NULL) that is the
+ * script's. There is none: |otherwise| ("file:line", empty or NULL), else the place of the nearest
+ * function of Lua, else nothing.
+ */
+void lnl_call_push_place(lua_State *L, lua_State *from, const char *otherwise);
+/*
+ * Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. The place is that
+ * of |from|, a coroutine that has failed, or |place|.
+ */
+void lnl_call_no_memory(lua_State *L, lua_State *from, const char *place);
 
 /*
  * Begins a slice inside another and returns to the outer, which is not charged for it. |what| and
@@ -61,7 +70,10 @@ void lnl_slice_where(struct lnl_vm *vm, const char *where);
 void lnl_slice_look(lua_State *L);
 void lnl_slice_hurry(struct lnl_vm *vm);
 
-/* Pushes the error at |index| of |from| as text with |from|'s traceback onto |L|. */
-void lnl_call_trace(lua_State *L, lua_State *from, int index);
+/*
+ * Pushes the error at |index| of |from| as text with |from|'s traceback onto |L|. If it names no place
+ * and |where| is not NULL (policy VMs alone), the script's line comes first, else |where|.
+ */
+void lnl_call_trace(lua_State *L, lua_State *from, int index, const char *where);
 
 #endif

@@ -343,15 +343,27 @@ static void succeed(lua_State *L, struct lnl_task *t)
 	call_done(L, t, n + 1);
 }
 
+/* The deadline of |t|, which waits, has passed. */
+static void late(lua_State *L, struct lnl_task *t)
+{
+	const char *text;
+
+	lnl_call_push_place(L, t->waiter, t->where);
+	text = lua_pushfstring(L, "%sits deadline has passed", lua_tostring(L, -1));
+	luaL_traceback(L, t->waiter, text, 0);
+	lua_replace(L, -3);
+	lua_pop(L, 1);
+}
+
 static void fail(lua_State *L, struct lnl_task *t)
 {
 	lua_pushboolean(L, 0);
 	if (lua_status(t->co) == LUA_ERRMEM)
-		lnl_call_no_memory(L, t->where);
+		lnl_call_no_memory(L, t->co, t->where);
 	else if (lua_status(t->co) != LUA_YIELD)
-		lnl_call_trace(L, t->co, -1);
+		lnl_call_trace(L, t->co, -1, t->where);
 	else if (t->waiting)
-		luaL_traceback(L, t->waiter, "its deadline has passed", 0);
+		late(L, t);
 	else
 		luaL_traceback(L, t->co,
 			       "a task waits by vpn.sleep and its kin, not by coroutine.yield", 0);

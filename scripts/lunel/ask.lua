@@ -14,7 +14,8 @@ function M.counted(name)
   core.hook_ran(name)
   return function(ok, err)
     local outcome = ok and "ok" or "error"
-    if not ok and type(err) == "string" and err:find("^its deadline has passed") then
+    if not ok and type(err) == "string"
+      and err:match("^[^\n]*"):find("its deadline has passed$") then
       outcome = "deadline"
     end
     core.hook_ran(name, core.now() - began, outcome)

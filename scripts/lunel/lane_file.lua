@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- Packet lanes where a policy script is expected: `lunel check` accepts a lane's file by itself.
 local core = require "lunel.core"
+local suggest = require "lunel.suggest"
 
 local M = {}
 
 local POINTS = { "from_peer", "to_peer", "wire_in", "wire_out" }
+local is_point = { from_peer = true, to_peer = true, wire_in = true, wire_out = true }
 local is_lane = false -- the script that was loaded here
 
 -- A lane's first line, mostly. The rest of it is for another VM to run.
@@ -13,12 +15,21 @@ package.preload["lunel.pkt"] = function()
   error("lunel.pkt is for packet lanes, which a policy names as its `filter` or `transport`", 0)
 end
 
+-- Whether |t| is meant as a lane: also one whose function is misspelt, which a policy would refuse.
+local function looks_like_one(t)
+  if type(rawget(t, "on_error")) == "string" or type(rawget(t, "overhead")) == "number" then
+    return true
+  end
+  for name, v in next, t do
+    if type(name) == "string" and type(v) == "function"
+      and (is_point[name] or suggest.hint(name, POINTS) ~= "") then return true end
+  end
+  return false
+end
+
 --- What a script's main chunk has returned.
 function M.returned(t)
-  if type(t) ~= "table" then return end
-  for _, name in ipairs(POINTS) do
-    if type(rawget(t, name)) == "function" then is_lane = true end
-  end
+  if type(t) == "table" and looks_like_one(t) then is_lane = true end
 end
 
 local function summary(facts)

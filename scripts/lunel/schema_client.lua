@@ -255,7 +255,7 @@ local callable = {
   text = "a function",
   check = function(value, at)
     if type(value) == "function" then return value end
-    at:fail("a hook is a function")
+    at:fail("a hook is a function, not a " .. type(value))
     return nil
   end,
 }

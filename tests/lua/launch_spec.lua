@@ -107,6 +107,74 @@ vpn.client {
     } do assert.truthy(err:find(text, 1, true), err) end
   end)
 
+  -- Each file with a misspelt key, a misspelt hook, a wrong type and a value out of range.
+  it("has these words for them, all in one run", function()
+    local function check(name, text, want)
+      local status, out, err = run(lunel .. " check " .. write(name, text))
+      assert.equal(2, status, name)
+      assert.equal("", out)
+      local at = "lunel: " .. folder .. "/" .. name .. ":"
+      local lines = {}
+      for i, line in ipairs(want) do lines[i] = at .. line .. "\n" end
+      assert.equal(table.concat(lines), err)
+    end
+    write("ca.pem", "nothing\n")
+    local tls = "  tls = { ca = 'ca.pem', cert = 'ca.pem', key = 'ca.pem' },\n}\n"
+    check("client.lua", [[
+local vpn = require "lunel"
+vpn.client {
+  remotes = { vpn.remote { "192.0.2.1" } }, persist_tunn = true, remote_random = "yes",
+  verb = 99, mssfix = "big", on = { reconect = print, down = 5 },
+]] .. tls .. [[
+vpn.server {
+  listen = "1194/udp", server = "10.8.0.0/24", max_client = 5, max_clients = "many",
+  topology = "subent", keepalive = { 0, 30 }, on = { authorise = print },
+]] .. tls, {
+      "2: persist_tunn: there is no key of this name; did you mean 'persist_tun'?",
+      "2: remote_random: 'yes' is not true or false",
+      "2: mssfix.value: 'big' is not a whole number from 0 to 65535",
+      "2: verb: 99 is out of range: a whole number from 0 to 11",
+      "2: on.reconect: there is no key of this name; did you mean 'reconnect'?",
+      "2: on.down: a hook is a function, not a number",
+      "7: max_client: there is no key of this name; did you mean 'max_clients'?",
+      "7: topology: 'subent' is not one of \"subnet\", \"net30\", \"p2p\"; did you mean 'subnet'?",
+      "7: max_clients: 'many' is not a whole number from 1 to 1000000",
+      "7: keepalive.interval: 0 is out of range: a number of seconds from 1 to 86400",
+      "7: on.authorise: there is no key of this name; did you mean 'authorize'?",
+    })
+    check("wrong.ovpn", PROFILE .. "remotee 192.0.2.1\nremote 192.0.2.1 99999\nverb many\n"
+      .. "proto sctp\n", {
+      "7: unknown directive 'remotee'; did you mean 'remote'?",
+      "8: 'remote': port: 99999 is out of range: a whole number from 1 to 65535",
+      "9: 'verb': 'many' is not a whole number from 0 to 11",
+      "10: 'proto': 'sctp' is not one of \"udp\", \"udp4\", \"udp6\", \"tcp\", \"tcp4\", \"tcp6\"; "
+        .. "did you mean 'tcp'?",
+    })
+    -- Whether it is a lane its keys say, too; it has no lines to name.
+    check("wrong_lane.lua", "return { form_peer = function() end, to_peer = 5, "
+      .. "overhead = 65, on_error = 'dorp', super = 'yes' }\n", {
+      " a lane has no key 'form_peer'; did you mean 'from_peer'?; to_peer: a function expected, "
+        .. "got a number; on_error: \"drop\", \"pass\" or \"detach\" expected, not \"dorp\"; "
+        .. "did you mean 'drop'?; overhead: a whole number from 0 to 64 expected, not 65; "
+        .. "super: true or false expected",
+    })
+    for name, line in pairs {
+      ["vpn.remot { 'x' }"] = "there is no vpn.remot; did you mean 'remote'?",
+      ["vpn.remote { 'x', 70000 }"] =
+        "vpn.remote: remote.port: 70000 is out of range: a whole number from 1 to 65535",
+      ["vpn.remote { 'x', 1, 'sctp' }"] = "vpn.remote: remote.proto: 'sctp' is not one of \"udp\", "
+        .. "\"udp4\", \"udp6\", \"tcp\", \"tcp4\", \"tcp6\"; did you mean 'tcp'?",
+    } do
+      local status, _, err = run(lunel .. " check "
+        .. write("module.lua", "local vpn = require 'lunel'\n" .. name .. "\nreturn {}\n"))
+      assert.equal(2, status)
+      assert.equal("lunel: " .. folder .. "/module.lua:2: " .. line, err:match "^[^\n]*")
+    end
+    check("near_lane.lua", "return { form_peer = function() end }\n", {
+      " a lane has no key 'form_peer'; did you mean 'from_peer'?",
+    })
+  end)
+
   it("finds a bad key by its place", function()
     write("ca.pem", "nothing\n")
     local status, _, err = run(lunel .. " check " .. write("bad.ovpn", PROFILE))

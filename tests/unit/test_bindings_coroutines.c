@@ -57,7 +57,7 @@ static const struct {
 	/* a deadline, a cancel, an owner that ends, while a coroutine waits */
 	{ "core.spawn(0, 'late', 0.01, put, function()\n"
 	  "  coroutine.wrap(function() core.sleep(100) end)() end)",
-	  "false its deadline has passed" },
+	  "false test:3: its deadline has passed" },
 	{ "local id = spawn(function() coroutine.wrap(function() core.sleep(100) end)() end)\n"
 	  "spawn(function() core.sleep(0.001) return core.cancel(id) end)",
 	  "true true" },

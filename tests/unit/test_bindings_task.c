@@ -71,7 +71,7 @@ static const struct {
 	const char *code, *want;
 } rows[] = {
 	{ "spawn(function(a, b) return a + b end, 1, 2)", "true 3" },
-	{ "spawn(function() error('no', 0) end)", "false no" },
+	{ "spawn(function() error('no', 0) end)", "false test:7: no" },
 	{ "spawn(function() put(core.sleep(0.001)) return 'end' end)", "true true end" },
 	/* the later started but shorter wait ends first */
 	{ "spawn(function() core.sleep(0.05) return 'slow' end)\n"
@@ -102,7 +102,7 @@ static const struct {
 	  "  core.cancel_owner(9) end)",
 	  "9" },
 	{ "core.spawn(0, 'late', 0.01, put, function() core.sleep(100) end)",
-	  "false its deadline has passed" },
+	  "false test:7: its deadline has passed" },
 	{ "core.spawn(0, 'in time', 10, put, function() core.sleep(0.001) return 'done' end)",
 	  "true done" },
 	/* waiting where nothing can wait */

@@ -101,7 +101,7 @@ static void all_of_them(void **state)
 		  "true true" },
 		{ "core.spawn(0, 'late', 0.01, put, function() vpn.all({ 1, 2 }, function()\n"
 		  "  vpn.all({ 1 }, function() core.sleep(0.03) put 'never' end) end) end)",
-		  "false its deadline has passed" },
+		  "false test:2: its deadline has passed" },
 		{ "core.spawn(7, 'x', nil, put, function() vpn.all({ 1, 2 }, function()\n"
 		  "  core.sleep(0.02) put 'never' end) end)\n"
 		  "spawn(function() core.sleep(0) core.cancel_owner(7) end)",
