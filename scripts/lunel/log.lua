@@ -83,7 +83,7 @@ M.sentences = {
 
 -- {text|cause}: the engine's sentence with the cause behind it, or where it has none, ours.
 M.causes = {
-  auth_failed = "the server refused us and did not say why",
+  auth_failed = "the server refused us and did not say why; a password may be wrong",
   auth_failed_temporarily = "the server cannot authenticate now",
   session_expired = "the server wants a new sign-in",
   server_restart = "the server restarts",

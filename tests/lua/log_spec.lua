@@ -23,7 +23,8 @@ describe("a log line", function()
       { record("info", "tunnel.failed", "cause", "timeout", "text", "no answer"),
         "Connection failed: no answer [timeout]" },
       { record("info", "tunnel.failed", "cause", "auth_failed", "text", ""),
-        "Connection failed: the server refused us and did not say why [auth_failed]" },
+        "Connection failed: the server refused us and did not say why; a password may be "
+          .. "wrong [auth_failed]" },
       { record("info", "tunnel.failed", "cause", "auth_failed", "text", "account locked"),
         "Connection failed: the server refused: account locked [auth_failed]" },
       { record("info", "tunnel.lost", "cause", "odd", "text", ""),

@@ -172,7 +172,8 @@ static void vars_go_whole_or_not_at_all(void **state)
 	expect_lua(h->vm,
 		   "local core = require 'lunel.core'\n"
 		   "core.spawn(0, 'a hook', 10, nil, function() core.sleep(0.01)\n"
-		   "  pcall(core.pass_vars, 1, 2, 3, { a = ('x'):rep(9e6) })\n"
+		   "  core.pass_vars(1, 2, 3, { a = ('x'):rep(9e6) }) end)\n"
+		   "core.spawn(0, 'another', 10, nil, function() core.sleep(0.02)\n"
 		   "  core.pass_vars(4, 5, 6, { a = 'y' }) end)\n"
 		   "return 'ok'",
 		   "ok");

@@ -287,7 +287,8 @@ static void test_denied(void **state)
 	assert_int_equal(lnl_session_renegotiate(t.pair.s.s[CLIENT], t.pair.s.now), 0);
 	run();
 	is_told("del0 del1 closed");
-	assert_string_equal(t.pair.texts[t.pair.n_texts - 1], "AUTH_FAILED");
+	assert_string_equal(t.pair.texts[t.pair.n_texts - 1],
+			    "AUTH_FAILED,a user name and a password are wanted (auth-user-pass)");
 }
 
 /* ---- the reply ---- */
