@@ -79,7 +79,7 @@ t.case("lost records are counted", function()
   local srv = server [[
     for i = 1, 20000 do
       log.info("much", { i = i })
-      if i % 5000 == 0 then vpn.sleep(0) end
+      if i % 1500 == 0 then vpn.sleep(0) end
     end
   ]]
   come(srv)
