@@ -37,7 +37,9 @@ shows 'ben +\| refused by ' 'server +\| certificate is revoked: CN=carl, serial 
 	'otto comes, with OpenVPN 2'
 ! grep -q 'ERROR\|SKIPPED' "$WORK/demo.log" || fail "not all went well"
 
-# Who looks away takes nothing back: namespaces and processes go at any end.
+# Who looks away takes nothing back: namespaces and processes go at any end. (What the first one said must
+# not be there yet when the second's words are waited for.)
+rm "$WORK/demo.log"
 sh "${0%/*}/../demo/demo.sh" >"$WORK/demo.log" 2>&1 &
 demo_pid=$!
 PID_LIST="$PID_LIST $demo_pid"
