@@ -499,6 +499,8 @@ void lnl_door_remove(struct lnl_served *v)
 	free(v->names);
 	free(v->routes);
 	free(v->why);
+	if (v->counted)
+		free(v->counted->loss);
 	free(v->counted);
 	lnl_arena_free(&v->grant_arena);
 	lnl_secret_wipe(v, sizeof(*v));

@@ -267,7 +267,8 @@ void lnl_served_counters(struct lnl_served *v, const struct lnl_counters *c)
 	if (v->counted) {
 		lnl_metrics_counted(v->service->engine, &v->counted->counters, c);
 		v->counted->counters = *c;
-		lnl_loss_take(&v->counted->loss, c, lnl_clock_now());
+		if (v->counted->loss)
+			lnl_loss_take(v->counted->loss, c, lnl_clock_now());
 	}
 	ended = lnl_activity_ended(&v->activity, c->rx_bytes + c->tx_bytes, !v->counters_asked,
 				   lnl_clock_now());
@@ -300,7 +301,8 @@ void lnl_served_failed(struct lnl_served *v, uint32_t kind, int error)
 
 void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 {
-	static const struct lnl_counted none = { .loss = { .n = 0 } };
+	static const struct lnl_counted none;
+	static const struct lnl_loss unknown;
 	const struct lnl_counted *told = v->counted ? v->counted : &none;
 	const struct lnl_counters *c = &told->counters;
 
@@ -315,7 +317,7 @@ void lnl_served_stats(const struct lnl_served *v, struct lnl_stats *out)
 	out->drops[LNL_DROP_QUEUE] += v->lost_elsewhere;
 	out->connected_at = v->connected_at;
 	out->rtt = v->control ? (double)lnl_server_rtt(v->control) / LNL_SECOND : 0;
-	out->loss = lnl_loss_now(&told->loss, c);
+	out->loss = lnl_loss_now(told->loss ? told->loss : &unknown, c);
 }
 
 /* ---- the end ---- */

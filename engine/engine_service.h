@@ -37,7 +37,7 @@ enum lnl_served_wait {
 /* What the data plane told of a client. */
 struct lnl_counted {
 	struct lnl_counters counters;
-	struct lnl_loss loss;
+	struct lnl_loss *loss; /* from the first time on that the host looks; NULL */
 };
 
 /* A server has thousands of them: what few have, or have for a moment, is not in it. */

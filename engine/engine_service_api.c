@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a host asks of a server's clients, one by one. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine_service.h"
@@ -55,6 +56,9 @@ int lnl_peer_stats(struct lnl_engine *e, uint32_t server, uint32_t peer, struct 
 
 	if (!v)
 		return LNL_E_NOTFOUND;
+	/* Who looks once will look again; without one it is that of the whole connection. */
+	if (v->counted && !v->counted->loss)
+		v->counted->loss = calloc(1, sizeof(*v->counted->loss));
 	lnl_served_stats(v, out);
 	if (v->peer_added && !v->counters_asked)
 		lnl_service_ask_counters(v); /* for the next time */

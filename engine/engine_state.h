@@ -72,11 +72,13 @@ bool lnl_activity_ended(struct lnl_activity *a, uint64_t bytes, bool last, uint6
 
 /* ---- the other side's packets that do not come (engine_loss.c) ---- */
 
-#define LNL_LOSS_SAMPLES 14
+/* Each client of a server has one: it is small. */
+#define LNL_LOSS_SAMPLES 6
 struct lnl_loss {
 	struct {
-		uint64_t at, used, came;
-	} past[LNL_LOSS_SAMPLES]; /* oldest first, five seconds or more between them */
+		uint32_t at;	     /* in seconds */
+		uint32_t used, came; /* modulo 2^32 */
+	} past[LNL_LOSS_SAMPLES];    /* oldest first, 12 seconds or more between them */
 	unsigned n;
 };
 
