@@ -652,6 +652,12 @@ void lnl_config_grant(lua_State *L, int index, struct lnl_grant_options *o)
 	read_options(L, index, grant_options, (char *)o);
 }
 
+void lnl_config_lane(lua_State *L, int index, struct lnl_lane_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	read_options(L, index, lane_options, (char *)c);
+}
+
 void lnl_config_desk(lua_State *L, int index, struct lnl_desk_options *o)
 {
 	memset(o, 0, sizeof(*o));

@@ -20,6 +20,8 @@ void lnl_config_tunnel(lua_State *L, int index, struct lnl_tunnel_options *o);
 /* The same for a server, and for what one of its clients gets. */
 void lnl_config_server(lua_State *L, int index, struct lnl_server_options *o);
 void lnl_config_grant(lua_State *L, int index, struct lnl_grant_options *o);
+/* And for one lane. */
+void lnl_config_lane(lua_State *L, int index, struct lnl_lane_conf *c);
 /* And for a desk. */
 void lnl_config_desk(lua_State *L, int index, struct lnl_desk_options *o);
 

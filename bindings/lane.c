@@ -346,6 +346,21 @@ int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, uint32_t i
 	return 0;
 }
 
+bool lnl_lanes_move(struct lnl_lanes *l, uint32_t from, uint32_t to)
+{
+	struct lnl_lane_entry *e, *old;
+
+	pthread_mutex_lock(&l->lock);
+	e = entry_of(l, from);
+	old = e && to != from ? entry_of(l, to) : NULL;
+	if (old)
+		entry_unlink(l, old);
+	if (e)
+		e->id = to;
+	pthread_mutex_unlock(&l->lock);
+	return e != NULL;
+}
+
 void lnl_lanes_forget(struct lnl_lanes *l, uint32_t id)
 {
 	struct lnl_lane_entry *e;

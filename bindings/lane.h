@@ -61,6 +61,8 @@ struct lnl_lane_found {
  */
 int lnl_lanes_add(struct lnl_lanes *l, const struct lnl_lane_file *f, uint32_t id,
 		  struct lnl_lane_found *found, char *why, size_t len);
+/* The lane |from| is |to| from now on, in the place of the one that was; false: there is no |from|. */
+bool lnl_lanes_move(struct lnl_lanes *l, uint32_t from, uint32_t to);
 /* Forgets it; VMs that have it go on with it. */
 void lnl_lanes_forget(struct lnl_lanes *l, uint32_t id);
 

@@ -110,6 +110,14 @@ static int core_alone(lua_State *L)
 	return n;
 }
 
+/* lane_move(from, to): the lane |from| in the place of |to|; whether there is such a one */
+static int core_move(lua_State *L)
+{
+	lua_pushboolean(L, lnl_lanes_move(lanes_of(L), (uint32_t)luaL_checknumber(L, 1),
+					  (uint32_t)luaL_checknumber(L, 2)));
+	return 1;
+}
+
 static int core_forget(lua_State *L)
 {
 	lnl_lanes_forget(lanes_of(L), (uint32_t)luaL_checknumber(L, 1));
@@ -356,9 +364,13 @@ static void register_type(lua_State *L)
 void lnl_lane_policy(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "lane_check", core_check },	    { "lane_forget", core_forget },
-		{ "lane_alone", core_alone },	    { "lane_open", core_open },
-		{ "lane_counters", core_counters }, { NULL, NULL },
+		{ "lane_check", core_check },
+		{ "lane_move", core_move },
+		{ "lane_forget", core_forget },
+		{ "lane_alone", core_alone },
+		{ "lane_open", core_open },
+		{ "lane_counters", core_counters },
+		{ NULL, NULL },
 	};
 
 	register_type(L);

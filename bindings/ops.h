@@ -21,6 +21,8 @@ void lnl_ops_acc(lua_State *L);
 /* lua_CFunctions, `tunnel_update(handle, options, check)` and `server_update`: true, or nil and why. */
 int lnl_ops_tunnel_update(lua_State *L);
 int lnl_ops_server_update(lua_State *L);
+/* lua_CFunction, `lane_renew(handle, lane)`: its lane of that id is loaded anew. */
+int lnl_ops_lane_renew(lua_State *L);
 
 /* For ops*.c: the engine (an error where none runs); 0 as true, errors as nil and their text. */
 struct lnl_engine *lnl_ops_engine(lua_State *L);

@@ -145,6 +145,13 @@ static int op_peer_renegotiate(lua_State *L)
 						      number_at(L, 2)));
 }
 
+/* peer_filter(server, peer, name or nil) */
+static int op_peer_filter(lua_State *L)
+{
+	return lnl_ops_answer(L, lnl_peer_filter(lnl_ops_engine(L), number_at(L, 1),
+						 number_at(L, 2), luaL_optstring(L, 3, NULL)));
+}
+
 /* peers(server): their numbers */
 static int op_peers(lua_State *L)
 {
@@ -173,6 +180,7 @@ void lnl_ops_server(lua_State *L)
 		{ "peer_kill", op_peer_kill },
 		{ "peer_text", op_peer_text },
 		{ "peer_renegotiate", op_peer_renegotiate },
+		{ "peer_filter", op_peer_filter },
 		{ "peers", op_peers },
 		{ NULL, NULL },
 	};

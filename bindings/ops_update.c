@@ -43,3 +43,14 @@ int lnl_ops_server_update(lua_State *L)
 					lua_toboolean(L, 3), &why),
 		      &why);
 }
+
+int lnl_ops_lane_renew(lua_State *L)
+{
+	struct lnl_lane_conf c;
+	struct lnl_reason why = { { 0 } };
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	lnl_config_lane(L, 2, &c);
+	return answer(L, lnl_lane_renew(lnl_ops_engine(L), lnl_ops_number(L, 1), &c, &why), &why);
+}

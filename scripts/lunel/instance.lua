@@ -230,7 +230,11 @@ function M.prepare(o)
   for _, t in ipairs(list_of) do
     local from = t.server and schema_engine_server or schema_engine
     local options, used = from.options(t.conf, core.read_file, t.origin)
-    if options then t.options, t.remotes = options, used else failed(used) end
+    if options then
+      t.options, t.remotes, t.lane_ids = options, used, reload_outline.lane_ids(options)
+    else
+      failed(used)
+    end
     local files = schema_engine.reading(core.read_file, t.origin)
     t.desk = management.options(t.conf, files)
     failed(origins.texts(files.errors))

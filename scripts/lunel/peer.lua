@@ -49,6 +49,14 @@ methods.send = asking(function(server, id, text) return core.peer_text(server, i
 --- Renews the keys now.
 methods.renegotiate = asking(function(server, id) return core.peer_renegotiate(server, id) end)
 
+--- Another of the server's `filters` for its packets from now on, by name; nil: none of its own.
+methods.filter = asking(function(server, id, name)
+  if name ~= nil and type(name) ~= "string" then
+    error("peer:filter: the name of a filter expected, or nil", 3)
+  end
+  return core.peer_filter(server, id, name)
+end)
+
 -- The lines of peer info as a table; the first of a name counts.
 local function parse(text)
   local out = {}
@@ -65,9 +73,9 @@ local LIVE = { name = true, cn = true, user = true, address = true, proto = true
 local PLAIN = { id = true, vars = true, cert = true, up = true, ended = true, owner = true,
                 cid = true, server = true, known = true, from = true, files = true,
                 learned = true, authorities = true }
-local NAMES = { "is_up", "stats", "rtt", "loss", "kill", "restart", "send", "renegotiate", "id",
-                "vars", "cert", "name", "cn", "user", "address", "proto", "ipv4", "ipv6", "cipher",
-                "connected_at", "peer_info", "info", "metadata" }
+local NAMES = { "is_up", "stats", "rtt", "loss", "kill", "restart", "send", "renegotiate",
+                "filter", "id", "vars", "cert", "name", "cn", "user", "address", "proto", "ipv4",
+                "ipv6", "cipher", "connected_at", "peer_info", "info", "metadata" }
 
 local meta = {
   __index = function(p, name)

@@ -71,6 +71,26 @@ local function compare(t, row, restart)
   end
 end
 
+-- What was read of lanes is nobody's when the reload comes to nothing.
+local function forget_lanes()
+  for _, t in pairs(matched) do
+    for _, lane in ipairs(t.changes and t.changes.lanes or {}) do core.lane_forget(lane.id) end
+  end
+end
+
+-- The lanes of |t| that run are loaded anew, each in its place.
+local function renew_lanes(t)
+  t.lane_ids = t.row.lanes
+  for i, lane in ipairs(t.changes.lanes or {}) do
+    core.lane_move(lane.id, t.lane_ids[i])
+    lane.id = t.lane_ids[i]
+    local ok, why = core.lane_renew(t.handle, lane)
+    if not ok then
+      core.log("error", "reload", "not_applied", { name = t.name, what = lane.name, why = why })
+    end
+  end
+end
+
 local function undo()
   for _, t in ipairs(fresh) do
     management.close(t)
@@ -111,7 +131,10 @@ function M.match(list)
     for _, e in ipairs(problems) do errors[#errors + 1] = e end
   end
   if #errors == 0 then ok, errors = open_fresh(pairing.fresh) end
-  if not ok or errors and #errors > 0 then return nil, errors end
+  if not ok or errors and #errors > 0 then
+    forget_lanes()
+    return nil, errors
+  end
   table.sort(restart)
   return { gone = pairing.gone, restart = restart, opened = #pairing.fresh,
            kept = #list - #pairing.gone, stopped = #pairing.gone }
@@ -119,6 +142,7 @@ end
 
 --- What `match` opened is closed again: the reload came to nothing.
 function M.undo()
+  forget_lanes()
   undo()
   return true
 end
@@ -291,6 +315,7 @@ function M.begin()
     if not ok then
       core.log("error", "reload", "not_applied", { name = t.name, what = "options", why = why })
     end
+    renew_lanes(t)
     take_desk(t)
     t.changes, t.row = nil, nil
     instance.begin(t)

@@ -42,6 +42,20 @@ local function text_of(v, name)
   return "{" .. table.concat(out, ",") .. "}"
 end
 
+-- Of packet lanes it counts which there are: a file or its args that changed are loaded anew.
+local LANES = {
+  transport = function() return "a lane" end,
+  filter = function() return "a lane" end,
+  filters = function(value) return table.concat(keys_of(value), " ") end,
+}
+
+--- The numbers of the lanes in the engine's |options|, in their order.
+function M.lane_ids(options)
+  local out = {}
+  for i, lane in ipairs(options.lanes or {}) do out[i] = lane.id end
+  return out
+end
+
 local function is_live(key, server)
   return LIVE[key] or server and LIVE_SERVER[key] or not server and LIVE_CLIENT[key]
 end
@@ -53,7 +67,7 @@ function M.settings(conf, server)
     if key == "tls" then
       for name, v in pairs(value) do out["tls." .. name] = text_of(v, name) end
     elseif not is_live(key, server) then
-      out[key] = text_of(value, key)
+      out[key] = (LANES[key] or text_of)(value, key)
     end
   end
   return out
@@ -69,7 +83,7 @@ function M.of(t)
   end
   return { handle = t.handle, server = t.server and true or false, name = t.conf.name,
            dev = t.conf.dev, listen = t.conf.listen and text_of(t.conf.listen), most = t.most,
-           settings = t.settings, values = values, desk = M.desk(t.conf) }
+           settings = t.settings, values = values, desk = M.desk(t.conf), lanes = t.lane_ids }
 end
 
 --- What tells one management socket from another.

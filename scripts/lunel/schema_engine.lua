@@ -251,7 +251,10 @@ function M.options(conf, reader, origin)
   M.security(out, conf, files)
   lanes.options(out, conf, files)
   credentials(out, conf, files)
-  if #files.errors > 0 then return nil, origins.texts(files.errors) end
+  if #files.errors > 0 then
+    lanes.forget(out)
+    return nil, origins.texts(files.errors)
+  end
   return out, used
 end
 

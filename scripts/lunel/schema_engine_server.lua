@@ -91,7 +91,10 @@ function M.options(conf, reader, origin)
   limits(out, conf)
   logins(out, conf, files)
   check_folder(conf, files)
-  if #files.errors > 0 then return nil, origins.texts(files.errors) end
+  if #files.errors > 0 then
+    lanes.forget(out)
+    return nil, origins.texts(files.errors)
+  end
   return out
 end
 

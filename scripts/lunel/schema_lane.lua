@@ -86,6 +86,11 @@ function M.options(out, conf, files)
   if list[1] then out.lanes = list end
 end
 
+--- The lanes of |out|, options that come to nothing, are nobody's.
+function M.forget(out)
+  for _, lane in ipairs(out.lanes or {}) do require("lunel.core").lane_forget(lane.id) end
+end
+
 --- Applies |join| to the paths of |conf|'s lanes.
 function M.each_path(conf, join)
   for _, key in ipairs { "transport", "filter" } do

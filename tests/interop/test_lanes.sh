@@ -10,7 +10,6 @@
 . "${0%/*}/lib.sh"
 two_ends ec
 EXAMPLES=${LUNEL_SOURCE:-${0%/*}/../..}/examples
-[ -f "$EXAMPLES/xor.lua" ] || skip "needs the packet VM and its examples"
 
 # server_with LINES: its configuration.
 server_with() {
@@ -128,3 +127,41 @@ join
 in_ns client ping -c 2 -i 0.2 -W 1 10.8.0.1 >/dev/null 2>&1 && fail "a filter with an error let a ping through"
 server_says 'bad.lua:3' 10
 ended 'ended.* drops=[2-9]'
+
+# Loaded anew by a reload, while the client stays; one that is broken changes nothing; and a script gives one
+# client another.
+begin renewed
+mkdir -m 700 "$WORK/run"
+SOCKET=$WORK/run/s.sock
+lane() {
+	echo "return { from_peer = function(b) for i = 0, b.n - 1 do b.p[i].verdict = $1 end end }" >"$WORK/$2.lua"
+}
+passes() {
+	in_ns client ping -n -q -c 1 -W 1 10.8.0.1 >/dev/null 2>&1
+}
+is_shut() {
+	! passes
+}
+lane 1 all
+lane 1 shut
+server_with "control = { path = \"$SOCKET\" }, filter = \"$WORK/all.lua\",
+	filters = { shut = \"$WORK/shut.lua\" }, on = { $TOLD }"
+start_lunel server "$WORK/server.lua"
+client_with '{ "192.0.2.1", 1194, "udp" }' ''
+join
+passes && fail "what the lane drops passes"
+lane 0 all
+"$LUNEL" reload "$SOCKET" >"$WORK/reload.txt" 2>&1 || fail "no reload: $(cat "$WORK/reload.txt")"
+wait_until 5 passes || fail "the lane that was read again does not count"
+echo 'return {' >"$WORK/all.lua"
+"$LUNEL" reload "$SOCKET" >"$WORK/reload.txt" 2>&1 && fail "a lane that is no Lua was taken"
+grep -q 'all.lua:' "$WORK/reload.txt" || fail "the reload does not say where: $(cat "$WORK/reload.txt")"
+passes || fail "the lane that was there is gone"
+lane 0 all
+echo 'peers()[1]:filter "shut"' | "$LUNEL" console "$SOCKET" >/dev/null
+wait_until 5 is_shut || fail "the client's own filter does not count"
+echo 'peers()[1]:filter()' | "$LUNEL" console "$SOCKET" >/dev/null
+wait_until 5 passes || fail "the client's own filter is there yet"
+[ "$(echo 'peers()[1]:filter "nun"' | "$LUNEL" console "$SOCKET" | head -n 1)" = nil ] ||
+	fail "a filter that is not there is given"
+ended 'ended'

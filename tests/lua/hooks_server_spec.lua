@@ -452,14 +452,20 @@ describe("a server's hooks", function()
       peer:restart()
       peer:send "INFO,hi"
       peer:renegotiate()
+      peer:filter "shut"
+      peer:filter()
+      assert.has_error(function() peer:filter(5) end,
+        "peer:filter: the name of a filter expected, or nil")
       assert.same({ { "peer_kill", h, 7, "HALT" }, { "peer_kill", h, 7, "HALT,bye" },
                     { "peer_kill", h, 7, "RESTART" } }, stub.calls(core, "peer_kill"))
       assert.same({ { "peer_text", h, 7, "INFO,hi" } }, stub.calls(core, "peer_text"))
       assert.same({ { "peer_renegotiate", h, 7 } }, stub.calls(core, "peer_renegotiate"))
+      assert.same({ { "peer_filter", h, 7, "shut" }, { "peer_filter", h, 7 } },
+        stub.calls(core, "peer_filter"))
       assert.equal(1, peer:stats().rx)
       event(handle, "peer_closed", { ticket = false, cause = "user" })
       core.calls = {}
-      for _, name in ipairs { "kill", "restart", "send", "renegotiate", "stats" } do
+      for _, name in ipairs { "kill", "restart", "send", "renegotiate", "filter", "stats" } do
         assert.same({ nil, "the peer is gone" }, { peer[name](peer, "x") }, name)
       end
       assert.is_false(peer:is_up())

@@ -285,4 +285,57 @@ describe("a reload", function()
     core.run()
     assert.equal(1000, n)
   end)
+
+  -- Lanes of a host, by number: what was read.
+  local function with_lanes()
+    local lanes, last, renewed = {}, 0, {}
+    function core.lane_check(path, args)
+      if path:find "bad" then return nil, path .. ":1: bad" end
+      last = last + 1
+      lanes[last] = path .. " " .. tostring(args and args.n)
+      return { id = last, points = 1, overhead = 0, super = false, on_error = "drop" }
+    end
+    function core.lane_move(from, to)
+      lanes[to], lanes[from] = lanes[from], nil
+      return true
+    end
+    function core.lane_forget(id) lanes[id] = nil end
+    function core.lane_renew(h, lane)
+      renewed[#renewed + 1] = { h, lane.id, lane.name }
+      return true
+    end
+    return lanes, renewed
+  end
+
+  it("loads lanes anew, each in its place", function()
+    core = server.new()
+    local make = server.new
+    local lanes, renewed
+    server.new = function()
+      core = make()
+      lanes, renewed = with_lanes()
+      return core
+    end
+    start { conf { filter = "all.lua", filters = { a = { file = "a.lua", args = { n = 1 } },
+                                                   b = "b.lua" } } }
+    server.new = make
+    assert.same({ "all.lua nil", "a.lua 1", "b.lua nil" }, lanes)
+    local result = assert(reload { conf { filter = "other.lua", filters = {
+      a = { file = "a.lua", args = { n = 2 } }, b = "b.lua" } } })
+    assert.same({}, result.restart)
+    assert.same({ "other.lua nil", "a.lua 2", "b.lua nil" }, lanes)
+    assert.same({ { handle, 1, "filter" }, { handle, 2, "a" }, { handle, 3, "b" } }, renewed)
+    -- One that is no good leaves all as it is, and nothing behind.
+    old = new
+    local none, errors = reload { conf { filter = "bad.lua", filters = { a = "a.lua",
+                                                                         b = "b.lua" } } }
+    assert.is_nil(none)
+    assert.truthy(errors[1]:find("bad.lua:1: bad", 1, true))
+    assert.same({ "other.lua nil", "a.lua 2", "b.lua nil" }, lanes)
+    -- Which there are needs a restart; those that are there are renewed as they were.
+    result = assert(reload { conf { filters = { a = "a.lua" } } })
+    assert.same({ "filter", "filters" }, { result.restart[1]:match "restart: (%w+)",
+                                           result.restart[2]:match "restart: (%w+)" })
+    assert.same({ "other.lua nil", "a.lua 2", "b.lua nil" }, lanes)
+  end)
 end)

@@ -45,7 +45,7 @@ function M.new()
     table.sort(out)
     return out
   end
-  for _, name in ipairs { "kill", "text", "renegotiate" } do
+  for _, name in ipairs { "kill", "text", "renegotiate", "filter" } do
     core["peer_" .. name] = function(...)
       note("peer_" .. name, ...)
       return true
