@@ -314,6 +314,11 @@ void lnl_call_no_memory(lua_State *L, lua_State *from, const char *place)
 	lua_remove(L, -2);
 }
 
+void lnl_call_back(lua_State *L, int nargs, int nresults)
+{
+	lua_call(L, nargs, nresults);
+}
+
 int lnl_call_try(lua_State *L)
 {
 	struct lnl_vm *vm = lnl_vm_of(L);

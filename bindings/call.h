@@ -33,6 +33,12 @@ int lnl_call(struct lnl_vm *vm, const char *what, int64_t slice, lua_CFunction b
 void lnl_call_function(lua_State *L, int nargs, int nresults);
 
 /*
+ * The same inside a function of C that Lua called (string.gsub): an error goes on as it is, to
+ * whichever pcall of Lua's stands around that call, and at last to the door.
+ */
+void lnl_call_back(lua_State *L, int nargs, int nresults);
+
+/*
  * lua_CFunction, `try(what, fn, ...)`: calls fn in a sync context with a slice of its own. Returns
  * true and its results, or false and the error with its traceback.
  */

@@ -562,8 +562,7 @@ static void add_replacement(struct hunt *h, luaL_Buffer *b, const char *s, const
 	switch (lua_type(L, 3)) {
 	case LUA_TFUNCTION:
 		lua_pushvalue(L, 3);
-		/* Not a door into Lua: Lua called gsub, and its errors pass as they are. */
-		lua_call(L, push_captures(h, s, end), 1);
+		lnl_call_back(L, push_captures(h, s, end), 1);
 		break;
 	case LUA_TTABLE:
 		push_capture(h, 0, s, end);

@@ -5,19 +5,10 @@
  * Code is compiled, not run: whoever may connect may run what he likes. What a line that ran would
  * give is shown, too: what the input is as JSON.
  */
-#include <lauxlib.h>
-#include <lua.h>
-#include <luajit.h>
-#include <lualib.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "fuzz_env.h"
+#include "fuzz_lua.h"
 
-#define COUNTERS 32768
 #define TEXT_MAX 2048
-
-__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
 
 /* What surrounds both: a host, a policy VM whose tasks give what the input is as JSON. */
 static const char setup[] =
@@ -66,40 +57,11 @@ static const char setup[] =
 	"  end\n"
 	"end\n";
 
-/* Two lines in a row tell where it is: see fuzz_profile.c. */
-static void count_line(lua_State *L, lua_Debug *ar)
-{
-	static uint32_t before;
-	uint32_t here = (uint32_t)ar->currentline * 2654435761u;
-
-	(void)L;
-	counters[((here >> 7) ^ before) % COUNTERS]++;
-	before = here >> 12;
-}
-
 /* LeakSanitizer does not see through LuaJIT's references, which have tags in them. */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
 	return 1;
-}
-
-static lua_State *make(void)
-{
-	lua_State *L = luaL_newstate();
-
-	if (!L)
-		abort();
-	luaL_openlibs(L);
-	luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-	lua_pushliteral(L, LUNEL_SCRIPTS_DIR);
-	lua_setglobal(L, "LUNEL_SCRIPTS");
-	if (luaL_loadstring(L, setup) != 0 || lua_pcall(L, 0, 1, 0) != 0) {
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-		abort();
-	}
-	lua_sethook(L, count_line, LUA_MASKLINE, 0);
-	return L;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -109,12 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > TEXT_MAX)
 		return 0;
 	if (!L)
-		L = make();
-	lua_pushvalue(L, 1);
-	lua_pushlstring(L, (const char *)data, size);
-	if (lua_pcall(L, 1, 0, 0) != 0) {
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-		abort();
-	}
+		L = fuzz_lua_new(setup, 1);
+	fuzz_lua_text(L, data, size);
 	return 0;
 }

@@ -4,14 +4,8 @@
  * that is accepted takes a message of OpenVPN's; its handler hears what begins with it and only that; a
  * Lua error is a finding.
  */
-#include <lauxlib.h>
-#include <lua.h>
-#include <luajit.h>
-#include <lualib.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "fuzz_env.h"
+#include "fuzz_lua.h"
 #include "wire/acc.h"
 #include "wire/message.h"
 
@@ -38,32 +32,12 @@ static const char setup[] =
 	"end\n"
 	"return begin, hear\n";
 
-static lua_State *make(void)
-{
-	lua_State *L = luaL_newstate();
-
-	if (!L)
-		abort();
-	luaL_openlibs(L);
-	luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-	lua_pushliteral(L, LUNEL_SCRIPTS_DIR);
-	lua_setglobal(L, "LUNEL_SCRIPTS");
-	if (luaL_loadstring(L, setup) != 0 || lua_pcall(L, 0, 2, 0) != 0) {
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-		abort();
-	}
-	return L;
-}
-
 /* Calls the function at |index| with a text; its one result is on top. */
 static void call(lua_State *L, int index, const char *text, size_t len)
 {
 	lua_pushvalue(L, index);
 	lua_pushlstring(L, text, len);
-	if (lua_pcall(L, 1, 1, 0) != 0) {
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-		abort();
-	}
+	fuzz_lua_call(L, 1, 1);
 }
 
 static void hear(lua_State *L, const char *prefix, size_t prefix_len, const char *text, size_t len)
@@ -108,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool accepted;
 
 	if (!L)
-		L = make();
+		L = fuzz_lua_new(setup, 2);
 	if (!fuzz_next(&r, &data, end))
 		return 0;
 	call(L, 1, (const char *)r.data, r.len);

@@ -14,6 +14,7 @@
 #include "bindings/lane_vm.h"
 #include "bindings/sink.h"
 #include "fuzz_env.h"
+#include "fuzz_lua.h"
 
 /* What the door tells a policy VM's host; here there is none. */
 double lnl_host_wallclock(const struct lnl_host *h)
@@ -37,11 +38,8 @@ void lnl_record_text(struct lnl_record_queue *q, struct lnl_record_tap *tap, enu
 	abort();
 }
 
-#define COUNTERS   32768
 #define PACKET_MAX 1500
 #define ROOM	   64
-
-__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
 
 /* The program is packet 0, what it is done to packet 1. */
 static const char text[] =
@@ -98,17 +96,6 @@ static const char text[] =
 	"  end\n"
 	"end }\n";
 
-/* Two lines in a row tell where it is: see fuzz_profile.c. */
-static void count_line(lua_State *L, lua_Debug *ar)
-{
-	static uint32_t before;
-	uint32_t here = (uint32_t)ar->currentline * 2654435761u;
-
-	(void)L;
-	counters[((here >> 7) ^ before) % COUNTERS]++;
-	before = here >> 12;
-}
-
 /* LeakSanitizer does not see through LuaJIT's references, which have tags in them. */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
@@ -150,7 +137,7 @@ static void make(struct world *w)
 			abort();
 		}
 	}
-	lua_sethook(((struct lnl_lane_vm *)w->vm[0])->L, count_line, LUA_MASKLINE, 0);
+	lua_sethook(((struct lnl_lane_vm *)w->vm[0])->L, fuzz_count_line, LUA_MASKLINE, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,36 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Extensions from Lua on a real engine: declared there, JSON at hand, a message's bytes as they came. */
-#include "test_bindings_vm.h"
+#include "test_bindings_engine.h"
 
 #include <stdlib.h>
 
 #include "bindings/events.h"
-
-static int set_up(void **state)
-{
-	struct lnl_host *h = calloc(1, sizeof(*h));
-	const struct lnl_engine_options o = { .level = LNL_LEVEL_DEBUG, .stay_root = true };
-	struct lnl_reason why;
-
-	assert_non_null(h);
-	h->log.levels.all = LNL_LEVEL_DEBUG;
-	if (lnl_engine_new(&h->engine, &o, &why))
-		fail_msg("%s", why.text);
-	h->vm = new_test_vm(h);
-	*state = h;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct lnl_host *h = *state;
-
-	lnl_vm_free(h->vm);
-	lnl_engine_free(h->engine);
-	lnl_record_clear(&h->log);
-	free(h);
-	return 0;
-}
 
 #define CORE "local core = require 'lunel.core' "
 
@@ -93,8 +67,10 @@ static void a_message_comes_as_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_the_core_does, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_message_comes_as_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_the_core_does, set_up_engine,
+						tear_down_engine),
+		cmocka_unit_test_setup_teardown(a_message_comes_as_it_is, set_up_engine,
+						tear_down_engine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,38 +3,17 @@
  * One policy VM takes the place of another on a real engine: what the old one was asked goes on, what
  * else it did ends, what it leaves in `vars` passes over, and its memory goes.
  */
-#include "test_bindings_vm.h"
+#include "test_bindings_engine.h"
 
 #include <stdlib.h>
 
 #include "bindings/reload.h"
 #include "bindings/task.h"
 
-static int set_up(void **state)
-{
-	struct lnl_host *h = calloc(1, sizeof(*h));
-	const struct lnl_engine_options o = { .level = LNL_LEVEL_DEBUG, .stay_root = true };
-	struct lnl_reason why;
-
-	assert_non_null(h);
-	h->log.levels.all = LNL_LEVEL_DEBUG;
-	if (lnl_engine_new(&h->engine, &o, &why))
-		fail_msg("%s", why.text);
-	h->vm = new_test_vm(h);
-	*state = h;
-	return 0;
-}
-
 static int tear_down(void **state)
 {
-	struct lnl_host *h = *state;
-
-	lnl_reload_clear(h);
-	lnl_vm_free(h->vm);
-	lnl_engine_free(h->engine);
-	lnl_record_clear(&h->log);
-	free(h);
-	return 0;
+	lnl_reload_clear(*state);
+	return tear_down_engine(state);
 }
 
 static const char notes[] =
@@ -187,11 +166,14 @@ static void vars_go_whole_or_not_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(old_questions_are_answered, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_failing_one_leaves_the_old, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_ends_with_it_is_its, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(many_after_another, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(vars_go_whole_or_not_at_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(old_questions_are_answered, set_up_engine,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_failing_one_leaves_the_old, set_up_engine,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_ends_with_it_is_its, set_up_engine, tear_down),
+		cmocka_unit_test_setup_teardown(many_after_another, set_up_engine, tear_down),
+		cmocka_unit_test_setup_teardown(vars_go_whole_or_not_at_all, set_up_engine,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

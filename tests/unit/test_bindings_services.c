@@ -3,7 +3,7 @@
  * HTTP, sockets and JSON as scripts have them, on a real engine, with servers of the test's own in
  * processes beside it.
  */
-#include "test_bindings_vm.h"
+#include "test_bindings_engine.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -310,32 +310,6 @@ static int stop_servers(void **state)
 
 /* ---- the engine ---- */
 
-static int set_up(void **state)
-{
-	struct lnl_host *h = calloc(1, sizeof(*h));
-	const struct lnl_engine_options o = { .level = LNL_LEVEL_DEBUG, .stay_root = true };
-	struct lnl_reason why;
-
-	assert_non_null(h);
-	h->log.levels.all = LNL_LEVEL_DEBUG;
-	if (lnl_engine_new(&h->engine, &o, &why))
-		fail_msg("%s", why.text);
-	h->vm = new_test_vm(h);
-	*state = h;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct lnl_host *h = *state;
-
-	lnl_vm_free(h->vm);
-	lnl_engine_free(h->engine);
-	lnl_record_clear(&h->log);
-	free(h);
-	return 0;
-}
-
 #define PRELUDE                                                                                    \
 	"local core, services = require 'lunel.core', require 'lunel.services'\n"                  \
 	"local http, json, connect = services.http, services.json, services.connect\n"             \
@@ -591,8 +565,8 @@ static void nobody_claims(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(do_rows, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nobody_claims, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(do_rows, set_up_engine, tear_down_engine),
+		cmocka_unit_test_setup_teardown(nobody_claims, set_up_engine, tear_down_engine),
 	};
 
 	return cmocka_run_group_tests(tests, start_servers, stop_servers);

@@ -61,72 +61,72 @@ static void joining(void **state)
 	RUN_ROWS(state, rows);
 }
 
+static const struct row all_rows[] = {
+	{ "spawn(function() local r, e = vpn.all({ 30, 10, 20 }, function(ms, i)\n"
+	  "  core.sleep(ms / 1000) put(i) return ms * i end)\n"
+	  "  return r[1], r[2], r[3], next(e) end)",
+	  "2 3 1 true 30 20 60 nil" },
+	/* one that fails, one that takes too long */
+	{ "spawn(function() local r, e = vpn.all({ 1, 2, 3 }, function(i) core.sleep(0)\n"
+	  "  if i == 2 then error 'two' elseif i == 3 then core.sleep(100) end return i end,\n"
+	  "  { timeout = 0.05 }) return r[1], r[2], e[2], r[3], e[3] end)",
+	  "true 1 nil test:3: two nil timeout" },
+	/* never more than the limit at once, and those that are not begun time out, too */
+	{ "spawn(function() local now, most = 0, 0 vpn.all({ 1, 2, 3, 4, 5, 6, 7 }, function()\n"
+	  "  now = now + 1 most = math.max(most, now) core.sleep(0.001) now = now - 1 end,\n"
+	  "  { limit = 3 }) return most, now end)",
+	  "true 3 0" },
+	{ "spawn(function() local r, e = vpn.all({ 1, 2, 3 }, function(i) core.sleep(0.04)\n"
+	  "  return i end, { limit = 1, timeout = 0.06 })\n"
+	  "  return r[1], r[2], e[2], r[3], e[3] end)",
+	  "true 1 nil timeout nil timeout" },
+	{ "spawn(function() return #vpn.all({}, print) end)", "true 0" },
+	/* more than are begun in one stretch; the first of them ends all */
+	{ "spawn(function() local list = {} for i = 1, 1500 do list[i] = i end\n"
+	  "  local r = vpn.all(list, function(i) return i end) put(#r)\n"
+	  "  r = vpn.all(list, function(i) core.sleep(0) return i end, { limit = 700 })\n"
+	  "  put(#r, vpn.any(list, function(i) return i == 1 and 'x' end))\n"
+	  "  put(select('#', vpn.all(list, vpn.sleep, { timeout = 0 }))) end)",
+	  "1500 1500 x 1 2 true" },
+	/* within each other, and from a coroutine */
+	{ "spawn(function() return coroutine.wrap(function() local r = vpn.all({ 1, 2 }, function(i)\n"
+	  "  return vpn.all({ 1, 2 }, function(j) core.sleep(0) return i * 10 + j end)[2] end)\n"
+	  "  return r[1], r[2] end)() end)",
+	  "true 12 22" },
+	/* they end with the one that asks: cancelled, late, and when its owner ends */
+	{ "local t = vpn.spawn(function() vpn.all({ 1, 2 }, function() core.sleep(0.02)\n"
+	  "  put 'never' end) end) spawn(function() core.sleep(0) return t:cancel() end)",
+	  "true true" },
+	{ "core.spawn(0, 'late', 0.01, put, function() vpn.all({ 1, 2 }, function()\n"
+	  "  vpn.all({ 1 }, function() core.sleep(0.03) put 'never' end) end) end)",
+	  "false test:2: its deadline has passed" },
+	{ "core.spawn(7, 'x', nil, put, function() vpn.all({ 1, 2 }, function()\n"
+	  "  core.sleep(0.02) put 'never' end) end)\n"
+	  "spawn(function() core.sleep(0) core.cancel_owner(7) end)",
+	  "true" },
+	/* one of them ends the one that asks, and so itself */
+	{ "local t t = vpn.spawn(function() vpn.all({ 1, 2 }, function(i) core.sleep(i / 1000)\n"
+	  "  put(t:cancel()) core.sleep(0) put 'never' end) end)",
+	  "true" },
+	/* mistakes name the caller's line */
+	{ "spawn(function()\n put(pcall(function()\n local r = vpn.all(5, print) end)) end)",
+	  "false test:4: vpn.all: a list expected, got a number true" },
+	{ "spawn(function() put(pcall(vpn.all, {}, {})) put(pcall(vpn.all, {}, print, 5))\n"
+	  "  put(pcall(vpn.all, {}, print, { limt = 1 })) put(pcall(vpn.all, {}, print,\n"
+	  "  { limit = 0 })) put(pcall(vpn.all, {}, print, { timeout = 'x' })) end)",
+	  "false vpn.all: a function expected, got a table "
+	  "false vpn.all: options are a table, got a number "
+	  "false vpn.all: there is no option 'limt'; there are limit and timeout "
+	  "false vpn.all: limit is a number from 1, not 0 "
+	  "false vpn.all: timeout: seconds from 0 to 10^9 expected, got a string true" },
+	{ "put(pcall(function()\n local r = vpn.all({ 1 }, print) end))",
+	  "false test:3: vpn.all cannot wait in the test; what waits belongs in a task: "
+	  "vpn.spawn(fn, ...)" },
+};
+
 static void all_of_them(void **state)
 {
-	static const struct row rows[] = {
-		{ "spawn(function() local r, e = vpn.all({ 30, 10, 20 }, function(ms, i)\n"
-		  "  core.sleep(ms / 1000) put(i) return ms * i end)\n"
-		  "  return r[1], r[2], r[3], next(e) end)",
-		  "2 3 1 true 30 20 60 nil" },
-		/* one that fails, one that takes too long */
-		{ "spawn(function() local r, e = vpn.all({ 1, 2, 3 }, function(i) core.sleep(0)\n"
-		  "  if i == 2 then error 'two' elseif i == 3 then core.sleep(100) end return i end,\n"
-		  "  { timeout = 0.05 }) return r[1], r[2], e[2], r[3], e[3] end)",
-		  "true 1 nil test:3: two nil timeout" },
-		/* never more than the limit at once, and those that are not begun time out, too */
-		{ "spawn(function() local now, most = 0, 0 vpn.all({ 1, 2, 3, 4, 5, 6, 7 }, function()\n"
-		  "  now = now + 1 most = math.max(most, now) core.sleep(0.001) now = now - 1 end,\n"
-		  "  { limit = 3 }) return most, now end)",
-		  "true 3 0" },
-		{ "spawn(function() local r, e = vpn.all({ 1, 2, 3 }, function(i) core.sleep(0.04)\n"
-		  "  return i end, { limit = 1, timeout = 0.06 })\n"
-		  "  return r[1], r[2], e[2], r[3], e[3] end)",
-		  "true 1 nil timeout nil timeout" },
-		{ "spawn(function() return #vpn.all({}, print) end)", "true 0" },
-		/* more than are begun in one stretch; the first of them ends all */
-		{ "spawn(function() local list = {} for i = 1, 1500 do list[i] = i end\n"
-		  "  local r = vpn.all(list, function(i) return i end) put(#r)\n"
-		  "  r = vpn.all(list, function(i) core.sleep(0) return i end, { limit = 700 })\n"
-		  "  put(#r, vpn.any(list, function(i) return i == 1 and 'x' end))\n"
-		  "  put(select('#', vpn.all(list, vpn.sleep, { timeout = 0 }))) end)",
-		  "1500 1500 x 1 2 true" },
-		/* within each other, and from a coroutine */
-		{ "spawn(function() return coroutine.wrap(function() local r = vpn.all({ 1, 2 }, function(i)\n"
-		  "  return vpn.all({ 1, 2 }, function(j) core.sleep(0) return i * 10 + j end)[2] end)\n"
-		  "  return r[1], r[2] end)() end)",
-		  "true 12 22" },
-		/* they end with the one that asks: cancelled, late, and when its owner ends */
-		{ "local t = vpn.spawn(function() vpn.all({ 1, 2 }, function() core.sleep(0.02)\n"
-		  "  put 'never' end) end) spawn(function() core.sleep(0) return t:cancel() end)",
-		  "true true" },
-		{ "core.spawn(0, 'late', 0.01, put, function() vpn.all({ 1, 2 }, function()\n"
-		  "  vpn.all({ 1 }, function() core.sleep(0.03) put 'never' end) end) end)",
-		  "false test:2: its deadline has passed" },
-		{ "core.spawn(7, 'x', nil, put, function() vpn.all({ 1, 2 }, function()\n"
-		  "  core.sleep(0.02) put 'never' end) end)\n"
-		  "spawn(function() core.sleep(0) core.cancel_owner(7) end)",
-		  "true" },
-		/* one of them ends the one that asks, and so itself */
-		{ "local t t = vpn.spawn(function() vpn.all({ 1, 2 }, function(i) core.sleep(i / 1000)\n"
-		  "  put(t:cancel()) core.sleep(0) put 'never' end) end)",
-		  "true" },
-		/* mistakes name the caller's line */
-		{ "spawn(function()\n put(pcall(function()\n local r = vpn.all(5, print) end)) end)",
-		  "false test:4: vpn.all: a list expected, got a number true" },
-		{ "spawn(function() put(pcall(vpn.all, {}, {})) put(pcall(vpn.all, {}, print, 5))\n"
-		  "  put(pcall(vpn.all, {}, print, { limt = 1 })) put(pcall(vpn.all, {}, print,\n"
-		  "  { limit = 0 })) put(pcall(vpn.all, {}, print, { timeout = 'x' })) end)",
-		  "false vpn.all: a function expected, got a table "
-		  "false vpn.all: options are a table, got a number "
-		  "false vpn.all: there is no option 'limt'; there are limit and timeout "
-		  "false vpn.all: limit is a number from 1, not 0 "
-		  "false vpn.all: timeout: seconds from 0 to 10^9 expected, got a string true" },
-		{ "put(pcall(function()\n local r = vpn.all({ 1 }, print) end))",
-		  "false test:3: vpn.all cannot wait in the test; what waits belongs in a task: "
-		  "vpn.spawn(fn, ...)" },
-	};
-
-	RUN_ROWS(state, rows);
+	RUN_ROWS(state, all_rows);
 }
 
 static void the_first_of_them(void **state)

@@ -8,10 +8,10 @@
 /* lunel-test: counted */
 #include "test_io_worker.h"
 
-#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "data/split.h"
+#include "unit/test_allocations.h"
 #include "unit/test_data_offload.h"
 #include "wire/stream.h"
 
@@ -19,35 +19,6 @@
 #define SEGMENT 1000
 #define PAYLOAD 30500u
 #define FULL	(LNL_TUN_VNET | LNL_TUN_TSO | LNL_TUN_USO)
-
-/* ---- allocations: the linker sends every one of the program's through here ---- */
-
-static _Atomic uint64_t allocations;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_realloc(p, size);
-}
 
 /* ---- packets ---- */
 
