@@ -9,8 +9,8 @@
 #include "data/bytes.h"
 #include "data/plane.h"
 
-#define FEW    256 /* peers that are in a near cache anyway */
-#define TRAINS 16  /* peers that are looked for together */
+#define FEW    256	      /* peers that are in a near cache anyway */
+#define TRAINS LNL_DATA_AHEAD /* peers that are looked for together */
 #define LINE   64
 #define CIPHER 384 /* bytes of a cipher that every packet needs: round keys, hash key */
 
@@ -47,6 +47,25 @@ void lnl_ahead_seal(const struct lnl_data *d, uint32_t id)
 		return;
 	cell = lnl_table_home(&d->peers, id);
 	fetch_cell(cell, cell->send);
+}
+
+void lnl_data_ahead(const struct lnl_data *d, const struct lnl_packet *pkts, unsigned n)
+{
+	const struct lnl_peer_cell *cells[TRAINS];
+	uint32_t last = LNL_PEER_ID_NONE;
+	unsigned trains = 0;
+
+	if (d->peers.n < FEW)
+		return;
+	for (unsigned i = 0; i < n && trains < TRAINS; i++) {
+		if (pkts[i].drop != LNL_DROP_NONE || pkts[i].peer == last)
+			continue;
+		last = pkts[i].peer;
+		cells[trains] = lnl_table_home(&d->peers, last);
+		touch(cells[trains++]);
+	}
+	for (unsigned t = 0; t < trains; t++)
+		fetch_cell(cells[t], cells[t]->send);
 }
 
 /* Whose |pkt| is, as find_owner has it; LNL_PEER_ID_NONE when that is not to be seen. */

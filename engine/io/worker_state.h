@@ -27,9 +27,16 @@
 /* No peer can have it: the data plane counts the packet as nobody's. */
 #define LNL_WORKER_STRANGER (LNL_PEER_ID_NONE + 1)
 #define LNL_WORKER_SPECIAL  (LNL_OUT_PREFIX + LNL_HEADROOM + 64 + LNL_TAILROOM)
-/* A packet of TUN with what stands in front of it: framing, vnet's header, Ethernet's. */
+/*
+ * Where TUN's packets are read, as many as the data plane looks at together: each with what stands in
+ * front of it (framing, vnet's header, Ethernet's) and some room behind it.
+ */
 #define LNL_WORKER_SUPER_BEFORE 64
-#define LNL_WORKER_SUPER	(LNL_WORKER_SUPER_BEFORE + 65536 + 64)
+#define LNL_WORKER_LONG		(65536 + 64) /* the last may be as long */
+#define LNL_WORKER_SHORT	2048	     /* the others */
+#define LNL_WORKER_SHORT_ROOM	(LNL_WORKER_SUPER_BEFORE + LNL_WORKER_SHORT + 64)
+#define LNL_WORKER_SUPER                                                                           \
+	((LNL_DATA_AHEAD - 1) * LNL_WORKER_SHORT_ROOM + LNL_WORKER_SUPER_BEFORE + LNL_WORKER_LONG)
 
 struct lnl_worker;
 
@@ -94,6 +101,16 @@ struct lnl_carrier {
 	struct lnl_lane *lane; /* of its plaintext; NULL: none */
 	uint64_t drops_lane, drops_lane_bad;
 	uint64_t lane_rx, lane_rx_bytes; /* of those, what the data plane took for delivered */
+};
+
+/* A packet that TUN gave. */
+struct lnl_drawn {
+	uint8_t *p;
+	uint32_t len;
+	uint32_t peer; /* whose it is */
+	uint8_t link;  /* bytes of link-layer header */
+	bool gone;     /* nobody's, or its peer went */
+	struct lnl_vnet vnet;
 };
 
 /* A command that did not fit into the ring. */
@@ -162,9 +179,12 @@ struct lnl_worker {
 	bool unread;   /* another worker reads it */
 	int tun_error; /* to be told; 0: nothing */
 	struct ev_io tun_readable;
-	uint8_t *super;	     /* the packet that TUN gave last, LNL_WORKER_SUPER */
-	bool splitting;	     /* it is not all sealed */
-	uint32_t super_peer; /* whose it is */
+	bool dry;	/* the device gave no more in this turn */
+	uint8_t *super; /* where its packets are read, LNL_WORKER_SUPER */
+	struct lnl_drawn drawn[LNL_DATA_AHEAD];
+	unsigned drawn_n, drawn_at; /* those before it have been begun */
+	bool splitting;		    /* the last of those is not all sealed */
+	uint32_t super_peer;	    /* whose it is */
 	struct lnl_split split;
 	struct lnl_coalesce coalesce;
 

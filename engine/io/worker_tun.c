@@ -17,65 +17,100 @@ static void fail(struct lnl_worker *w, int error)
 
 /* ---- from TUN ---- */
 
-/* Whose the packet of |len| bytes at |p| is; false when it is nobody's, which is counted. */
-static bool find_peer(struct lnl_worker *w, uint8_t *p, uint32_t len)
-{
-	struct lnl_packet pkt = { .p = p, .len = len };
-
-	if (!w->routed) {
-		w->super_peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
-		return true;
-	}
-	if (lnl_data_route(w->data, &pkt, 1) == 0)
-		return false;
-	w->super_peer = pkt.peer;
-	return true;
-}
-
-/* Begins with what TUN gave, |len| bytes that end with a packet. */
-static void begin(struct lnl_worker *w, size_t len)
-{
-	const size_t before = w->vnet ? sizeof(struct lnl_vnet) : 0;
-	struct lnl_vnet vnet = { 0 };
-	uint8_t *p = w->super + LNL_WORKER_SUPER_BEFORE;
-
-	if (len < before) {
-		w->nobody.drops_tun++;
-		return;
-	}
-	memcpy(&vnet, p - before, before);
-	len -= before;
-	if (!find_peer(w, p, (uint32_t)len))
-		return;
-	if (w->across != NULL && lnl_worker_hand_packet(w, w->super_peer, p, (uint32_t)len, &vnet))
-		return;
-	if (w->lanes != NULL && !lnl_worker_tap_super(w, w->super_peer, p, (uint32_t)len, &vnet))
-		return;
-	/* A kernel that contradicts itself. */
-	if (lnl_split_init(&w->split, p, (uint32_t)len, &vnet, w->tap ? ETHERNET_LEN : 0) < 0) {
-		w->nobody.drops_tun++;
-		return;
-	}
-	w->splitting = true;
-}
-
-/* Takes the next packet from the device; false when there is none. */
-static bool read_packet(struct lnl_worker *w)
+/* Reads one packet to where |d| has it; false when there is none, or none that ends in a packet. */
+static bool read_packet(struct lnl_worker *w, struct lnl_drawn *d)
 {
 	const size_t before = w->vnet ? sizeof(struct lnl_vnet) : 0;
 	ssize_t len;
 
-	if (w->tun_fd < 0)
-		return false;
 	do {
-		len = read(w->tun_fd, w->super + LNL_WORKER_SUPER_BEFORE - before,
-			   LNL_WORKER_SUPER - LNL_WORKER_SUPER_BEFORE);
+		len = read(w->tun_fd, d->p - before, LNL_WORKER_LONG);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0 && errno != EAGAIN)
 		fail(w, errno);
-	if (len <= 0)
+	if (len <= 0) {
+		w->dry = true;
 		return false;
-	begin(w, (size_t)len);
+	}
+	if ((size_t)len < before) {
+		w->nobody.drops_tun++;
+		return false;
+	}
+	d->vnet = (struct lnl_vnet){ 0 };
+	memcpy(&d->vnet, d->p - before, before);
+	d->len = (uint32_t)((size_t)len - before);
+	d->link = w->tap ? ETHERNET_LEN : 0;
+	return true;
+}
+
+/*
+ * Whose the packets are that were read. All are looked at together: with thousands of peers none of
+ * what a packet needs is near, and it is waited for once and not for each.
+ */
+static void find_peers(struct lnl_worker *w)
+{
+	struct lnl_packet pkts[LNL_DATA_AHEAD];
+	unsigned n = w->drawn_n;
+
+	for (unsigned i = 0; i < n; i++) {
+		pkts[i] = (struct lnl_packet){ .p = w->drawn[i].p, .len = w->drawn[i].len };
+		w->drawn[i].peer = w->newest != NULL ? w->newest->peer : LNL_PEER_ID_NONE;
+	}
+	if (!w->routed)
+		return;
+	lnl_data_route(w->data, pkts, n);
+	lnl_data_ahead(w->data, pkts, n);
+	for (unsigned i = 0; i < n; i++) {
+		w->drawn[i].peer = pkts[i].peer;
+		w->drawn[i].gone = pkts[i].drop != LNL_DROP_NONE; /* and counted */
+	}
+}
+
+/*
+ * Reads what the device has, when all that was read before is begun: short packets, or a long one at
+ * the end. False when there was nothing.
+ */
+static bool draw(struct lnl_worker *w)
+{
+	uint8_t *p = w->super + LNL_WORKER_SUPER_BEFORE;
+
+	w->drawn_at = w->drawn_n = 0;
+	while (w->drawn_n < LNL_DATA_AHEAD && w->tun_fd >= 0 && !w->dry) {
+		struct lnl_drawn *d = &w->drawn[w->drawn_n];
+
+		*d = (struct lnl_drawn){ .p = p };
+		if (!read_packet(w, d))
+			continue;
+		w->drawn_n++;
+		if (d->len > LNL_WORKER_SHORT)
+			break;
+		p += LNL_WORKER_SHORT_ROOM;
+	}
+	if (w->drawn_n > 0)
+		find_peers(w);
+	return w->drawn_n > 0;
+}
+
+/* Begins with the next packet that was read; false when there is none. */
+static bool begin(struct lnl_worker *w)
+{
+	struct lnl_drawn *d;
+
+	if (w->drawn_at == w->drawn_n)
+		return false;
+	d = &w->drawn[w->drawn_at++];
+	if (d->gone)
+		return true;
+	w->super_peer = d->peer;
+	if (w->across != NULL && lnl_worker_hand_packet(w, d->peer, d->p, d->len, &d->vnet))
+		return true;
+	if (w->lanes != NULL && !lnl_worker_tap_super(w, d->peer, d->p, d->len, &d->vnet))
+		return true;
+	/* A kernel that contradicts itself. */
+	if (lnl_split_init(&w->split, d->p, d->len, &d->vnet, d->link) < 0)
+		w->nobody.drops_tun++;
+	else
+		w->splitting = true;
 	return true;
 }
 
@@ -95,7 +130,7 @@ static bool stage_rest(struct lnl_worker *w, uint64_t now)
 	return true;
 }
 
-/* Seals what has been read, as far as there is room; true once all of it is. */
+/* Seals what has been begun, as far as there is room; true once all of it is. */
 static bool seal_rest(struct lnl_worker *w, uint64_t now)
 {
 	struct lnl_outgoing *o = &w->tx;
@@ -117,21 +152,32 @@ static bool seal_rest(struct lnl_worker *w, uint64_t now)
 	return true;
 }
 
+/* Seals what has been read, as far as there is room; true once all of it is. */
+static bool seal_drawn(struct lnl_worker *w, uint64_t now)
+{
+	do {
+		if (!seal_rest(w, now) || !lnl_outgoing_has_room(&w->tx, 0))
+			return false;
+	} while (begin(w));
+	return true;
+}
+
 /* Reads and seals until the device is empty (false) or what is sealed should go. */
 static bool fill(struct lnl_worker *w)
 {
 	uint64_t now = lnl_clock_now();
 
 	do {
-		if (!seal_rest(w, now) || !lnl_outgoing_has_room(&w->tx, 0))
+		if (!seal_drawn(w, now))
 			return true;
-	} while (read_packet(w));
+	} while (draw(w));
 	return w->lanes != NULL && !lnl_worker_stage_seal(w, &w->tx, now);
 }
 
 static bool is_at_end(const struct lnl_worker *w)
 {
-	return !w->splitting && (w->lanes == NULL || lnl_worker_stage_is_empty(w));
+	return !w->splitting && w->drawn_at == w->drawn_n &&
+	       (w->lanes == NULL || lnl_worker_stage_is_empty(w));
 }
 
 void lnl_worker_tun_end(struct lnl_worker *w)
@@ -139,15 +185,15 @@ void lnl_worker_tun_end(struct lnl_worker *w)
 	while (!is_at_end(w) && w->blocked == NULL) {
 		uint64_t now = lnl_clock_now();
 
-		if (seal_rest(w, now) && w->lanes != NULL)
+		if (seal_drawn(w, now) && w->lanes != NULL)
 			lnl_worker_stage_seal(w, &w->tx, now);
 		lnl_worker_flush(w);
 	}
 }
 
 /*
- * More in the device than a few batches makes the loop come back; the rest of a packet does not, so
- * what was begun is brought to an end.
+ * More in the device than a few batches makes the loop come back; what has been read does not, so
+ * it is brought to an end.
  */
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 {
@@ -156,6 +202,7 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 
 	(void)loop;
 	(void)revents;
+	w->dry = false;
 	for (unsigned turn = 0; turn < LNL_WORKER_TURNS && more && w->blocked == NULL; turn++) {
 		more = fill(w);
 		lnl_worker_flush(w);
@@ -177,6 +224,9 @@ void lnl_worker_tun_forget(struct lnl_worker *w, uint32_t peer)
 {
 	if (w->splitting && w->super_peer == peer)
 		w->splitting = false;
+	for (unsigned i = w->drawn_at; i < w->drawn_n; i++)
+		if (w->drawn[i].peer == peer)
+			w->drawn[i].gone = true;
 	/* Dropped, and counted as nobody's, when their turn comes. */
 	for (unsigned i = w->tx_at; i < w->tx.n; i++)
 		if (w->tx.pkts[i].peer == peer)
