@@ -78,10 +78,12 @@ end
 
 -- ---- what was said in one turn ----
 
-local function read_ping(text)
-  local times = {}
+-- Of many turns in a round: |before| is what those before it gave.
+local function read_ping(text, before)
+  local times = before and before.times or {}
+  local n = #times
   for ms in text:gmatch("time=([%d.]+) ms") do times[#times + 1] = tonumber(ms) * 1000 end
-  if #times == 0 then return nil, "no answer" end
+  if #times == n then return nil, "no answer" end
   return { value = median(times), times = times }
 end
 
@@ -127,19 +129,19 @@ local function read_turns(options)
       turn[columns[i]] = word
     end
     local text = read_file(options.work .. "/runs/" .. turn.number)
+    local config = configs[key_of(turn)]
+    local rounds = config and config.by_pair[turn.pair]
     local result, why
     if turn.load == "ping" then
-      result, why = read_ping(text)
+      result, why = read_ping(text, rounds and rounds[tonumber(turn.round)])
     else
       result, why = read_iperf(text, tonumber(turn.ticks), options)
     end
     if result then
       result.peak_kib = tonumber(turn.resident)
-      local key = key_of(turn)
-      local config = configs[key]
       if not config then
         config = { turn = turn, by_pair = {} }
-        configs[key] = config
+        configs[key_of(turn)] = config
         configs[#configs + 1] = config
       end
       config.by_pair[turn.pair] = config.by_pair[turn.pair] or {}

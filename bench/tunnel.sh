@@ -383,7 +383,7 @@ ends_alive() {
 traffic() {
 	case $load in
 	ping)
-		in_ns client ping -n -i 0.01 -c $((seconds * 100)) -W 1 "$2" >"$1" 2>&1
+		in_ns client ping -n -i 0.01 -c $PINGS -W 1 "$2" >"$1" 2>&1
 		return
 		;;
 	tcp1) set -- "$1" "$2" ;;
@@ -431,13 +431,27 @@ measure() {
 		"$mtu" "$load" "$direction" "$pair" $((after - before)) "$resident" >>"$WORK/runs.tsv"
 }
 
+# How long a ping takes drifts within seconds, whoever answers: a turn is a fifth of one.
+PINGS=20
+
 # turns: every pair of one configuration, beginning with another one in each round.
 turns() {
 	awk -v t="$transport" -v c="$cipher" -v m="$mtu" '$2 == t && $3 == c && $4 == m' \
 		"$WORK/tunnels" >"$WORK/turns"
 	count=$(wc -l <"$WORK/turns")
 	[ "$count" -gt 0 ] || return 0
-	awk -v first=$((round % count)) '
+	turn=0
+	of_turns=1
+	[ "$load" != ping ] || of_turns=$((seconds * 100 / PINGS))
+	while [ $turn -lt $of_turns ]; do
+		one_turn $(((round + turn) % count))
+		turn=$((turn + 1))
+	done
+}
+
+# one_turn N: of each pair of $WORK/turns, from the Nth on.
+one_turn() {
+	awk -v first="$1" '
 		{ line[NR - 1] = $0 }
 		END { for (i = 0; i < NR; i++) print line[(i + first) % NR] }' "$WORK/turns" >"$WORK/order"
 	if [ "$load" = ping ]; then
