@@ -167,6 +167,32 @@ static int op_peers(lua_State *L)
 	return 1;
 }
 
+/* push_check(option): nil when it is one, else why not, and whether its name is unknown */
+static int op_push_check(lua_State *L)
+{
+	struct lnl_reason why = { "" };
+	int rc = lnl_push_check(luaL_checkstring(L, 1), &why);
+
+	if (rc == 0)
+		return 0;
+	lua_pushstring(L, why.text);
+	lua_pushboolean(L, rc == LNL_E_NOTFOUND);
+	return 2;
+}
+
+/* push_names(): of all options that a server may push */
+static int op_push_names(lua_State *L)
+{
+	const char *name;
+
+	lua_newtable(L);
+	for (unsigned i = 0; (name = lnl_push_name(i)) != NULL; i++) {
+		lua_pushstring(L, name);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
 void lnl_ops_server(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -182,6 +208,8 @@ void lnl_ops_server(lua_State *L)
 		{ "peer_renegotiate", op_peer_renegotiate },
 		{ "peer_filter", op_peer_filter },
 		{ "peers", op_peers },
+		{ "push_check", op_push_check },
+		{ "push_names", op_push_names },
 		{ NULL, NULL },
 	};
 

@@ -38,6 +38,16 @@ static int take_fixed(struct lnl_served *v, const char *text, int family, struct
 	return rc;
 }
 
+/* Routes may lead there, so it is no error; mostly it is one digit that is wrong. */
+static void warn_outside(const struct lnl_served *v, const struct lnl_prefix *net,
+			 const char *fixed, const struct lnl_ip *ip)
+{
+	if (!fixed || !ip->family || !net->ip.family || lnl_prefix_has(net, ip))
+		return;
+	lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "grant.outside", LNL_F("peer", v->name),
+		LNL_F("address", fixed), LNL_F("why", "it is not in the server's network"));
+}
+
 static int take_one(struct lnl_served *v, const char *pool, const char *fixed, int family,
 		    struct lnl_ip *out, bool *took)
 {
@@ -66,6 +76,8 @@ static int take_addresses(struct lnl_served *v, const struct lnl_grant_options *
 	if (rc < 0)
 		return lnl_reason_set(why, rc, "no IPv6 address (%s): %s",
 				      g->address6 ? g->address6 : "pool", lnl_error_text(rc));
+	warn_outside(v, &v->service->conf.net4, g->address, &v->address4);
+	warn_outside(v, &v->service->conf.net6, g->address6, &v->address6);
 	if (!v->address4.family && !v->address6.family)
 		return lnl_reason_set(why, LNL_E_NOTFOUND, "there is no pool '%s'",
 				      g->pool ? g->pool : "");

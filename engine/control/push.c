@@ -504,6 +504,14 @@ int lnl_pulled_option(struct lnl_pulled *p, const struct lnl_option *o, enum lnl
 	return error;
 }
 
+const char *lnl_pulled_name(unsigned i)
+{
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+		if ((rows[k].flags & SERVER) && i-- == 0)
+			return rows[k].name;
+	return NULL;
+}
+
 void lnl_pulled_init(struct lnl_pulled *p, bool tap)
 {
 	memset(p, 0, sizeof(*p));

@@ -106,6 +106,9 @@ int lnl_pulled_option(struct lnl_pulled *p, const struct lnl_option *o, enum lnl
  */
 int lnl_pulled_finish(struct lnl_pulled *p, struct lnl_why *why);
 
+/* The |i|th name of an option that a server may push, NULL after the last. */
+const char *lnl_pulled_name(unsigned i);
+
 enum lnl_filter_action { LNL_FILTER_ACCEPT, LNL_FILTER_IGNORE, LNL_FILTER_REJECT };
 
 /* One pull-filter: |text| is compared with the start of the pushed option. */

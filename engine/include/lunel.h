@@ -759,6 +759,15 @@ struct lnl_build {
 void lnl_build_info(struct lnl_build *out);
 /* Comma-separated names, static storage: data ciphers and digests this build knows. */
 const char *lnl_cipher_list(void);
+/*
+ * What a client says of |option|, "route 10.0.0.0 255.0.0.0", when a server pushes it: 0 when it
+ * takes it or passes over it knowingly; LNL_E_NOTFOUND with |why| when there is no such option,
+ * LNL_E_FORMAT, LNL_E_INVAL or LNL_E_LIMIT when its values are wrong; LNL_E_NOMEM. What OpenVPN's
+ * clients take and ours does not is no error.
+ */
+int lnl_push_check(const char *option, struct lnl_reason *why);
+/* The |i|th name of an option that a server may push, NULL after the last. */
+const char *lnl_push_name(unsigned i);
 
 #include "lunel_pki.h"
 #include "lunel_services.h" /* what scripts wait for */

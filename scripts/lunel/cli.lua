@@ -34,9 +34,9 @@ details, 6 and more each control packet).
 `reload` and `console` take the NAME of a script that runs (server for
 server.lua), the path of its control socket, or nothing when only one runs.
 
-Signals: SIGTERM and SIGINT end it, saying goodbye to the server; SIGHUP reads
-the file again: a profile's tunnel reconnects, a script's stay up; SIGUSR1
-reconnects; SIGUSR2 logs counters.
+Signals: SIGTERM and SIGINT end it, saying goodbye (a client to its server, over
+UDP where explicit-exit-notify says so); SIGHUP reads the file again: a profile's
+tunnel reconnects, a script's stay up; SIGUSR1 reconnects; SIGUSR2 logs counters.
 
 Exit status: 0 ended as asked, 1 failed, 2 bad usage or configuration.
 ]]

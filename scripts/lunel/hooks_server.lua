@@ -8,6 +8,7 @@ local hook_schema = require "lunel.hook_schema"
 local peers = require "lunel.peer"
 local policy_device = require "lunel.policy_device"
 local policy_server = require "lunel.policy_server"
+local push = require "lunel.push"
 local script_env = require "lunel.script_env"
 local suggest = require "lunel.suggest"
 
@@ -245,9 +246,13 @@ function handlers.authenticate(t, ev)
   end, p, cred, name == "reauth" and ev.token_state or nil)
 end
 
-local function grant_table(value)
+local function grant_table(value, p)
   local out = {}
   for key in pairs(GRANT) do out[key] = value[key] end
+  for _, option in ipairs(out.push or {}) do
+    local why = push.fault(option)
+    if why then core.log("warn", "grant", "push", { peer = p.name or p.address, why = why }) end
+  end
   if out.rate then out.rate, out.rate_down, out.rate_up = nil, rates(out.rate) end
   return out
 end
@@ -257,7 +262,7 @@ function handlers.authorize(t, ev)
   ev.finally = function() policy_server.tidy(p) end
   ask.task("authorize", ev, p.owner, t.on.authorize, function(value)
     if value == true then return core.reply_grant(ev.ticket, {}) end
-    if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value)) end
+    if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value, p)) end
     if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text) end
     if value == false or value == nil then return core.reply_grant(ev.ticket, nil) end
     ask.bad_result("authorize", value, "vpn.grant{}, vpn.deny(text), or true")

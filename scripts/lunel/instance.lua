@@ -17,6 +17,7 @@ local metrics = require "lunel.metrics"
 local network = require "lunel.network"
 local origins = require "lunel.origin"
 local profile = require "lunel.profile"
+local push = require "lunel.push"
 local reload = require "lunel.reload"
 local reload_outline = require "lunel.reload_outline"
 local schema = require "lunel.schema"
@@ -183,6 +184,16 @@ local function process_options()
   return out
 end
 
+-- What clients would tell their users, and nobody here.
+local function note_pushed(conf, origin)
+  for _, option in ipairs(conf.push or {}) do
+    local why = push.fault(option)
+    if why then
+      notes[#notes + 1] = { level = "warn", text = origins.tell(origin, "push", why) }
+    end
+  end
+end
+
 --- Reads and checks what |spec| names: { kind, file, args, check }. A plan for the launcher
 -- { tunnels = number, options, notes, summary }; or nil and the list of all errors.
 function M.load(spec)
@@ -202,6 +213,7 @@ function M.load(spec)
     local check = c.server and schema.check_server or schema.check
     local conf, problems = check(c.conf, origin)
     if conf then tunnels[#tunnels + 1] = new_tunnel(conf, origin, c.server) end
+    if conf and c.server then note_pushed(conf, origin) end
     for _, e in ipairs(problems or {}) do all[#all + 1] = e end
   end
   if #all == 0 and #tunnels == 0 and not spec.check then

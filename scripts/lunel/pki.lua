@@ -315,10 +315,14 @@ local function profile(o, remotes, f, cert, key, wrapped, facts)
     ("# %s, until %s"):format(o.cn, index_file.date(facts.not_after)),
     "client", "dev tun",
   }
+  local udp = true
   for _, r in ipairs(remotes) do
     lines[#lines + 1] = ("remote %s %d %s"):format(r.host, r.port, r.proto)
+    udp = udp and r.proto:find "^udp" ~= nil
   end
   lines[#lines + 1] = "nobind"
+  -- Else the server has it for connected until its pings time out; TCP's end is seen.
+  if udp then lines[#lines + 1] = "explicit-exit-notify 1" end
   lines[#lines + 1] = "remote-cert-tls server\n"
   return table.concat(lines, "\n") .. block("ca", f.ca_cert) .. block("cert", cert)
     .. block("key", key:reveal()) .. block("tls-crypt-v2", wrapped:reveal())

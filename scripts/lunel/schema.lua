@@ -282,6 +282,20 @@ local function check_programs(out, at)
   end
 end
 
+-- Whoever got another address would reach nobody.
+local function check_pools(out, at)
+  for name, range in pairs(out.pools or {}) do
+    local key = server.network_of(range)
+    local network, where = out[key], at:child("pools"):child(name == "" and '[""]' or name)
+    if not network then
+      where:fail(("its addresses lie in no network: '%s' is missing"):format(key))
+    elseif not server.holds(network, range) then
+      where:fail(("its addresses do not lie in %s (%s): make that larger, or leave it out"):format(
+        key, network))
+    end
+  end
+end
+
 local function finish_server(out, at)
   local on = out.on or {}
   check_programs(out, at)
@@ -294,11 +308,12 @@ local function finish_server(out, at)
   if out.verify_client_cert ~= "require" and not out.auth_user_pass then
     at:child("verify_client_cert"):fail("without certificates there has to be an authenticate hook")
   end
-  if not out.server and not out.server_ipv6 then out.server = server.cover(out.pools or {}) end
+  if not out.server then out.server = server.cover(out.pools or {}) end
   if not out.server and not out.server_ipv6 then
     at:fail("'server' is missing (or server_ipv6, or pools that lie in one network): clients would "
       .. "get no address")
   end
+  check_pools(out, at)
   local pool6, everybodys = out.ifconfig_ipv6_pool, (out.pools or {})[""]
   if pool6 and everybodys and everybodys.first:find(":", 1, true) then
     at:child("ifconfig_ipv6_pool"):fail("pools[\"\"] has IPv6 addresses for everybody already")

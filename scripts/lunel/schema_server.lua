@@ -141,13 +141,36 @@ local pool6 = {
   end,
 }
 
---- Whether the first and last address of the pool |p| lie in the IPv6 network |prefix|.
+-- The first and last address of a pool, and their family.
+local function ends_of(p)
+  local ip, bits, family = parse_prefix(p.first)
+  if not ip then return p.first, p.last, family_of(p.first) end
+  if family == 6 then
+    local a = address.ipv6(ip)
+    return address.ipv6_text(address.ipv6_fill(a, bits, false)),
+      address.ipv6_text(address.ipv6_fill(a, bits, true)), 6
+  end
+  local size = 2 ^ (32 - bits)
+  local low = math.floor(address.ipv4(ip) / size) * size
+  return address.ipv4_text(low), address.ipv4_text(low + size - 1), 4
+end
+
+--- Whether the first and last address of the pool |p| lie in the network |prefix|.
 function M.holds(prefix, p)
-  local ip, bits = parse_prefix(prefix)
+  local ip, bits, family = parse_prefix(prefix)
+  local first, last, of = ends_of(p)
+  if family ~= of then return false end
   local function network_of(s)
+    if family == 4 then return math.floor(address.ipv4(s) / 2 ^ (32 - bits)) end
     return address.ipv6_text(address.ipv6_fill(address.ipv6(s), bits, false))
   end
-  return network_of(p.first) == network_of(ip) and network_of(p.last) == network_of(ip)
+  return network_of(first) == network_of(ip) and network_of(last) == network_of(ip)
+end
+
+--- The key of the network that the pool |p| has to lie in.
+function M.network_of(p)
+  local _, _, family = ends_of(p)
+  return family == 4 and "server" or "server_ipv6"
 end
 
 local pair = function(a, b, what)
@@ -170,7 +193,8 @@ local own = {
   { "topology", enum { "subnet", "net30", "p2p" }, default = "subnet",
     doc = "How addresses are given out." },
   { "pools", types.map("^[%w_-]*$", range), default = {},
-    doc = "Addresses by name, for `vpn.grant { pool = }`: a network, or { first, last }." },
+    doc = "Addresses by name, for `vpn.grant { pool = }`: a network, or { first, last }, within "
+      .. "`server` or `server_ipv6`. \"\" is everybody else's; without it they get any address." },
   { "ifconfig_ipv6_pool", pool6,
     doc = "Where the IPv6 addresses for everybody begin, within server_ipv6, instead of at its "
       .. "0x1000th: \"fd00:8::1000/64\"; 65,536 of them." },
@@ -301,16 +325,9 @@ local WIDEST = 8 -- bits of the largest network that a server may have
 function M.cover(pools)
   local low, high
   for _, pool in pairs(pools) do
-    local ip, bits, family = parse_prefix(pool.first)
-    local first, last
+    local first, last, family = ends_of(pool)
     if family == 4 then
-      local size = 2 ^ (32 - bits)
-      first = math.floor(address.ipv4(ip) / size) * size
-      last = first + size - 1
-    elseif pool.last and address.ipv4(pool.first) then
-      first, last = address.ipv4(pool.first), address.ipv4(pool.last)
-    end
-    if first then
+      first, last = address.ipv4(first), address.ipv4(last)
       low, high = math.min(low or first, first), math.max(high or last, last)
     end
   end

@@ -90,6 +90,9 @@ begin tcp
 sed 's/^proto udp/proto tcp-server/; /^explicit-exit-notify/d' "$dir/vpn.example.net.conf" \
 	>"$WORK/tcp.conf"
 pki "$dir" client tora --remote 192.0.2.1:1194/tcp >"$WORK/tora.ovpn"
+# The server learns at once that a client went, by TCP without being told.
+grep -q '^explicit-exit-notify 1$' "$WORK/bert.ovpn" || fail "a client over UDP would go without a word"
+! grep -q explicit-exit-notify "$WORK/tora.ovpn" || fail "openvpn takes no explicit-exit-notify over TCP"
 start server "$SERVER_NAME" openvpn --config "$WORK/tcp.conf" --verb 4
 SERVER_PID=$STARTED
 server_says 'Initialization Sequence Completed' 15

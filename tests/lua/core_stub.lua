@@ -39,6 +39,13 @@ function M.new()
     note("log_level", sub, level)
     return "info"
   end
+  -- What a client says of an option: core.push_faults[option] is { why, unknown }.
+  core.push_faults = {}
+  function core.push_check(option)
+    local fault = core.push_faults[option]
+    if fault then return fault[1], fault[2] end
+  end
+  function core.push_names() return { "dhcp-option", "route", "route-gateway" } end
   function core.fallback(text) note("fallback", text) end
   -- What is written to a file is in core.appended[path].
   core.appended = {}

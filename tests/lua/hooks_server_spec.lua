@@ -209,6 +209,22 @@ describe("a server's hooks", function()
       end)())[1])
     end)
 
+    it("says what of it a client will not take", function()
+      core.push_faults["rout 10.0.0.0"] = { "rout: it is nothing", true }
+      core.push_faults["route 10.0.0.0 1"] = { "the netmask has holes" }
+      on = { authorize = function()
+        return vpn.grant { push = { "rout 10.0.0.0", "dns 1", "route 10.0.0.0 1" } }
+      end }
+      authorize(open())
+      local said = {}
+      for _, line in ipairs(core.logged) do
+        local f = line.fields
+        if line.name == "grant.push" then said[#said + 1] = f.peer .. " " .. f.why end
+      end
+      assert.same({ "anna rout: it is nothing; did you mean 'route'?",
+                    "anna the netmask has holes" }, said)
+    end)
+
     it("grants rates in bits a second", function()
       for _, row in ipairs {
         { "20mbit", 20e6, 20e6 }, { 1000, 1000, 1000 }, { { down = "1.5 Mbit" }, 1.5e6 },

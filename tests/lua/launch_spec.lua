@@ -197,6 +197,20 @@ vpn.server {
     assert.truthy(out:find("warn: [^\n]*away.ovpn:6: 'key': cannot read 'no.pem'"), out)
   end)
 
+  it("says what clients will not take of what is pushed", function()
+    write("ca.pem", "nothing\n")
+    local status, out, err = run(lunel .. " check " .. write("pushes.lua", [[
+require "lunel".server {
+  server = "10.8.0.0/24", tls = { ca = "no.pem", cert = "no.pem", key = "no.pem" },
+  push = { "rout 10.2.0.0/16", "route 10.2.0.0 255.0.255.0", "route 10.2.0.0 255.255.0.0" },
+}]]))
+    assert.equal(0, status, err)
+    assert.truthy(out:find("warn: [^\n]*pushes.lua:1: push: rout: it is nothing that a server may "
+      .. "push; did you mean 'route'%?\n"), out)
+    assert.truthy(out:find("pushes.lua:1: push: route 10.2.0.0 255.0.255.0: ", 1, true), out)
+    assert.falsy(out:find("route 10.2.0.0 255.255.0.0", 1, true))
+  end)
+
   it("checks a module as one", function()
     local status, out = run(lunel .. " check " .. write("module.lua", "return {}\n"))
     assert.equal(0, status)

@@ -67,10 +67,10 @@ describe("the schema of a server", function()
     for _, row in ipairs {
       { "server", "10.8.0.0 255.255.240.0", "10.8.0.0/20" }, { "server", "10.8.0.0/16" },
       { "server_ipv6", "fd00:8::/64" }, { "topology", "net30" },
-      { "pools", { a = "10.8.1.0/24" }, { a = { first = "10.8.1.0/24" } } },
-      { "pools", { a = "10.8.1.5 - 10.8.1.9" }, { a = { first = "10.8.1.5", last = "10.8.1.9" } } },
-      { "pools", { a = { "10.8.1.5", "10.8.1.9" } },
-        { a = { first = "10.8.1.5", last = "10.8.1.9" } } },
+      { "pools", { a = "10.8.0.0/25" }, { a = { first = "10.8.0.0/25" } } },
+      { "pools", { a = "10.8.0.5 - 10.8.0.9" }, { a = { first = "10.8.0.5", last = "10.8.0.9" } } },
+      { "pools", { a = { "10.8.0.5", "10.8.0.9" } },
+        { a = { first = "10.8.0.5", last = "10.8.0.9" } } },
       { "pools", { a = { first = "fd00::5", last = "fd00::9" } } },
       { "pools", { [""] = "fd00::/112" }, { [""] = { first = "fd00::/112" } } },
       { "ifconfig_pool_persist", "ipp.txt", { file = "ipp.txt", seconds = 600 } },
@@ -96,7 +96,9 @@ describe("the schema of a server", function()
     } do
       local want = row[3]
       if want == nil then want = row[2] end
-      assert.same(want, check({ [row[1]] = row[2], on = row[4] })[row[1]], row[1])
+      local more = { [row[1]] = row[2], on = row[4] }
+      more.server_ipv6 = more.server_ipv6 or row[1] == "pools" and "fd00::/64" or nil
+      assert.same(want, check(more)[row[1]], row[1])
     end
     assert.same({ "ping 10", "ping-restart 60", "route 10.0.0.0 255.0.0.0" },
       check { push = "route 10.0.0.0 255.0.0.0" }.push)
@@ -303,13 +305,34 @@ describe("the schema of a server", function()
       { { a = "10.0.0.0/7" } },
     } do
       local t = without "server"
-      t.pools = row[1]
+      t.pools, t.server_ipv6 = row[1], row[1].b == "fd00::/64" and "fd00::/48" or nil
       local out = schema.check_server(t)
       assert.equal(row[2], out and out.server, next(row[1]))
     end
     assert.equal("10.8.0.0/16", check { server = "10.8.0.0/16",
       pools = { a = "10.8.1.0/24" } }.server)
     assert.is_nil(server.cover {})
+  end)
+
+  it("has every pool in its network", function()
+    for _, row in ipairs {
+      { { a = "10.9.0.0/24" }, "pools.a: its addresses do not lie in server (10.8.0.0/24): make "
+        .. "that larger, or leave it out" },
+      { { [""] = { "10.8.0.250", "10.8.1.5" } }, 'pools.[""]: its addresses do not lie in server' },
+      { { b = "10.8.0.0/23" }, "pools.b: its addresses do not lie in server" },
+      { { c = "fd00::/64" }, "pools.c: its addresses lie in no network: 'server_ipv6' is missing" },
+      { { d = "fd00:9::/80" }, "pools.d: its addresses do not lie in server_ipv6 (fd00:8::/64)",
+        "fd00:8::/64" },
+      { { e = { "fd00:8::5", "fd00:8:0:1::5" } }, "pools.e: its addresses do not lie in",
+        "fd00:8::/64" },
+    } do
+      local e = errors_of { server = "10.8.0.0/24", pools = row[1], server_ipv6 = row[3] }
+      assert.equal(1, #e)
+      assert.truthy(e[1]:find(row[2], 1, true), e[1])
+    end
+    check { server = "10.8.0.0/16", server_ipv6 = "fd00:8::/64",
+            pools = { a = "10.8.255.0/24", b = { "10.8.0.0", "10.8.255.255" }, c = "fd00:8::/64",
+                      d = { "fd00:8::1", "fd00:8::ffff" }, e = "10.8.0.0/16" } }
   end)
 
   it("resolves paths by cd", function()

@@ -352,3 +352,14 @@ t.case("a program of a server's configuration", function()
   t.equal(ran, "/etc/openvpn/came.sh")
   t.match(table.concat(p.pushed, "\n"), "route 10.20.0.0 255.255.0.0")
 end)
+
+t.case("an address beside the network is told, and so is what a client will not take", function()
+  local srv = server("", [[on = { authorize = function()
+    return vpn.grant { address = "10.10.0.9", push = { "rout 10.2.0.0" } }
+  end }]])
+  local anna = srv:connect { cn = "anna" }
+  anna:wait "up"
+  t.equal(anna.address, "10.10.0.9")
+  t.equal(srv:log "^grant.outside$"[1].fields.address, "10.10.0.9")
+  t.match(srv:log "^grant.push$"[1].fields.why, "did you mean 'route'")
+end)
