@@ -2,6 +2,7 @@
 --- The policy VM's part of `lunel console`: lines of Lua evaluated in a task, help, completion.
 local core = require "lunel.core"
 local hook_schema = require "lunel.hook_schema"
+local peer_list = require "lunel.peer_list"
 local schema = require "lunel.schema"
 local suggest = require "lunel.suggest"
 
@@ -10,7 +11,6 @@ local M = {}
 local SECONDS = 300 -- that a line may take, waiting included
 local WIDTH, ENTRIES, DEPTH = 8192, 50, 4 -- bytes, entries of a table and its levels that are shown
 local CHOICES = 200 -- of a completion
-local AT_ONCE = 500 -- clients that are looked at before others have their turn
 
 local instance -- set by M.bind: by_handle, tunnels()
 local running = {} -- connections to { ticket, task }
@@ -128,28 +128,7 @@ end
 
 local hand = {}
 
--- In the order of their numbers, with pauses: there may be thousands.
-local function each_peer(fn)
-  for _, t in ipairs(instance.tunnels()) do
-    local open = t.server and instance.by_handle[t.handle] == t
-    for i, id in ipairs(open and core.peers(t.handle) or {}) do
-      if i % AT_ONCE == 0 then core.sleep(0) end
-      local p = t.peers[id]
-      if p and p.up and not p.ended then fn(p) end
-    end
-  end
-end
-
---- The clients that are up; with |name|, those that are called so, or are there (name, address).
-function hand.peers(name)
-  local out = {}
-  each_peer(function(p)
-    if name == nil or p.name == name or p.address == name or p.ipv4 == name or p.ipv6 == name then
-      out[#out + 1] = p
-    end
-  end)
-  return out
-end
+hand.peers = peer_list.list
 
 function hand.sessions()
   local out = {}

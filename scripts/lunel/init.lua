@@ -23,6 +23,7 @@ local hooks_server = require "lunel.hooks_server"
 local instance = require "lunel.instance"
 local logging = require "lunel.logging"
 local metrics = require "lunel.metrics"
+local peer_list = require "lunel.peer_list"
 local schema = require "lunel.schema"
 local profile = require "lunel.profile"
 local services = require "lunel.services"
@@ -110,6 +111,16 @@ function vpn.hook(conf, name, fn)
     end
     return fn(...)
   end
+end
+
+--- The clients of this script's servers that are up, in a list; with |name|, those that are called
+-- so, or have that address. In a task.
+function vpn.peers(name)
+  if name ~= nil then expect(name, "string", "vpn.peers") end
+  -- It waits where there are hundreds: who could not is told before.
+  local task, why = core.self "vpn.peers"
+  if not task then error(why, 2) end
+  return (peer_list.list(name))
 end
 
 -- ---- messages of one's own ----

@@ -16,6 +16,7 @@ local management = require "lunel.management"
 local metrics = require "lunel.metrics"
 local network = require "lunel.network"
 local origins = require "lunel.origin"
+local peer_list = require "lunel.peer_list"
 local profile = require "lunel.profile"
 local push = require "lunel.push"
 local reload = require "lunel.reload"
@@ -560,6 +561,7 @@ reload.bind {
   closed_all = function(but) open_tunnels = but end,
 }
 for _, name in ipairs(reload.calls) do M[name] = reload[name] end
+peer_list.bind(function() return tunnels end, by_handle)
 console_vm.bind { by_handle = by_handle, tunnels = function() return tunnels end }
 M.console_eval, M.console_cancel = console_vm.eval, console_vm.cancel
 M.console_complete = console_vm.complete

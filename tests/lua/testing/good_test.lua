@@ -363,3 +363,30 @@ t.case("an address beside the network is told, and so is what a client will not 
   t.equal(srv:log "^grant.outside$"[1].fields.address, "10.10.0.9")
   t.match(srv:log "^grant.push$"[1].fields.why, "did you mean 'route'")
 end)
+
+t.case("two at a time for each name, and the oldest makes room", function()
+  local srv = server("", [[duplicate_cn = true, on = { established = function(peer)
+    local same = vpn.peers(peer.name)
+    log.info("same", { n = #same, all = #vpn.peers() })
+    for i = 1, #same - 2 do same[i]:kill "connected elsewhere" end
+  end }]])
+  local all = {}
+  for i, name in ipairs { "anna", "ben", "anna", "anna", "ben" } do
+    all[i] = srv:connect { cn = name }
+    all[i]:wait "up"
+    t.advance(0.1)
+  end
+  t.wait(function() return not all[1].up end)
+  t.ok(all[2].up and all[3].up and all[4].up and all[5].up, "the others stay")
+  local counts = {}
+  for i, line in ipairs(srv:log "^mine.same$") do
+    counts[i] = line.fields.n .. "/" .. line.fields.all
+  end
+  t.equal(table.concat(counts, " "), "1/1 1/2 2/3 3/4 2/4")
+end)
+
+t.case("a sync hook has no list of peers", function()
+  local srv = server("", [[on = { learn = function() return #vpn.peers() > 0 end }]])
+  srv:connect { cn = "anna" }:wait "denied"
+  t.match(srv:log "^script.error$"[1].fields.error, "the server:%d+: vpn.peers cannot wait in")
+end)
