@@ -87,13 +87,18 @@ static void options_are_set(void **state)
 	struct lnl_reason why;
 	struct lnl_addr at;
 	int server = serve(SOCK_DGRAM, "127.0.0.1", &at);
-	int plain, fd;
+	int plain, fd, forced = 1 << 20;
 
 	(void)state;
 	plain = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	fd = lnl_udp_open(&at, &conf, &why);
 	/* Raised, or where the system allows no more, as it was. */
 	assert_true(get(fd, SOL_SOCKET, SO_RCVBUF) >= get(plain, SOL_SOCKET, SO_RCVBUF));
+	/* Twice what is asked for, whatever the system's limit, where the process may. */
+	if (setsockopt(plain, SOL_SOCKET, SO_RCVBUFFORCE, &forced, sizeof(forced)) == 0) {
+		assert_int_equal(get(fd, SOL_SOCKET, SO_RCVBUF), 2 * 4 * 1024 * 1024);
+		assert_int_equal(get(fd, SOL_SOCKET, SO_SNDBUF), 2 * 4 * 1024 * 1024);
+	}
 	assert_true(get(fd, SOL_SOCKET, SO_SNDBUF) >= get(plain, SOL_SOCKET, SO_SNDBUF));
 	close(fd);
 	conf.rcvbuf = 20000;
