@@ -115,7 +115,7 @@ describe("lunel test", function()
       ["local x = "] = ":1: unexpected symbol near '<eof>'",
       ["local t = require 'lunel.test'"] = ": there is no t.case in it",
       ["require('lunel.test').advance(1)"] = ":1: this belongs into a case",
-      ["error 'so'"] = ":1: so",
+      ["local t = require 'lunel.test' error 'so'"] = ":1: so",
     } do
       rows[#rows + 1] = { write(text), message, true }
     end
@@ -127,12 +127,35 @@ describe("lunel test", function()
     end
   end)
 
-  it("says of a script that it is no test", function()
+  it("says of a script that it is no test, before all else", function()
     local file = write "require('lunel').server {}"
     local status, out = test(file)
     os.remove(file)
     assert.equal(2, status, out)
-    assert.truthy(out:find(file .. ' is no file of tests: it has no require', 1, true), out)
+    assert.equal(1, out:find("lunel: " .. file .. ' is no file of tests: it has no require', 1, true),
+      out)
+  end)
+
+  -- It once took its functions from a pointer that is not there outside of packet VMs.
+  it("says of lunel.pkt that it is for lanes, and where their tests go", function()
+    for text, line in pairs {
+      ['local t = require "lunel.test"\nlocal pkt = require "lunel.pkt"\nt.case("x", print)'] = 2,
+      ['local t = require "lunel.test"\nrequire "lunel.lane"'] = false,
+    } do
+      local file = write(text)
+      local status, out = test(file)
+      os.remove(file)
+      assert.equal(2, status, out)
+      assert.truthy(out:find('lunel.pkt is for packet lanes; a test runs a lane by t.lane("', 1,
+        true), out)
+      assert.truthy(not line or out:find(("lunel: %s:%d: "):format(file, line), 1, true), out)
+    end
+    local file = write 'local pkt = require "lunel.pkt"\nreturn { from_peer = print }'
+    local status, out = test(file)
+    os.remove(file)
+    assert.equal(2, status, out)
+    assert.equal(1, out:find("lunel: " .. file .. " is no file of tests: it is a packet lane; "
+      .. 'a test runs it by t.lane("', 1, true), out)
   end)
 
   it("passes the examples' tests", function()

@@ -108,15 +108,20 @@ end
 
 local function indent(text) return (text:gsub("\n", "\n     ")) end
 
--- Who gives the script itself learns where its tests belong.
-local function hint_of(file)
+-- Who gives the script itself learns where its tests belong, and what became of running it after
+-- that; |text| says it.
+local function problem_of(file, text)
   local f = io.open(file, "rb")
-  local text = f and f:read "*a" or "lunel.test"
+  local source = f and f:read "*a" or "lunel.test"
   if f then f:close() end
-  if text:find("lunel.test", 1, true) then return "" end
-  return ("\n%s is no file of tests: it has no require \"lunel.test\". "
-    .. "Tests of a script stand in a file beside it, %s_test.lua")
-    :format(file, (file:gsub("%.lua$", "")))
+  if source:find("lunel.test", 1, true) then return text end
+  local what = ("%s is no file of tests: "):format(file)
+  local beside = ("stand in a file beside it, %s_test.lua"):format((file:gsub("%.lua$", "")))
+  if source:find("lunel.pkt", 1, true) then
+    return ("%sit is a packet lane; a test runs it by t.lane(%q). A lane's tests %s"):format(what,
+      file:match "[^/]*$", beside)
+  end
+  return ('%sit has no require "lunel.test". Tests of a script %s\n%s'):format(what, beside, text)
 end
 
 local function cases_of(file)
@@ -126,8 +131,10 @@ local function cases_of(file)
   t.collect(list)
   local ok, text = xpcall(chunk, function(e) return describe(e, file) end)
   t.collect(nil)
-  if not ok then return nil, text .. hint_of(file) end
-  if #list == 0 then return nil, ("%s: there is no t.case in it"):format(file) end
+  if not ok then return nil, problem_of(file, text) end
+  if #list == 0 then
+    return nil, problem_of(file, ("%s: there is no t.case in it"):format(file))
+  end
   return list
 end
 
