@@ -36,7 +36,8 @@ describe("lunel test", function()
     local file = folder .. "bad_test.lua"
     local status, out = test(file)
     assert.equal(1, status, out)
-    assert.truthy(out:find "\nok   this one passes\n1 passed, 14 failed\n$", out)
+    assert.truthy(out:find "\nok   this one passes\n", out)
+    assert.truthy(out:find "\nok   an error that the case asks about\n2 passed, 18 failed\n$", out)
     local lines = {
       [[FAIL equal
      FILE:14: the table: expected { 2 }, got { 1, a = "x" }]],
@@ -76,6 +77,18 @@ describe("lunel test", function()
      FILE:57: there is no 'conect' here; did you mean 'connect'?]],
       [[FAIL a mistyped word of the tests' own
      FILE:59: there is no lunel.test.eqaul; did you mean 'equal'?]],
+      [[FAIL an error in established
+     the server:4: boom (hook 'established' of the server). A script's error fails a case that ]]
+        .. [[does not ask about it: x:log "^script%.error$"
+]],
+      [[FAIL an error in closed
+     the server:4: a peer has no 'nme'; did you mean 'name'? (hook 'closed' of the server)]],
+      [[FAIL errors of a task, of which one is asked about
+     the server:6: second (the task of the server:6 of the server). A script's error]],
+      [[FAIL an error of a lane
+     mine.lua:2: lame (a lane of the server). A lane's error fails a case that does not ask ]]
+        .. [[about it: x:log "^lane%.error$"
+]],
     }
     for _, line in ipairs(lines) do
       line = line:gsub("FILE", (file:gsub("%%", "%%%%")))

@@ -18,6 +18,9 @@ M.help = M.usage .. [[
 Runs tests of scripts, in virtual time and against real sessions in memory. The
 tests' language is described in scripts/README.md, "Testing policies".
 
+A case fails at its first failure, and when a script's error was logged that it
+did not ask about by srv:log "script.error".
+
 --filter TEXT   only the cases that have TEXT in their name
 --verbose       the log of each host, too
 
@@ -100,6 +103,10 @@ local function run_case(core, case, file, o)
   t.enter(world)
   local ok, text = xpcall(case.fn, function(err) return describe(err, file) end)
   t.enter(nil)
+  if ok then
+    text = world:unasked()
+    ok = text == nil
+  end
   text = not ok and world:rename(text) or nil
   if not ok and not o.verbose then print_warnings(world) end
   world:close()
