@@ -270,6 +270,16 @@ require "lunel".server {
       .. "policy, which requires that, has no lunel.pkt", err, 1, true)
   end)
 
+  it("says with which arguments a script was checked", function()
+    local path = write("argued.lua", "local a, b = ...\nreturn { a, b }\n")
+    local _, out = run(lunel .. " check " .. path .. " office.ovpn 'two words'")
+    assert.matches('argued.lua: with the arguments "office.ovpn" "two words": no vpn.client', out, 1,
+      true)
+    local status, _, err = run(lunel .. " check " .. path .. " " .. write("other.lua", "x = 1\n"))
+    assert.equal(2, status)
+    assert.matches("check looks at one file", err, 1, true)
+  end)
+
   it("accepts every example", function()
     write("office.ovpn", (PROFILE:gsub("ca.pem", "no.pem"))) -- which some of them name
     local list = assert(io.popen(("cd %s && ls examples/*.lua examples/*/*.lua | grep -v _test")
