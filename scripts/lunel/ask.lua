@@ -28,10 +28,16 @@ function M.bind(fn) report = fn end
 function M.title(name) return "hook '" .. name .. "'" end
 local title = M.title
 
--- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the
+-- Of a function of ours that is asked in a hook's place, the hook.
+local behind = setmetatable({}, { __mode = "k" })
+
+--- |wrapper| answers with what the script's |fn| says.
+function M.stands_for(wrapper, fn) behind[wrapper] = fn end
+
+-- Answers by |reply|; when that fails, because the hook |fn| returned what cannot be used, by the
 -- default.
-local function answer(name, ticket, reply, ...)
-  local ok, err = core.try(title(name), reply, ...)
+local function answer(name, fn, ticket, reply, ...)
+  local ok, err = core.try(title(name), core.where(behind[fn] or fn) or "", reply, ...)
   if ok then return end
   report(title(name), err)
   core.reply_default(ticket)
@@ -50,7 +56,7 @@ function M.task(name, ev, owner, fn, reply, ...)
     if ev.finally then ev.finally() end
     if M.ended then M.ended(who) end
     if ok then
-      answer(name, ev.ticket, reply, ...)
+      answer(name, fn, ev.ticket, reply, ...)
     else
       report(title(name), (...))
       core.reply_default(ev.ticket)
@@ -66,7 +72,7 @@ function M.now(name, ev, owner, fn, reply, ...)
     core.as_owner(before)
     over(ok, ...)
     if ok then
-      answer(name, ev.ticket, reply, ...)
+      answer(name, fn, ev.ticket, reply, ...)
     else
       report(title(name), (...))
       core.reply_default(ev.ticket)

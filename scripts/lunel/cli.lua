@@ -114,8 +114,8 @@ local function check_arguments(what)
   end
   for _, word in ipairs(what.args) do
     if word:find "%.lua$" then
-      return nil, ("check looks at one file, %s, and would pass %s to it as an argument: check that "
-        .. "by itself, `lunel check %s`; or put -- in front of the arguments if it is one")
+      return nil, ("check looks at one file, %s, and would pass %s to it as an argument: check "
+        .. "that by itself, `lunel check %s`; or put -- in front of the arguments if it is one")
         :format(what.file, word, word)
     end
   end

@@ -157,10 +157,15 @@ end
 
 --- Puts what files and programs decide in front of the hooks of the server |t|.
 function M.install(t)
+  local own = {}
+  for name, fn in pairs(t.on) do own[name] = fn end
   policy_server.install(t, {
     deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
     hold = function() instance.hold() end, release = function() instance.release() end,
   })
+  for name, fn in pairs(own) do
+    if t.on[name] ~= fn then ask.stands_for(t.on[name], fn) end
+  end
 end
 
 -- ---- the questions ----

@@ -273,8 +273,8 @@ require "lunel".server {
   it("says with which arguments a script was checked", function()
     local path = write("argued.lua", "local a, b = ...\nreturn { a, b }\n")
     local _, out = run(lunel .. " check " .. path .. " office.ovpn 'two words'")
-    assert.matches('argued.lua: with the arguments "office.ovpn" "two words": no vpn.client', out, 1,
-      true)
+    assert.matches('argued.lua: with the arguments "office.ovpn" "two words": no vpn.client', out,
+      1, true)
     local status, _, err = run(lunel .. " check " .. path .. " " .. write("other.lua", "x = 1\n"))
     assert.equal(2, status)
     assert.matches("check looks at one file", err, 1, true)

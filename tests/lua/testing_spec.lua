@@ -145,8 +145,8 @@ describe("lunel test", function()
     local status, out = test(file)
     os.remove(file)
     assert.equal(2, status, out)
-    assert.equal(1, out:find("lunel: " .. file .. ' is no file of tests: it has no require', 1, true),
-      out)
+    assert.equal(1, out:find(("lunel: %s is no file of tests: it has no require"):format(file), 1,
+      true), out)
   end)
 
   -- It once took its functions from a pointer that is not there outside of packet VMs.

@@ -72,6 +72,8 @@ local function describe(err, file)
       :gsub("\n[^\n]*/lunel/strict%.lua:[^\n]*", ""):gsub("\nstack traceback:$", "")
     local head, way = text:match "^(.-)\nstack traceback:(.*)$"
     if way and select(2, way:gsub("\n", "")) == 1 then text = head end
+    -- What is misused is told by the test's line alone.
+    if where then text = text:gsub("^[^\n]*/lunel/test/[%l_]+%.lua:%d+: ", "") end
   elseif err.place == where then
     text = err.text
   end
