@@ -412,13 +412,13 @@ void lnl_served_default(struct lnl_served *v, enum lnl_event_kind kind)
 {
 	switch (kind) {
 	case LNL_EVENT_AUTHENTICATE:
-		lnl_login_answer(v, LNL_LOGIN_DENY, NULL);
+		lnl_login_failed(v);
 		break;
 	case LNL_EVENT_AUTHORIZE:
-		lnl_grant_answer(v, NULL, NULL);
+		lnl_grant_failed(v);
 		break;
 	case LNL_EVENT_VERIFY_CERT:
-		lnl_served_verdict(v, kind, false, "verify_cert gave no answer");
+		lnl_served_verdict(v, kind, false, "verify_cert failed");
 		break;
 	default:
 		lnl_served_verdict(v, kind, false, NULL);

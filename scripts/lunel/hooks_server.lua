@@ -227,7 +227,7 @@ end
 
 local function reply_login(name, ev, p, value)
   if value == true then return core.reply_login(ev.ticket, "ok") end
-  if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text) end
+  if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text or "") end
   if is(value, "challenge") then
     local flags = value.echo and "R,E" or "R"
     if value.inside then
@@ -236,7 +236,8 @@ local function reply_login(name, ev, p, value)
     return core.reply_login(ev.ticket, "challenge", ("CRV1:%s:%s:%s:%s"):format(flags, value.state,
       base64(p.user or ""), value.text))
   end
-  if value == false or value == nil then return core.reply_login(ev.ticket, "deny") end
+  if value == false then return core.reply_login(ev.ticket, "deny", "") end
+  if value == nil then return core.reply_login(ev.ticket, "deny") end
   ask.bad_result(name, value, "true, vpn.deny(text) or vpn.challenge{}")
 end
 
@@ -268,8 +269,9 @@ function handlers.authorize(t, ev)
   ask.task("authorize", ev, p.owner, t.on.authorize, function(value)
     if value == true then return core.reply_grant(ev.ticket, {}) end
     if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value, p)) end
-    if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text) end
-    if value == false or value == nil then return core.reply_grant(ev.ticket, nil) end
+    if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text or "") end
+    if value == false then return core.reply_grant(ev.ticket, nil, "") end
+    if value == nil then return core.reply_grant(ev.ticket, nil) end
     ask.bad_result("authorize", value, "vpn.grant{}, vpn.deny(text), or true")
   end, p)
 end

@@ -363,3 +363,32 @@ t.case("an address beside the network is told, and so is what a client will not 
   t.equal(srv:log "^grant.outside$"[1].fields.address, "10.10.0.9")
   t.match(srv:log "^grant.push$"[1].fields.why, "did you mean 'route'")
 end)
+
+t.case("the log says why nobody was let in", function()
+  for code, why in pairs {
+    ["error 'x'"] = "authorize failed", ["return 5"] = "authorize failed",
+    ["vpn.sleep(1e6)"] = "authorize failed", [""] = "authorize gave no answer",
+    ["return false"] = "refused by authorize", ["return vpn.deny()"] = "refused by authorize",
+    ["return vpn.deny 'not you'"] = "not you",
+  } do
+    local srv = server("", ("on = { authorize = function() %s end }"):format(code))
+    srv:connect { cn = "anna" }:wait("denied", 100)
+    t.equal(srv:log "^grant.denied$"[1].fields.reason, why, code)
+    srv:log "script.error"
+    srv:stop()
+  end
+end)
+
+t.case("and why no login was good", function()
+  for code, why in pairs {
+    ["error 'x'"] = "authenticate failed", ["return 5"] = "authenticate failed",
+    [""] = "authenticate gave no answer", ["return false"] = "refused by authenticate",
+    ["return vpn.deny()"] = "refused by authenticate", ["return vpn.deny 'not you'"] = "not you",
+  } do
+    local srv = server("", ("on = { authenticate = function() %s end }"):format(code))
+    srv:connect { cn = "anna", user = "anna", password = "x" }:wait("denied", 60)
+    t.equal(srv:log "^auth.denied$"[1].fields.reason, why, code)
+    srv:log "script.error"
+    srv:stop()
+  end
+end)
