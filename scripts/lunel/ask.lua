@@ -81,12 +81,35 @@ function M.now(name, ev, owner, fn, reply, ...)
   finish(core.try(title(name), fn, ...))
 end
 
+-- Where what such a hook wants to decide is decided.
+local INSTEAD = {
+  established = "deny in authorize, or end the connection by peer:kill(why)",
+  up = "refuse in verify_cert or pulled, or end the tunnel by session:stop(why)",
+}
+local warned = setmetatable({}, { __mode = "k" }) -- hooks, once each
+
+local function describe(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and meta.__tostring and tostring(value) or "a " .. type(value)
+end
+
+--- The hook |fn|, which decides nothing, returned |value|: if that was meant to do something, its
+-- script's writer has to know that it did not.
+function M.decides_nothing(name, fn, value)
+  if value == nil or warned[fn] or name:find(" ", 1, true) then return end
+  warned[fn] = true
+  core.log("warn", "script", "ignored", {
+    hook = name, where = core.where(behind[fn] or fn) or "vpn.hook", returned = describe(value),
+    instead = INSTEAD[name] or "return nothing",
+  })
+end
+
 --- Runs a hook that is only told something, for at most |seconds|; then |after| (may be nil).
 function M.tell(name, owner, seconds, after, fn, ...)
   local over = M.counted(name)
   core.spawn(owner, title(name), seconds, function(ok, err)
     over(ok, err)
-    if not ok then report(title(name), err) end
+    if not ok then report(title(name), err) else M.decides_nothing(name, fn, err) end
     if after then after() end
   end, fn, ...)
 end

@@ -41,6 +41,7 @@ end
 
 local verdict = {}
 verdict.__index = verdict
+verdict.__tostring = function(v) return "vpn." .. v.kind end
 
 -- For the control channel, where a control character would spoil the message.
 local function plain(text) return (tostring(text):gsub("%c", " ")) end

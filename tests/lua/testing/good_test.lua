@@ -392,3 +392,31 @@ t.case("and why no login was good", function()
     srv:stop()
   end
 end)
+
+t.case("what is returned where nothing is decided is told, once for each hook", function()
+  local srv = server("", [[on = {
+    established = function(peer) return vpn.deny "no" end,
+    closed = function() return true end }]])
+  for _ = 1, 2 do
+    srv:connect { cn = "anna" }:wait "up":disconnect()
+    t.advance(10)
+  end
+  local list = {}
+  for _, r in ipairs(srv:log "^script.ignored$") do
+    t.equal(r.level, "warn")
+    list[#list + 1] = ("%s %s %s"):format(r.fields.hook, r.fields.returned, r.fields.instead)
+  end
+  t.equal(list, {
+    "established vpn.deny deny in authorize, or end the connection by peer:kill(why)",
+    "closed a boolean return nothing",
+  })
+  t.equal(srv:log "^script.ignored$"[1].fields.where, "the server:6")
+  local c = client("", [[on = { up = function() return false end }]])
+  c:start():wait "up"
+  t.equal(c:log "^script.ignored$"[1].fields.instead,
+    "refuse in verify_cert or pulled, or end the tunnel by session:stop(why)")
+  local fine = client("", [[on = { up = function() end, closed = function() return nil end }]])
+  fine:start():wait "up"
+  fine:stop()
+  t.equal(fine:log "^script.ignored$", {})
+end)
