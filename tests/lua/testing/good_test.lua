@@ -420,3 +420,17 @@ t.case("what is returned where nothing is decided is told, once for each hook", 
   fine:stop()
   t.equal(fine:log "^script.ignored$", {})
 end)
+
+t.case("a reason that the client is told is in the log, too", function()
+  for code, why in pairs {
+    ["peer:kill 'you have connected elsewhere'"] = "you have connected elsewhere",
+    ["peer:kill()"] = "", ["peer:restart()"] = "", ["peer:kill 'a, b'"] = "a, b",
+  } do
+    local srv = server("", ("on = { established = function(peer) %s end }"):format(code))
+    srv:connect { cn = "anna" }
+    t.advance(10)
+    t.equal(srv:log "^peer.closed$"[1].fields.why, why, code)
+    t.equal(srv:log "^peer.closed$"[1].fields.cause, "user")
+    srv:stop()
+  end
+end)
