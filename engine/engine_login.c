@@ -277,8 +277,7 @@ static void answer(struct lnl_served *v, enum lnl_login_verdict verdict, const c
 	v->service->engine->metrics.denied += verdict != LNL_LOGIN_OK;
 	if (verdict != LNL_LOGIN_OK)
 		lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "auth.denied",
-			LNL_F("peer", v->name), LNL_F("user", v->user),
-			LNL_F("reason", reason));
+			LNL_F("peer", v->name), LNL_F("user", v->user), LNL_F("reason", reason));
 	lnl_server_judged(v->control, judgements[verdict], text ? text : "", lnl_clock_now());
 	if (verdict == LNL_LOGIN_OK && v->again)
 		renew_token(v);

@@ -434,3 +434,31 @@ t.case("a reason that the client is told is in the log, too", function()
     srv:stop()
   end
 end)
+
+t.case("a packet is told apart into all that the reference names", function()
+  local o = { from = "10.9.0.2", to = "192.0.2.1", sport = 5, dport = 25, payload = "hello" }
+  for _, proto in ipairs { "udp", "tcp" } do
+    o.proto = proto
+    t.equal(t.parse(t.packet(o)), o, proto)
+  end
+  local p = t.packet(o)
+  -- TCP with options: its header says how long it is.
+  t.equal(t.parse(p:sub(1, 32) .. "\96" .. p:sub(34, 40) .. "optn" .. p:sub(41)).payload, "hello")
+  t.equal(t.parse(t.packet { from = "10.9.0.2", to = "192.0.2.1", proto = "icmp", payload = "x" }),
+    { from = "10.9.0.2", to = "192.0.2.1", proto = "icmp", payload = "x" })
+  t.equal(t.parse(t.packet { from = "10.9.0.2", to = "192.0.2.1", proto = 47 }),
+    { from = "10.9.0.2", to = "192.0.2.1", proto = 47, payload = "" })
+  t.equal(t.parse "no packet", nil)
+  local _, err = pcall(function() t.parse(nil) end)
+  t.match(err, "good_test.lua:%d+: t.parse: a packet as a text expected, got a nil$")
+end)
+
+t.case("connected_at is in whole seconds since 1970", function()
+  t.at "2026-11-25 17:30"
+  local srv = server("", "")
+  local before = srv:connect { cn = "anna" }:wait "up"
+  local at = srv:peers()[1].connected_at
+  t.equal(os.date("%Y-%m-%d %H:%M", at), "2026-11-25 17:30")
+  t.equal(at % 1, 0)
+  before:stop()
+end)
