@@ -16,6 +16,7 @@ package.preload["lunel.pkt"] = function()
   local place = core.where(3)
   is_lane = script ~= nil and place ~= nil and place:match "^(.*):%d+$" == script
     and not package.loaded.lunel
+  package.loaded["lunel.pkt"] = nil -- else require says something else the next time
   error("lunel.pkt is for packet lanes: files of their own, which a policy names as its `filter`, "
     .. "`filters` or `transport` and does not require (scripts/README.md, Packet lanes)", 3)
 end

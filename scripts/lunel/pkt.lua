@@ -11,6 +11,7 @@ local core = require "lunel.core"
 
 -- Elsewhere its pointers are not there, and FFI would follow them all the same.
 if not rawget(core, "leaf") then
+  package.loaded["lunel.pkt"] = nil -- else require says something else the next time
   error('lunel.pkt is for packet lanes; a test runs a lane by t.lane("filter.lua") and makes '
     .. "packets by t.packet (scripts/README.md, Testing policies: Lanes)", 3)
 end
