@@ -43,33 +43,59 @@ static bool is_spent(struct lnl_vm *vm)
 	return s->spent;
 }
 
-/* A function of scripts/lunel/, which is where a script's loop may be by chance. */
-static bool is_ours(const lua_Debug *ar)
+bool lnl_call_is_ours(lua_State *L, const lua_Debug *ar)
 {
-	const char *name = strrchr(ar->source, '/');
+	const char *folder;
+	size_t n;
+	bool ours;
 
-	return name && name - ar->source >= 6 && strncmp(name - 6, "/lunel", 6) == 0;
+	lua_getfield(L, LUA_REGISTRYINDEX, LNL_CALL_SCRIPTS);
+	folder = lua_tolstring(L, -1, &n);
+	ours = folder && *ar->source == '@' && strncmp(ar->source + 1, folder, n) == 0 &&
+	       strncmp(ar->source + 1 + n, "/lunel/", 7) == 0;
+	lua_pop(L, 1);
+	return ours;
+}
+
+/* Pushes the place of the nearest function on the stack of |from| that is the script's, if any is. */
+static bool push_script_place(lua_State *L, lua_State *from, lua_Debug *nearest)
+{
+	lua_Debug ar;
+
+	nearest->currentline = 0;
+	for (int level = 0; from && lua_getstack(from, level, &ar); level++) {
+		if (!lua_getinfo(from, "Sl", &ar) || ar.currentline <= 0)
+			continue;
+		if (nearest->currentline == 0)
+			*nearest = ar;
+		if (lnl_call_is_ours(L, &ar))
+			continue;
+		lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+		return true;
+	}
+	return false;
 }
 
 void lnl_call_push_place(lua_State *L, lua_State *from, const char *otherwise)
 {
-	lua_Debug ar, nearest;
-	bool found = false, any = false;
+	lua_Debug nearest;
 
-	for (int level = 0; from && !found && lua_getstack(from, level, &ar); level++) {
-		if (!lua_getinfo(from, "Sl", &ar) || ar.currentline <= 0)
-			continue;
-		found = !is_ours(&ar);
-		if (found || !any)
-			nearest = ar;
-		any = true;
-	}
-	if (!found && otherwise && *otherwise)
+	if (push_script_place(L, from, &nearest))
+		return;
+	if (otherwise && *otherwise)
 		lua_pushfstring(L, "%s: ", otherwise);
-	else if (any)
+	else if (nearest.currentline > 0)
 		lua_pushfstring(L, "%s:%d: ", nearest.short_src, nearest.currentline);
 	else
 		lua_pushliteral(L, "");
+}
+
+void lnl_call_error(lua_State *L)
+{
+	lnl_call_push_place(L, L, NULL);
+	lua_insert(L, -2);
+	lua_concat(L, 2);
+	lua_error(L);
 }
 
 static void stop(lua_State *L)
@@ -201,6 +227,50 @@ static bool has_place(lua_State *from, const char *text)
 	return false;
 }
 
+/* How much of |text| is the place of one of our own functions, which |from| is in; 0: none. */
+static size_t own_place(lua_State *L, lua_State *from, const char *text)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(from, level, &ar); level++) {
+		size_t n, digits;
+
+		if (!lua_getinfo(from, "S", &ar) || !lnl_call_is_ours(L, &ar))
+			continue;
+		n = strlen(ar.short_src);
+		if (strncmp(text, ar.short_src, n) != 0 || text[n] != ':')
+			continue;
+		digits = strspn(text + n + 1, "0123456789");
+		if (digits > 0 && text[n + 1 + digits] == ':')
+			return n + 1 + digits + strspn(text + n + 1 + digits, ": ");
+	}
+	return 0;
+}
+
+/*
+ * Pushes |text| with the script's place in front, where the one that it has is ours: who misused a
+ * function looks for what is wrong where it was called. The traceback has both.
+ */
+static void push_told(lua_State *L, lua_State *from, const char *text, const char *where)
+{
+	size_t own = own_place(L, from, text);
+	lua_Debug nearest;
+
+	if (own > 0 && push_script_place(L, from, &nearest)) {
+		lua_pushstring(L, text + own);
+		lua_concat(L, 2);
+	} else if (own > 0 && where && *where) {
+		lua_pushfstring(L, "%s: %s", where, text + own);
+	} else if (own == 0 && where && !has_place(from, text)) {
+		/* assert() adds no place, and a tail call of C leaves none but its caller's. */
+		lnl_call_push_place(L, from, where);
+		lua_pushstring(L, text);
+		lua_concat(L, 2);
+	} else {
+		lua_pushstring(L, text);
+	}
+}
+
 void lnl_call_trace(lua_State *L, lua_State *from, int index, const char *where)
 {
 	const char *text;
@@ -216,14 +286,7 @@ void lnl_call_trace(lua_State *L, lua_State *from, int index, const char *where)
 		lua_pushstring(L, text);
 		return;
 	}
-	/* assert() adds no place, and a tail call of a function of C leaves none but its caller's. */
-	if (where && !has_place(from, text)) {
-		lnl_call_push_place(L, from, where);
-		lua_pushstring(L, text);
-		lua_concat(L, 2);
-	} else {
-		lua_pushstring(L, text);
-	}
+	push_told(L, from, text, where);
 	luaL_traceback(L, from, lua_tostring(L, -1), L == from ? 1 : 0);
 	lua_remove(L, -2);
 }
@@ -300,7 +363,7 @@ void lnl_call_place(lua_State *L, int index, char *out, size_t len)
 
 	out[0] = '\0';
 	lua_pushvalue(L, index);
-	if (lua_getinfo(L, ">S", &ar) && ar.linedefined > 0)
+	if (lua_getinfo(L, ">S", &ar) && ar.linedefined > 0 && !lnl_call_is_ours(L, &ar))
 		snprintf(out, len, "%s:%d", ar.short_src, ar.linedefined);
 }
 
@@ -328,8 +391,14 @@ int lnl_call_try(lua_State *L)
 	char place[96];
 	int rc;
 
-	luaL_checktype(L, 2, LUA_TFUNCTION);
-	lnl_call_place(L, 2, place, sizeof(place));
+	if (lua_type(L, 2) == LUA_TSTRING) {
+		snprintf(place, sizeof(place), "%s", lua_tostring(L, 2));
+		lua_remove(L, 2);
+		luaL_checktype(L, 2, LUA_TFUNCTION);
+	} else {
+		luaL_checktype(L, 2, LUA_TFUNCTION);
+		lnl_call_place(L, 2, place, sizeof(place));
+	}
 	lua_pushcfunction(L, add_place);
 	lua_insert(L, 2);
 	vm->current = NULL; /* a sync context even when a task asks */

@@ -39,12 +39,21 @@ void lnl_call_function(lua_State *L, int nargs, int nresults);
 void lnl_call_back(lua_State *L, int nargs, int nresults);
 
 /*
- * lua_CFunction, `try(what, fn, ...)`: calls fn in a sync context with a slice of its own. Returns
- * true and its results, or false and the error with its traceback.
+ * lua_CFunction, `try(what, [place,] fn, ...)`: calls fn in a sync context with a slice of its own.
+ * Returns true and its results, or false and the error with its traceback. |place| ("file:line") is
+ * the script's, of an fn that is ours.
  */
 int lnl_call_try(lua_State *L);
 
-/* The function of Lua at |index| as "file:line" of its beginning; empty for one of C. */
+/* In the registry of a policy VM: the folder that has our own functions, in lunel/. */
+#define LNL_CALL_SCRIPTS "lunel.scripts"
+
+/*
+ * Whether a function, with its source in |ar|, is of scripts/lunel/, where a script's loop or mistake
+ * may come to light by chance.
+ */
+bool lnl_call_is_ours(lua_State *L, const lua_Debug *ar);
+/* The script's function at |index| as "file:line" of its beginning; empty for one of C or ours. */
 void lnl_call_place(lua_State *L, int index, char *out, size_t len);
 /*
  * Pushes onto |L| "file:line: " of the nearest function on the stack of |from| (or NULL) that is the
@@ -52,6 +61,8 @@ void lnl_call_place(lua_State *L, int index, char *out, size_t len);
  * function of Lua, else nothing.
  */
 void lnl_call_push_place(lua_State *L, lua_State *from, const char *otherwise);
+/* Raises the text on top of |L| with that place in front. */
+void lnl_call_error(lua_State *L);
 /*
  * Pushes the error of LUA_ERRMEM, which has no place of its own, and makes room again. The place is that
  * of |from|, a coroutine that has failed, or |place|.

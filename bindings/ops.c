@@ -204,7 +204,7 @@ static int op_as_owner(lua_State *L)
 
 /*
  * where(level): "file:line" of the caller |level| levels up, or nil: what debug.getinfo would say.
- * where(function): the same of a function of Lua.
+ * where(function): the same of a function of Lua; nil of one of lunel's own.
  */
 static int op_where(lua_State *L)
 {
@@ -214,6 +214,8 @@ static int op_where(lua_State *L)
 	if (lua_isfunction(L, 1)) {
 		lua_settop(L, 1);
 		lua_getinfo(L, ">S", &ar);
+		if (lnl_call_is_ours(L, &ar))
+			return 0;
 		snprintf(text, sizeof(text), "%s:%d",
 			 *ar.source == '@' ? ar.source + 1 : ar.short_src, ar.linedefined);
 	} else if (!where(L, (int)luaL_checkinteger(L, 1), text, sizeof(text)))

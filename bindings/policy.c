@@ -285,6 +285,8 @@ static int set_up(lua_State *L)
 	struct lnl_vm *vm = lnl_vm_of(L);
 
 	lua_settop(L, 0);
+	lua_pushstring(L, o->scripts);
+	lua_setfield(L, LUA_REGISTRYINDEX, LNL_CALL_SCRIPTS);
 	open_libraries(L);
 	remove_names(L);
 	contain(L);

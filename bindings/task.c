@@ -243,7 +243,7 @@ bool lnl_task_may_wait(lua_State *L, const char *name)
 void lnl_task_check(lua_State *L, const char *name)
 {
 	if (!lnl_task_may_wait(L, name))
-		luaL_error(L, "%s", lua_tostring(L, -1));
+		lnl_call_error(L);
 }
 
 static int wait_for(lua_State *L, struct lnl_task *t, uint64_t op)

@@ -449,19 +449,38 @@ static uint64_t end_of(const struct lnl_served *v, const struct lnl_grant_option
 						: LNL_NEVER;
 }
 
+/* Who is leaving displaces nobody. */
+static bool awaits_grant(const struct lnl_served *v)
+{
+	return !v->ended && v->waits == LNL_WAIT_GRANT &&
+	       lnl_server_closing(v->control) == LNL_CAUSE_NONE;
+}
+
+void lnl_grant_failed(struct lnl_served *v)
+{
+	if (!awaits_grant(v))
+		return;
+	v->pending_at = LNL_NEVER;
+	deny(v, "authorize failed", NULL);
+}
+
+static const char *refusal(const char *text)
+{
+	if (!text)
+		return "authorize gave no answer";
+	return *text ? text : "refused by authorize";
+}
+
 void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text)
 {
 	struct lnl_reason why = { "" };
 	int rc;
 
-	if (v->ended || v->waits != LNL_WAIT_GRANT)
-		return;
-	/* Who is leaving displaces nobody. */
-	if (lnl_server_closing(v->control) != LNL_CAUSE_NONE)
+	if (!awaits_grant(v))
 		return;
 	v->pending_at = LNL_NEVER;
 	if (!g) {
-		deny(v, text ? text : "authorize gave no answer", text);
+		deny(v, refusal(text), text);
 		return;
 	}
 	/* Others may have come while the question waited. */
@@ -519,5 +538,5 @@ void lnl_grant_ask(struct lnl_served *v)
 	v->wait_seconds = ASK_SECONDS;
 	v->pending_at = lnl_clock_now() + PENDING_AFTER;
 	if (!lnl_event_ask_peer(s->engine, LNL_EVENT_AUTHORIZE, s, v->id, ASK_SECONDS, false))
-		lnl_grant_answer(v, NULL, NULL);
+		lnl_grant_failed(v);
 }

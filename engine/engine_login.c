@@ -76,7 +76,7 @@ static void ask(struct lnl_served *v, bool again, const char *response)
 
 	v->waits = LNL_WAIT_LOGIN;
 	if (!q) {
-		lnl_login_answer(v, LNL_LOGIN_DENY, NULL);
+		lnl_login_failed(v);
 		return;
 	}
 	v->wait_seconds = seconds;
@@ -245,10 +245,16 @@ static const char *reason_of(enum lnl_login_verdict verdict, const char *text)
 {
 	if (verdict == LNL_LOGIN_CHALLENGE)
 		return "it is asked a question first";
-	return text ? text : "";
+	if (verdict != LNL_LOGIN_DENY)
+		return text ? text : "";
+	if (!text)
+		return "authenticate gave no answer";
+	return *text ? text : "refused by authenticate";
 }
 
-void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text)
+/* |reason| is for the log, |text| for the client. */
+static void answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text,
+		   const char *reason)
 {
 	static const enum lnl_judgement judgements[] = {
 		[LNL_LOGIN_OK] = LNL_JUDGED_OK,
@@ -265,16 +271,25 @@ void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, cons
 		if (ask_inside(v, text))
 			return;
 		verdict = LNL_LOGIN_DENY;
-		text = "the challenge cannot be sent";
+		text = reason = "the challenge cannot be sent";
 	}
 	v->waits = LNL_WAIT_NOTHING;
 	v->service->engine->metrics.denied += verdict != LNL_LOGIN_OK;
 	if (verdict != LNL_LOGIN_OK)
 		lnl_log(&v->service->engine->log, LNL_LEVEL_WARN, "auth.denied",
-			LNL_F("peer", v->name), LNL_F("user", v->user),
-			LNL_F("reason", reason_of(verdict, text)));
+			LNL_F("peer", v->name), LNL_F("user", v->user), LNL_F("reason", reason));
 	lnl_server_judged(v->control, judgements[verdict], text ? text : "", lnl_clock_now());
 	if (verdict == LNL_LOGIN_OK && v->again)
 		renew_token(v);
 	lnl_served_run(v);
+}
+
+void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text)
+{
+	answer(v, verdict, text, reason_of(verdict, text));
+}
+
+void lnl_login_failed(struct lnl_served *v)
+{
+	answer(v, LNL_LOGIN_DENY, NULL, "authenticate failed");
 }

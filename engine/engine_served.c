@@ -345,6 +345,12 @@ void lnl_served_gone(struct lnl_served *v)
 	lnl_door_remove(v);
 }
 
+static void set_why(struct lnl_served *v, const char *why)
+{
+	free(v->why);
+	v->why = strndup(why, WHY_MAX);
+}
+
 /*
  * Lets go of what others may want at once, addresses above all; the rest goes when the last counters
  * have come, or with the next turn: whoever called this still looks at |v|.
@@ -358,7 +364,8 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 		return;
 	v->ended = true;
 	v->cause = cause;
-	v->why = why ? strndup(why, WHY_MAX) : NULL;
+	if (why && *why)
+		set_why(v, why);
 	*(v->up ? &v->service->engine->metrics.closed : &v->service->engine->metrics.refused) += 1;
 	lnl_log(log_of(v), LNL_LEVEL_INFO, v->told ? "peer.closed" : "peer.refused",
 		LNL_F("peer", v->name[0] ? v->name : "unknown"),
@@ -380,8 +387,14 @@ void lnl_served_end(struct lnl_served *v, enum lnl_cause cause, const char *why)
 
 void lnl_served_close(struct lnl_served *v, enum lnl_cause cause, const char *text)
 {
+	const char *reason;
+
 	if (v->ended)
 		return;
+	/* "HALT,reason": what the client is told is why it goes. ("RESTART,[N]": no reason.) */
+	reason = text ? strchr(text, ',') : NULL;
+	if (reason && reason[1] != '[')
+		set_why(v, reason + 1);
 	if (!v->control) {
 		lnl_served_end(v, cause, NULL);
 		return;
@@ -412,13 +425,13 @@ void lnl_served_default(struct lnl_served *v, enum lnl_event_kind kind)
 {
 	switch (kind) {
 	case LNL_EVENT_AUTHENTICATE:
-		lnl_login_answer(v, LNL_LOGIN_DENY, NULL);
+		lnl_login_failed(v);
 		break;
 	case LNL_EVENT_AUTHORIZE:
-		lnl_grant_answer(v, NULL, NULL);
+		lnl_grant_failed(v);
 		break;
 	case LNL_EVENT_VERIFY_CERT:
-		lnl_served_verdict(v, kind, false, "verify_cert gave no answer");
+		lnl_served_verdict(v, kind, false, "verify_cert failed");
 		break;
 	default:
 		lnl_served_verdict(v, kind, false, NULL);

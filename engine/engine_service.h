@@ -280,14 +280,18 @@ void lnl_served_message(struct lnl_served *v);
 void lnl_login_ask(struct lnl_served *v, bool again);
 /* The client's answer to a challenge, a secret. */
 void lnl_login_response(struct lnl_served *v, const char *text);
+/* A |text| that is empty: denied without a word; NULL: nobody said anything. */
 void lnl_login_answer(struct lnl_served *v, enum lnl_login_verdict verdict, const char *text);
+/* What was asked raised an error, answered nonsense, or did not answer in time. */
+void lnl_login_failed(struct lnl_served *v);
 /* The token to push now, or NULL. In |arena|. */
 const char *lnl_login_token(struct lnl_served *v, struct lnl_arena *arena);
 
 /* ---- engine_grant.c: what it gets ---- */
 
 void lnl_grant_ask(struct lnl_served *v);
-/* |g| NULL: denied with |text|. */
+/* |g| NULL: denied with |text|; as of lnl_login_answer, and so is lnl_grant_failed. */
+void lnl_grant_failed(struct lnl_served *v);
 void lnl_grant_answer(struct lnl_served *v, const struct lnl_grant_options *g, const char *text);
 /* The answer to one `learn`. */
 void lnl_grant_learned(struct lnl_served *v, bool ok);

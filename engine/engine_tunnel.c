@@ -146,7 +146,7 @@ void lnl_tunnel_default(struct lnl_tunnel *t, enum lnl_event_kind kind)
 		lnl_auth_answer(t, NULL, NULL);
 		break;
 	case LNL_EVENT_VERIFY_CERT:
-		lnl_session_verdict(t, kind, false, "verify_cert gave no answer");
+		lnl_session_verdict(t, kind, false, "verify_cert failed");
 		break;
 	case LNL_EVENT_PULLED:
 		if (t->client)

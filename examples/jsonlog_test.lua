@@ -72,6 +72,7 @@ t.case("secrets are never printed", function()
   t.equal(by["test.said"].password, "***")
   t.equal(by["test.said"].text, "it is ***")
   t.ok(by["script.error"], "the error is told")
+  t.match(srv:log "^script%.error$"[1].fields.error, "no %*%*%*$")
 end)
 
 t.case("lost records are counted", function()

@@ -550,7 +550,8 @@ int lnl_reply_reconnect(struct lnl_engine *e, uint64_t ticket, double seconds, c
 
 enum lnl_login_verdict {
 	LNL_LOGIN_OK,
-	LNL_LOGIN_DENY,	     /* |text| is told to the client; NULL: nothing */
+	/* |text| is told to the client; empty: nothing; NULL: nothing, and the log says: no answer */
+	LNL_LOGIN_DENY,
 	LNL_LOGIN_CHALLENGE, /* |text|: "CRV1:flags:state:user:text" */
 	LNL_LOGIN_TEMP,	     /* |text|: "[backoff 30]:try later", as OpenVPN has it */
 };
@@ -574,7 +575,7 @@ struct lnl_grant_options {
 	double expires; /* seconds until the connection ends; 0: it does not; below, NaN: denied */
 };
 /*
- * |g| NULL: denied, and |text| told to the client. An address that is taken, a pool or a filter that is
+ * |g| NULL: denied, and |text| (as of LNL_LOGIN_DENY) told to the client. An address that is taken, a pool or a filter that is
  * not there, a pool that is used up, or an option that cannot be pushed deny, too, and are logged.
  */
 int lnl_reply_grant(struct lnl_engine *e, uint64_t ticket, const struct lnl_grant_options *g,

@@ -28,10 +28,16 @@ function M.bind(fn) report = fn end
 function M.title(name) return "hook '" .. name .. "'" end
 local title = M.title
 
--- Answers by |reply|; when that fails, because the hook returned what cannot be used, by the
+-- Of a function of ours that is asked in a hook's place, the hook.
+local behind = setmetatable({}, { __mode = "k" })
+
+--- |wrapper| answers with what the script's |fn| says.
+function M.stands_for(wrapper, fn) behind[wrapper] = fn end
+
+-- Answers by |reply|; when that fails, because the hook |fn| returned what cannot be used, by the
 -- default.
-local function answer(name, ticket, reply, ...)
-  local ok, err = core.try(title(name), reply, ...)
+local function answer(name, fn, ticket, reply, ...)
+  local ok, err = core.try(title(name), core.where(behind[fn] or fn) or "", reply, ...)
   if ok then return end
   report(title(name), err)
   core.reply_default(ticket)
@@ -50,7 +56,7 @@ function M.task(name, ev, owner, fn, reply, ...)
     if ev.finally then ev.finally() end
     if M.ended then M.ended(who) end
     if ok then
-      answer(name, ev.ticket, reply, ...)
+      answer(name, fn, ev.ticket, reply, ...)
     else
       report(title(name), (...))
       core.reply_default(ev.ticket)
@@ -66,7 +72,7 @@ function M.now(name, ev, owner, fn, reply, ...)
     core.as_owner(before)
     over(ok, ...)
     if ok then
-      answer(name, ev.ticket, reply, ...)
+      answer(name, fn, ev.ticket, reply, ...)
     else
       report(title(name), (...))
       core.reply_default(ev.ticket)
@@ -75,12 +81,35 @@ function M.now(name, ev, owner, fn, reply, ...)
   finish(core.try(title(name), fn, ...))
 end
 
+-- Where what such a hook wants to decide is decided.
+local INSTEAD = {
+  established = "deny in authorize, or end the connection by peer:kill(why)",
+  up = "refuse in verify_cert or pulled, or end the tunnel by session:stop(why)",
+}
+local warned = setmetatable({}, { __mode = "k" }) -- hooks, once each
+
+local function describe(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and meta.__tostring and tostring(value) or "a " .. type(value)
+end
+
+--- The hook |fn|, which decides nothing, returned |value|: if that was meant to do something, its
+-- script's writer has to know that it did not.
+function M.decides_nothing(name, fn, value)
+  if value == nil or warned[fn] or name:find(" ", 1, true) then return end
+  warned[fn] = true
+  core.log("warn", "script", "ignored", {
+    hook = name, where = core.where(behind[fn] or fn) or "vpn.hook", returned = describe(value),
+    instead = INSTEAD[name] or "return nothing",
+  })
+end
+
 --- Runs a hook that is only told something, for at most |seconds|; then |after| (may be nil).
 function M.tell(name, owner, seconds, after, fn, ...)
   local over = M.counted(name)
   core.spawn(owner, title(name), seconds, function(ok, err)
     over(ok, err)
-    if not ok then report(title(name), err) end
+    if not ok then report(title(name), err) else M.decides_nothing(name, fn, err) end
     if after then after() end
   end, fn, ...)
 end

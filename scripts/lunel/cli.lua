@@ -9,7 +9,7 @@ M.usage = [[
 usage: lunel FILE [--OPTION ...]            run a profile, or a server's configuration
        lunel FILE.lua [ARGUMENT ...]        run a script
        lunel --config FILE [--OPTION ...]   the same as openvpn's command line
-       lunel check FILE [--OPTION ...]      say what is wrong with it, and do nothing
+       lunel check FILE [--OPTION ...]      say what is wrong with it (check --help)
        lunel capture --to FILE FILE ...     run it and write its packets for Wireshark
        lunel reload [NAME]                  have one that runs read its file again
        lunel console [NAME] [--json]        speak Lua with one that runs
@@ -46,8 +46,26 @@ local COMMANDS = { check = true, capture = true, test = true, reload = true, con
                    status = true, pki = true, version = true, help = true }
 local NAMES = { "check", "capture", "test", "reload", "console", "status", "pki", "version",
                 "help" }
+-- Those that have no other help than this file's.
+local PLAIN_HELP = { check = true, reload = true, console = true, status = true, version = true }
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version",
                   ["-v"] = "version" }
+
+--- What `lunel check --help` prints.
+M.check_help = [[
+usage: lunel check FILE [--OPTION ...]        a profile, or a server's configuration
+       lunel check FILE.lua [ARGUMENT ...]    a script, or a packet lane
+
+Says what is wrong with it, every problem with file and line, and does nothing
+else: it can run beside the server that it is about. Keys and certificates are
+read, too; a file that is not there is a warning.
+
+It looks at one file. What stands behind a script are the script's arguments, as
+when it runs. Another .lua file among them is refused, since nothing would check
+it, unless -- stands in front of the arguments.
+
+Exit status: 0 nothing is wrong, 2 something is, or wrong usage.
+]]
 
 local FORMATS = { text = true, json = true }
 
@@ -83,6 +101,23 @@ local function attached(command, args)
         command == "console" and "--json" or "no options", args[i])
     elseif what.name then return nil, ("%s takes one name, not '%s', too"):format(command, args[i])
     else what.name = args[i] end
+  end
+  return what
+end
+
+-- What check would call a script's arguments, and its user perhaps files to be checked: an error.
+local function check_arguments(what)
+  if what.kind ~= "script" then return what end
+  if what.args[1] == "--" then
+    table.remove(what.args, 1)
+    return what
+  end
+  for _, word in ipairs(what.args) do
+    if word:find "%.lua$" then
+      return nil, ("check looks at one file, %s, and would pass %s to it as an argument: check "
+        .. "that by itself, `lunel check %s`; or put -- in front of the arguments if it is one")
+        :format(what.file, word, word)
+    end
   end
   return what
 end
@@ -125,6 +160,9 @@ function M.command(args, exists)
   if not first then return nil, "a file is missing" end
   local command = ALIASES[first] or first
   if command == "help" then return { command = "help" } end
+  if (args[2] == "--help" or args[2] == "-h") and PLAIN_HELP[command] then
+    return { command = "help", text = command == "check" and M.check_help or nil }
+  end
   if command == "pki" then return { command = "pki", args = rest(args, 2) } end
   if command == "reload" or command == "console" then return attached(command, args) end
   if command == "test" then return { command = "test", args = rest(args, 2) } end
@@ -155,6 +193,10 @@ function M.command(args, exists)
   end
   local what, err = target(args, from)
   if not what then return nil, err end
+  if command == "check" then
+    what, err = check_arguments(what)
+    if not what then return nil, err end
+  end
   what.command = (command == "check" or command == "status") and command or "run"
   what.capture, what.json = capture, json or nil
   return what

@@ -79,8 +79,10 @@ ignore("`down` runs before the device closes anyway", "down-pre")
 -- ---- refused ----
 
 local TOOLS = "it is a command of the openvpn program, not a setting"
+refuse("it is a command, not a setting", "`lunel help` and `lunel version` are ours",
+       "help version")
 refuse(TOOLS, "run openvpn for it", [[
-  help version show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
+  show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
   show-digests show-engines show-tls show-curves show-groups show-pkcs11-ids test-crypto genkey
   mktun rmtun dhcp-internal rdns-internal]])
 refuse("the management socket is listened on, not connected to",

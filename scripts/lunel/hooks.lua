@@ -138,7 +138,8 @@ function handlers.up(t, ev)
   ask("up", ev, s.owner, function()
     if t.on.up then
       local ok, err = pcall(t.on.up, s, net)
-      if not ok then instance.report(title "up", err) end
+      if ok then asking.decides_nothing("up", t.on.up, err)
+      else instance.report(title "up", err) end
     end
     return policy.up(t, net, ev)
   end, function(ok, why)
@@ -158,7 +159,8 @@ function handlers.down(t, ev)
   ask("down", ev, 0, function()
     if t.on.down then
       local ok, err = pcall(t.on.down, s, net)
-      if not ok then instance.report(title "down", err) end
+      if ok then asking.decides_nothing("down", t.on.down, err)
+      else instance.report(title "down", err) end
     end
     policy.down(t, net, ev)
   end, function() core.reply_verdict(ev.ticket, true) end)

@@ -41,6 +41,7 @@ end
 
 local verdict = {}
 verdict.__index = verdict
+verdict.__tostring = function(v) return "vpn." .. v.kind end
 
 -- For the control channel, where a control character would spoil the message.
 local function plain(text) return (tostring(text):gsub("%c", " ")) end
@@ -157,10 +158,15 @@ end
 
 --- Puts what files and programs decide in front of the hooks of the server |t|.
 function M.install(t)
+  local own = {}
+  for name, fn in pairs(t.on) do own[name] = fn end
   policy_server.install(t, {
     deny = M.deny, grant = M.grant, is_grant = function(value) return is(value, "grant") end,
     hold = function() instance.hold() end, release = function() instance.release() end,
   })
+  for name, fn in pairs(own) do
+    if t.on[name] ~= fn then ask.stands_for(t.on[name], fn) end
+  end
 end
 
 -- ---- the questions ----
@@ -222,7 +228,7 @@ end
 
 local function reply_login(name, ev, p, value)
   if value == true then return core.reply_login(ev.ticket, "ok") end
-  if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text) end
+  if is(value, "deny") then return core.reply_login(ev.ticket, "deny", value.text or "") end
   if is(value, "challenge") then
     local flags = value.echo and "R,E" or "R"
     if value.inside then
@@ -231,7 +237,8 @@ local function reply_login(name, ev, p, value)
     return core.reply_login(ev.ticket, "challenge", ("CRV1:%s:%s:%s:%s"):format(flags, value.state,
       base64(p.user or ""), value.text))
   end
-  if value == false or value == nil then return core.reply_login(ev.ticket, "deny") end
+  if value == false then return core.reply_login(ev.ticket, "deny", "") end
+  if value == nil then return core.reply_login(ev.ticket, "deny") end
   ask.bad_result(name, value, "true, vpn.deny(text) or vpn.challenge{}")
 end
 
@@ -263,8 +270,9 @@ function handlers.authorize(t, ev)
   ask.task("authorize", ev, p.owner, t.on.authorize, function(value)
     if value == true then return core.reply_grant(ev.ticket, {}) end
     if is(value, "grant") then return core.reply_grant(ev.ticket, grant_table(value, p)) end
-    if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text) end
-    if value == false or value == nil then return core.reply_grant(ev.ticket, nil) end
+    if is(value, "deny") then return core.reply_grant(ev.ticket, nil, value.text or "") end
+    if value == false then return core.reply_grant(ev.ticket, nil, "") end
+    if value == nil then return core.reply_grant(ev.ticket, nil) end
     ask.bad_result("authorize", value, "vpn.grant{}, vpn.deny(text), or true")
   end, p)
 end

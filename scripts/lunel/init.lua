@@ -35,9 +35,9 @@ waiting.bind(instance.report)
 
 local floor, min, random = math.floor, math.min, math.random
 
-local function expect(value, kind, name)
+local function expect(value, kind, name, level)
   if type(value) ~= kind then
-    error(("%s: a %s expected, got a %s"):format(name, kind, type(value)), 3)
+    error(("%s: a %s expected, got a %s"):format(name, kind, type(value)), level or 3)
   end
 end
 
@@ -144,16 +144,24 @@ vpn.sleep = core.sleep
 
 local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
 
+-- Seconds since 1970, now without |t|.
+local function time_of(t, name)
+  if t == nil then return core.wallclock() end
+  expect(t, "number", name, 4)
+  if not (t > -1e11 and t < 1e11) then error(name .. ": no time: " .. tostring(t), 3) end
+  return t
+end
+
 --- Local time as a table: year, month, day, hour, min, sec, yday, isdst, and wday = "Mon".
 function vpn.localtime(t)
-  local out = os.date("*t", floor(t or core.wallclock()))
+  local out = os.date("*t", floor(time_of(t, "vpn.localtime")))
   out.wday = DAYS[out.wday]
   return out
 end
 
 --- "2026-11-23T22:10:01.123Z" for seconds since 1970.
 function vpn.iso8601(t)
-  t = t or core.wallclock()
+  t = time_of(t, "vpn.iso8601")
   local ms = floor((t - floor(t)) * 1000)
   return os.date("!%Y-%m-%dT%H:%M:%S", floor(t)) .. (".%03dZ"):format(ms)
 end
@@ -161,8 +169,12 @@ end
 --- Seconds to wait after |n| failures: base, doubled each time up to max, less up to a fifth at
 -- random so that many clients do not come back at once. |o|: base (1), max (300), jitter (0.2).
 function vpn.backoff(n, o)
-  o = o or {}
   expect(n, "number", "vpn.backoff")
+  if o ~= nil then expect(o, "table", "vpn.backoff") end
+  o = o or {}
+  for _, name in ipairs { "base", "max", "jitter" } do
+    if o[name] ~= nil then expect(o[name], "number", "vpn.backoff: " .. name) end
+  end
   local base, max, jitter = o.base or 1, o.max or 300, o.jitter or 0.2
   local seconds = min(max, base * 2 ^ min(62, math.max(0, n - 1)))
   return seconds * (1 - jitter * random())

@@ -114,6 +114,7 @@ local function run_script(file, args)
   package.path = folder .. "/?.lua;" .. package.path
   local chunk, err = loadfile(file)
   if not chunk then return nil, { err } end
+  lane_file.runs(file)
   lane_file.returned((chunk(unpack(args))))
   return true
 end

@@ -35,7 +35,9 @@ local ABSENT = {
 
 local function only_pkt(name)
   if name == "lunel.pkt" then return pkt end
-  error(("a packet lane can require lunel.pkt alone, not '%s'"):format(tostring(name)), 2)
+  error(("a packet lane can require lunel.pkt alone, not '%s'%s"):format(tostring(name),
+    name == "lunel" and "; a policy, which requires that, has no lunel.pkt: it names a lane's file "
+    .. "as its `filter`, `filters` or `transport`" or ""), 2)
 end
 
 -- ---- a lane by itself, without its arguments ----

@@ -8,12 +8,21 @@ local M = {}
 local POINTS = { "from_peer", "to_peer", "wire_in", "wire_out" }
 local is_point = { from_peer = true, to_peer = true, wire_in = true, wire_out = true }
 local is_lane = false -- the script that was loaded here
+local script          -- its path, while it runs
 
--- A lane's first line, mostly. The rest of it is for another VM to run.
+-- A lane's first line, mostly. The rest of it is for another VM to run. A script that has required
+-- "lunel" is a policy, and what it requires is its module: those have no packets.
 package.preload["lunel.pkt"] = function()
-  is_lane = true
-  error("lunel.pkt is for packet lanes, which a policy names as its `filter` or `transport`", 0)
+  local place = core.where(3)
+  is_lane = script ~= nil and place ~= nil and place:match "^(.*):%d+$" == script
+    and not package.loaded.lunel
+  package.loaded["lunel.pkt"] = nil -- else require says something else the next time
+  error("lunel.pkt is for packet lanes: files of their own, which a policy names as its `filter`, "
+    .. "`filters` or `transport` and does not require (scripts/README.md, Packet lanes)", 3)
 end
+
+--- The main chunk of |file| is about to run.
+function M.runs(file) script = file end
 
 -- Whether |t| is meant as a lane: also one whose function is misspelt, which a policy would refuse.
 local function looks_like_one(t)
@@ -29,6 +38,7 @@ end
 
 --- What a script's main chunk has returned.
 function M.returned(t)
+  script = nil
   if type(t) == "table" and looks_like_one(t) then is_lane = true end
 end
 

@@ -310,6 +310,14 @@ function M.run(what)
   return status
 end
 
+-- What a script was given, which who meant files to be checked did not mean.
+local function with_arguments(what)
+  if what.kind ~= "script" or #what.args == 0 then return "" end
+  local words = {}
+  for i, word in ipairs(what.args) do words[i] = ("%q"):format(word) end
+  return ("with the argument%s %s: "):format(#words == 1 and "" or "s", table.concat(words, " "))
+end
+
 --- Says what is wrong with it. The keys are read by an engine that never takes a turn.
 function M.check(what)
   local host = core.host { level = "warn" }
@@ -329,7 +337,7 @@ function M.check(what)
   if not errors then
     for _, note in ipairs(plan.notes) do print(("%s: %s"):format(note.level, note.text)) end
     for _, text in ipairs(plan.absent or {}) do print("warn: " .. text) end
-    print(("%s: %s"):format(what.file or "command line", plan.summary))
+    print(("%s: %s%s"):format(what.file or "command line", with_arguments(what), plan.summary))
   end
   if vm then vm:close() end
   host:close()

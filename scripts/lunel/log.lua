@@ -43,6 +43,8 @@ M.sentences = {
   ["crl.not_reread"] = "The revocation list {file} will not be read again before each connection",
   ["tls.settings"] = "TLS: {why}",
   ["script.error"] = "Error in {what}: {error}",
+  ["script.ignored"] = "Hook '{hook}' ({where}) returned {returned}, but it decides nothing: "
+    .. "{instead}",
   ["script.traceback"] = "  {line}",
   ["script.print"] = "{text}",
   ["log.text"] = "{text}",

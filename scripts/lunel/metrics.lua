@@ -29,6 +29,9 @@ function metrics.gauge(name, labels) return (get("gauge", name, labels)) end
 
 --- How values are spread: histogram:observe(n). |o|: buckets, the upper bounds.
 function metrics.histogram(name, labels, o)
+  if o ~= nil and type(o) ~= "table" then
+    error("vpn.metrics.histogram: a table of options expected, got a " .. type(o), 2)
+  end
   for key in pairs(o or {}) do
     if key ~= "buckets" then
       error(("vpn.metrics.histogram: there is no '%s'%s"):format(tostring(key),

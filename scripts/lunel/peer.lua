@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 --- A peer: one client of a server, as hooks and tasks see it.
 local core = require "lunel.core"
+local strict = require "lunel.strict"
 local suggest = require "lunel.suggest"
 local who = require "lunel.who"
 
@@ -52,7 +53,7 @@ methods.renegotiate = asking(function(server, id) return core.peer_renegotiate(s
 --- Another of the server's `filters` for its packets from now on, by name; nil: none of its own.
 methods.filter = asking(function(server, id, name)
   if name ~= nil and type(name) ~= "string" then
-    error("peer:filter: the name of a filter expected, or nil", 3)
+    error("peer:filter: the name of a filter expected, or nil", 2)
   end
   return core.peer_filter(server, id, name)
 end)
@@ -95,6 +96,8 @@ local meta = {
   end,
   __tostring = function(p) return "peer " .. tostring(p.name or p.address or p.id) end,
 }
+
+strict.methods(methods, meta, "peer")
 
 --- A peer |id| of |server|; |owner| is whose tasks end with it. `from` is where it was first,
 -- `files` are what was written for programs about it, `learned` what learn-address was asked about,

@@ -7,8 +7,16 @@
 -- as integers of 64 bits wrap around in a sum. What is compiled must stay quick:
 -- an accessor compares and loads; all that makes an error's text stands in functions of its own.
 -- luacheck: ignore 581 (a number that is none must not pass: `not (x >= y)` is true of NaN)
-local ffi = require "ffi"
 local core = require "lunel.core"
+
+-- Elsewhere its pointers are not there, and FFI would follow them all the same.
+if not rawget(core, "leaf") then
+  package.loaded["lunel.pkt"] = nil -- else require says something else the next time
+  error('lunel.pkt is for packet lanes; a test runs a lane by t.lane("filter.lua") and makes '
+    .. "packets by t.packet (scripts/README.md, Testing policies: Lanes)", 3)
+end
+
+local ffi = require "ffi"
 local suggest = require "lunel.suggest"
 
 local M = {}

@@ -2,6 +2,7 @@
 --- A session: one connection to a server, as hooks and tasks see it.
 local core = require "lunel.core"
 local schema_engine = require "lunel.schema_engine"
+local strict = require "lunel.strict"
 local suggest = require "lunel.suggest"
 local who = require "lunel.who"
 
@@ -42,6 +43,11 @@ methods.loss = counter "loss"
 -- device }.
 function methods.reconnect(s, o)
   o = o or {}
+  if type(o) ~= "table" then
+    error("session:reconnect: a table expected, got a " .. type(o), 2)
+  elseif o.match ~= nil and type(o.match) ~= "table" then
+    error("session:reconnect: match: a table expected, got a " .. type(o.match), 2)
+  end
   local remote, index = o.remote, nil
   if o.match then
     remote, index = find(s.tunnel, o.match)
@@ -82,6 +88,8 @@ local meta = {
   end,
   __tostring = function(s) return "session with " .. tostring(s.address or "nobody yet") end,
 }
+
+strict.methods(methods, meta, "session")
 
 --- A session of |tunnel|; |owner| is whose tasks end with it.
 function M.new(tunnel, owner)

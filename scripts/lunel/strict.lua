@@ -52,6 +52,21 @@ function M.enable(g, absent)
   })
 end
 
+--- Makes of the |methods| of |what| such that say so when what stands before them is none of
+-- |meta|: mostly a dot was written for a colon. They call by a tail call, so that level 2 of an
+-- error is the script.
+function M.methods(methods, meta, what)
+  for name, fn in pairs(methods) do
+    methods[name] = function(self, ...)
+      if getmetatable(self) ~= meta then
+        error(("%s:%s: a %s expected, got a %s; write it with a colon: x:%s(...)"):format(what,
+          name, what, type(self), name), 2)
+      end
+      return fn(self, ...)
+    end
+  end
+end
+
 --- A table whose unknown fields are errors that name |what|.
 function M.fields(t, what)
   return setmetatable(t, {

@@ -45,7 +45,10 @@ local Task = {}
 Task.__index = Task
 
 --- Ends the task where it waits, and with it what it waits for; true when it had not ended yet.
-function Task:cancel() return core.cancel(self.id) end
+function Task:cancel()
+  if getmetatable(self) ~= Task then error("task:cancel: a task expected", 2) end
+  return core.cancel(self.id)
+end
 
 --- Waits for the end of the task, at most |seconds|: true and what its function returned; or nil
 -- and "timeout", "cancelled", or its error as "file:line: ...".

@@ -37,6 +37,34 @@ describe("the command line", function()
     end
   end)
 
+  it("checks one file, whose arguments are not files that it passes over", function()
+    assert.same({ "office.ovpn", "x" }, parse("check policy.lua office.ovpn x").args)
+    for _, line in ipairs { "check a.lua b.lua", "check a.lua x y/b.lua" } do
+      local what, err = parse(line)
+      assert.is_nil(what)
+      local file = line:match "%S+$"
+      assert.equal(("check looks at one file, a.lua, and would pass %s to it as an argument: check "
+        .. "that by itself, `lunel check %s`; or put -- in front of the arguments if it is one")
+        :format(file, file), err)
+    end
+    assert.same({ "b.lua" }, parse("check a.lua -- b.lua").args)
+    assert.same({ "x", "b.lua" }, parse("check a.lua -- x b.lua").args)
+    assert.same({ "b.lua" }, parse("a.lua b.lua").args)
+    assert.same({ "--", "b.lua" }, parse("a.lua -- b.lua").args)
+    assert.is_nil((parse "check a.ovpn b.ovpn"))
+  end)
+
+  it("helps with each command", function()
+    for _, flag in ipairs { "--help", "-h" } do
+      local what = parse("check " .. flag)
+      assert.equal("help", what.command)
+      assert.matches("^usage: lunel check FILE", what.text)
+      for _, command in ipairs { "status", "reload", "console", "version" } do
+        assert.same({ command = "help" }, parse(command .. " " .. flag), command)
+      end
+    end
+  end)
+
   it("takes openvpn's own", function()
     local what = assert(parse "--config office.ovpn --verb 4")
     assert.same({ command = "run", kind = "args",

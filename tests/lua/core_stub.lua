@@ -148,7 +148,8 @@ function M.new()
     while core.tasks[1] do table.remove(core.tasks, 1).run() end
   end
   core["try"] = function(what, fn, ...)
-    return pcall(fn, ...)
+    if type(fn) ~= "string" then return pcall(fn, ...) end
+    return pcall(...) -- that is the place
   end
 
   for _, kind in ipairs { "remote", "credentials", "answer", "verdict", "options", "reconnect",
@@ -222,7 +223,9 @@ function M.load(core, ...)
   package.loaded["lunel.core"] = core
   -- A spec's own globals stay as they are.
   package.loaded["lunel.coroutines"] = { enable = function() end }
+  local methods = require("lunel.strict").methods
   package.loaded["lunel.strict"] = {
+    methods = methods,
     enable = function() end,
     fields = function(t, what)
       return setmetatable(t, { __index = function(_, k)

@@ -186,8 +186,9 @@ local IGNORED = [[
   management-log-cache up-delay down-pre]]
 
 local REFUSED = {
+  ["it is a command, not a setting; `lunel help`"] = "help version",
   ["a command of the openvpn program"] = [[
-    help version show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
+    show-gateway show-adapters show-net show-net-up show-valid-subnets show-ciphers
     show-digests show-engines show-tls show-curves show-groups show-pkcs11-ids test-crypto genkey
     mktun rmtun dhcp-internal rdns-internal]],
   ["management client"] = [[

@@ -70,7 +70,9 @@ describe("a server's hooks", function()
         assert.truthy(err and err:find(row[2], 1, true), tostring(err))
       else
         assert.equal(kind, r.kind, text)
-        assert.same(denied, { unpack(r, 1, r.n) }, text)
+        -- A no without a word is the empty text; no answer has none.
+        if text == "false" then assert.equal("", r[r.n]) end
+        assert.same(denied, { unpack(r, 1, text == "false" and r.n - 1 or r.n) }, text)
         assert.is_nil(err)
       end
     end
@@ -93,7 +95,7 @@ describe("a server's hooks", function()
       set(function() return vpn.deny "not today\nAUTH" end)
       assert.same({ "deny", "not today AUTH" }, { unpack(login(handle)) })
       set(function() return vpn.deny() end)
-      assert.same({ "deny" }, { unpack(login(handle)) })
+      assert.same({ "deny", "" }, { unpack(login(handle)) })
       set(function() return vpn.grant {} end)
       assert.equal("default", login(handle).kind)
     end)
@@ -470,8 +472,9 @@ describe("a server's hooks", function()
       peer:renegotiate()
       peer:filter "shut"
       peer:filter()
-      assert.has_error(function() peer:filter(5) end,
-        "peer:filter: the name of a filter expected, or nil")
+      local _, err = pcall(function() peer:filter(5) end)
+      assert.matches("hooks_server_spec.lua:%d+: peer:filter: the name of a filter expected, "
+        .. "or nil$", err)
       assert.same({ { "peer_kill", h, 7, "HALT" }, { "peer_kill", h, 7, "HALT,bye" },
                     { "peer_kill", h, 7, "RESTART" } }, stub.calls(core, "peer_kill"))
       assert.same({ { "peer_text", h, 7, "INFO,hi" } }, stub.calls(core, "peer_text"))

@@ -246,6 +246,43 @@ require "lunel".server {
     assert.matches("lane.lua: a packet lane does nothing by itself", err, 1, true)
   end)
 
+  it("takes no policy for a packet lane when it or its module requires lunel.pkt", function()
+    write("pkt_helper.lua", "local x = 1\nlocal pkt = require 'lunel.pkt'\nreturn { x, pkt }\n")
+    for text, place in pairs {
+      ["local vpn = require 'lunel'\nvpn.server(require 'pkt_helper')\n"] = "pkt_helper.lua:2",
+      ["vpn = require 'pkt_helper'\n"] = "pkt_helper.lua:2",
+      ["local vpn = require 'lunel'\nlocal pkt = require 'lunel.pkt'\n"] = "near_policy.lua:2",
+      -- The second time, too: a module that failed is "loop or previous error" to require.
+      ["local vpn = require 'lunel'\npcall(require, 'lunel.pkt') require 'lunel.pkt'\n"] =
+        "near_policy.lua:2",
+    } do
+      for _, command in ipairs { " ", " check " } do
+        local status, out, err = run(lunel .. command .. write("near_policy.lua", text))
+        assert.equal(2, status)
+        assert.equal("", out)
+        assert.truthy(err:find(("/%s: lunel.pkt is for packet lanes: files of their own, which a "
+          .. "policy names as its `filter`"):format(place), 1, true), err)
+        assert.falsy(err:find("alone", 1, true), err)
+      end
+    end
+    -- Here its first line alone was run, which a lane's is.
+    local status, _, err = run(lunel .. " check " .. write("near_policy.lua",
+      "local pkt = require 'lunel.pkt'\nlocal vpn = require 'lunel'\nvpn.server {}\n"))
+    assert.equal(2, status)
+    assert.matches("near_policy.lua:2: a packet lane can require lunel.pkt alone, not 'lunel'; a "
+      .. "policy, which requires that, has no lunel.pkt", err, 1, true)
+  end)
+
+  it("says with which arguments a script was checked", function()
+    local path = write("argued.lua", "local a, b = ...\nreturn { a, b }\n")
+    local _, out = run(lunel .. " check " .. path .. " office.ovpn 'two words'")
+    assert.matches('argued.lua: with the arguments "office.ovpn" "two words": no vpn.client', out,
+      1, true)
+    local status, _, err = run(lunel .. " check " .. path .. " " .. write("other.lua", "x = 1\n"))
+    assert.equal(2, status)
+    assert.matches("check looks at one file", err, 1, true)
+  end)
+
   it("accepts every example", function()
     write("office.ovpn", (PROFILE:gsub("ca.pem", "no.pem"))) -- which some of them name
     local list = assert(io.popen(("cd %s && ls examples/*.lua examples/*/*.lua | grep -v _test")

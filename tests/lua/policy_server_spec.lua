@@ -384,7 +384,7 @@ describe("a server's files and programs", function()
           core.calls, core.results = {}, { { status = 0, out = "", err = "" } }
           local r = event(open { auth_user_pass_verify = { "/bin/a" }, auth_user_pass_via = via },
             "authenticate", { username = bad[1], password = core.secret(bad[2]) })
-          assert.same({ "deny" }, { unpack(r) })
+          assert.same({ "deny", "" }, { unpack(r) })
           assert.same({}, execs())
         end
       end
@@ -402,11 +402,11 @@ describe("a server's files and programs", function()
                                 { status = 2, out = "", err = "" },
                                 { status = 0, timeout = true, out = "", err = "" } } do
         local seen = {}
-        assert.same({ "deny" }, { unpack(login("via-file", watch(seen, result))) })
+        assert.same({ "deny", "" }, { unpack(login("via-file", watch(seen, result))) })
         assert.is_nil(slurp(seen.path))
       end
-      assert.same({ "deny" }, { unpack(login("via-env", "no helper")) })
-      assert.same({ "deny" }, { unpack(login("via-env", nil, {
+      assert.same({ "deny", "" }, { unpack(login("via-env", "no helper")) })
+      assert.same({ "deny", "" }, { unpack(login("via-env", nil, {
         auth_user_pass_verify = { "nothing" } })) })
       assert.equal("there is no program 'nothing'", why())
       for _, entry in ipairs(core.logged) do
@@ -454,7 +454,7 @@ describe("a server's files and programs", function()
         return cred.username == "anna@x" and vpn.deny "full"
       end
       assert.same({ "deny", "full" }, { unpack(login "via-env") })
-      assert.same({ "deny" }, { unpack(login("via-env", { status = 1, out = "", err = "" })) })
+      assert.same({ "deny", "" }, { unpack(login("via-env", { status = 1, out = "", err = "" })) })
       assert.equal(1, asked)
     end)
   end)

@@ -36,7 +36,8 @@ describe("lunel test", function()
     local file = folder .. "bad_test.lua"
     local status, out = test(file)
     assert.equal(1, status, out)
-    assert.truthy(out:find "\nok   this one passes\n1 passed, 14 failed\n$", out)
+    assert.truthy(out:find "\nok   this one passes\n", out)
+    assert.truthy(out:find "\nok   an error that the case asks about\n2 passed, 18 failed\n$", out)
     local lines = {
       [[FAIL equal
      FILE:14: the table: expected { 2 }, got { 1, a = "x" }]],
@@ -76,6 +77,18 @@ describe("lunel test", function()
      FILE:57: there is no 'conect' here; did you mean 'connect'?]],
       [[FAIL a mistyped word of the tests' own
      FILE:59: there is no lunel.test.eqaul; did you mean 'equal'?]],
+      [[FAIL an error in established
+     the server:4: boom (hook 'established' of the server). A script's error fails a case that ]]
+        .. [[does not ask about it: x:log "^script%.error$"
+]],
+      [[FAIL an error in closed
+     the server:4: a peer has no 'nme'; did you mean 'name'? (hook 'closed' of the server)]],
+      [[FAIL errors of a task, of which one is asked about
+     the server:6: second (the task of the server:6 of the server). A script's error]],
+      [[FAIL an error of a lane
+     mine.lua:2: lame (a lane of the server). A lane's error fails a case that does not ask ]]
+        .. [[about it: x:log "^lane%.error$"
+]],
     }
     for _, line in ipairs(lines) do
       line = line:gsub("FILE", (file:gsub("%%", "%%%%")))
@@ -115,7 +128,7 @@ describe("lunel test", function()
       ["local x = "] = ":1: unexpected symbol near '<eof>'",
       ["local t = require 'lunel.test'"] = ": there is no t.case in it",
       ["require('lunel.test').advance(1)"] = ":1: this belongs into a case",
-      ["error 'so'"] = ":1: so",
+      ["local t = require 'lunel.test' error 'so'"] = ":1: so",
     } do
       rows[#rows + 1] = { write(text), message, true }
     end
@@ -127,12 +140,35 @@ describe("lunel test", function()
     end
   end)
 
-  it("says of a script that it is no test", function()
+  it("says of a script that it is no test, before all else", function()
     local file = write "require('lunel').server {}"
     local status, out = test(file)
     os.remove(file)
     assert.equal(2, status, out)
-    assert.truthy(out:find(file .. ' is no file of tests: it has no require', 1, true), out)
+    assert.equal(1, out:find(("lunel: %s is no file of tests: it has no require"):format(file), 1,
+      true), out)
+  end)
+
+  -- It once took its functions from a pointer that is not there outside of packet VMs.
+  it("says of lunel.pkt that it is for lanes, and where their tests go", function()
+    for text, line in pairs {
+      ['local t = require "lunel.test"\nlocal pkt = require "lunel.pkt"\nt.case("x", print)'] = 2,
+      ['local t = require "lunel.test"\nrequire "lunel.lane"'] = false,
+    } do
+      local file = write(text)
+      local status, out = test(file)
+      os.remove(file)
+      assert.equal(2, status, out)
+      assert.truthy(out:find('lunel.pkt is for packet lanes; a test runs a lane by t.lane("', 1,
+        true), out)
+      assert.truthy(not line or out:find(("lunel: %s:%d: "):format(file, line), 1, true), out)
+    end
+    local file = write 'local pkt = require "lunel.pkt"\nreturn { from_peer = print }'
+    local status, out = test(file)
+    os.remove(file)
+    assert.equal(2, status, out)
+    assert.equal(1, out:find("lunel: " .. file .. " is no file of tests: it is a packet lane; "
+      .. 'a test runs it by t.lane("', 1, true), out)
   end)
 
   it("passes the examples' tests", function()

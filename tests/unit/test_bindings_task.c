@@ -107,7 +107,7 @@ static const struct {
 	  "true done" },
 	/* waiting where nothing can wait */
 	{ "put(pcall(core.sleep, 1))",
-	  "false vpn.sleep cannot wait in the test; what waits belongs in a task: vpn.spawn(fn, ...)" },
+	  "false test:7: vpn.sleep cannot wait in the test; what waits belongs in a task: vpn.spawn(fn, ...)" },
 	{ "spawn(function() return core.try(\"hook 'x'\", core.sleep, 1) end)",
 	  "true false vpn.sleep cannot wait in hook 'x'; what waits belongs in a task: vpn.spawn(fn, ...)" },
 	{ "spawn(coroutine.yield)",

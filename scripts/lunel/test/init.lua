@@ -154,7 +154,8 @@ local SESSION = { session = true, state = true, pushed = true, net = true, close
 -- Methods that clients, servers and peers share.
 local shared = {}
 
--- Log records whose name ("sub.event") matches |pattern| (all without one).
+-- Log records whose name ("sub.event") matches |pattern| (all without one). An error that a pattern
+-- has found does not fail the case any more.
 function shared.log(self, pattern)
   local out, home = {}, self.host.world
   -- A script that is a text has the name that messages give it, not that of its temporary file.
@@ -166,6 +167,7 @@ function shared.log(self, pattern)
   for _, r in ipairs(self.host.log) do
     local event = r.sub .. "." .. r.event
     if not pattern or event:find(pattern) then
+      r.asked = r.asked or pattern ~= nil
       out[#out + 1] = { level = r.level, event = event, fields = renamed(r.fields),
                         ts = r.ts }
     end

@@ -55,6 +55,9 @@ end
 
 --- What an IPv4 packet says: { from, to, proto, sport, dport, payload }; nil when it is none.
 function M.parse(p)
+  if type(p) ~= "string" then
+    error("t.parse: a packet as a text expected, got a " .. type(p), 2)
+  end
   if #p < 20 or math.floor(p:byte(1) / 16) ~= 4 then return nil end
   local at = p:byte(1) % 16 * 4 + 1
   local out = { from = ("%d.%d.%d.%d"):format(p:byte(13, 16)),
@@ -67,6 +70,8 @@ function M.parse(p)
     out.sport = p:byte(at) * 256 + p:byte(at + 1)
     out.dport = p:byte(at + 2) * 256 + p:byte(at + 3)
   end
+  -- TCP's header says itself how long it is.
+  if out.proto == "tcp" then skip = math.floor((p:byte(at + 12) or 80) / 16) * 4 end
   out.payload = p:sub(at + skip)
   return out
 end

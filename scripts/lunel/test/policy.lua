@@ -32,14 +32,16 @@ end
 function M.scripted(name, label)
   return function(...)
     local ok, id, ticket = pcall(core.test_ask, label)
-    if not ok then error(id, 2) end
+    if not ok then error(("%s: %s"):format(script_line() or name, id), 0) end
     local request = { id = id, name = name, args = { ... }, where = script_line() }
     requests[#requests + 1] = request
     note(services.title(request))
     core.test_await(ticket)
     local answer = answers[id]
     answers[id] = nil
-    if answer.fault then error(answer.fault, 2) end
+    if answer.fault then
+      error(("%s: %s"):format(request.where or name, answer.fault), 0)
+    end
     return unpack(answer, 1, answer.n)
   end
 end
@@ -148,6 +150,9 @@ local function install_files(files)
     core.append = function(path)
       return {
         write = function(_, text)
+          if type(text) ~= "string" and type(text) ~= "number" then
+            error("file:write: a text expected, got a " .. type(text), 2)
+          end
           added[path] = (added[path] or "") .. text
           return true
         end,

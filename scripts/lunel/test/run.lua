@@ -18,6 +18,9 @@ M.help = M.usage .. [[
 Runs tests of scripts, in virtual time and against real sessions in memory. The
 tests' language is described in scripts/README.md, "Testing policies".
 
+A case fails at its first failure, and when a script's error was logged that it
+did not ask about by srv:log "script.error".
+
 --filter TEXT   only the cases that have TEXT in their name
 --verbose       the log of each host, too
 
@@ -69,6 +72,8 @@ local function describe(err, file)
       :gsub("\n[^\n]*/lunel/strict%.lua:[^\n]*", ""):gsub("\nstack traceback:$", "")
     local head, way = text:match "^(.-)\nstack traceback:(.*)$"
     if way and select(2, way:gsub("\n", "")) == 1 then text = head end
+    -- What is misused is told by the test's line alone.
+    if where then text = text:gsub("^[^\n]*/lunel/test/[%l_]+%.lua:%d+: ", "") end
   elseif err.place == where then
     text = err.text
   end
@@ -100,6 +105,10 @@ local function run_case(core, case, file, o)
   t.enter(world)
   local ok, text = xpcall(case.fn, function(err) return describe(err, file) end)
   t.enter(nil)
+  if ok then
+    text = world:unasked()
+    ok = text == nil
+  end
   text = not ok and world:rename(text) or nil
   if not ok and not o.verbose then print_warnings(world) end
   world:close()
@@ -108,15 +117,20 @@ end
 
 local function indent(text) return (text:gsub("\n", "\n     ")) end
 
--- Who gives the script itself learns where its tests belong.
-local function hint_of(file)
+-- Who gives the script itself learns where its tests belong, and what became of running it after
+-- that; |text| says it.
+local function problem_of(file, text)
   local f = io.open(file, "rb")
-  local text = f and f:read "*a" or "lunel.test"
+  local source = f and f:read "*a" or "lunel.test"
   if f then f:close() end
-  if text:find("lunel.test", 1, true) then return "" end
-  return ("\n%s is no file of tests: it has no require \"lunel.test\". "
-    .. "Tests of a script stand in a file beside it, %s_test.lua")
-    :format(file, (file:gsub("%.lua$", "")))
+  if source:find("lunel.test", 1, true) then return text end
+  local what = ("%s is no file of tests: "):format(file)
+  local beside = ("stand in a file beside it, %s_test.lua"):format((file:gsub("%.lua$", "")))
+  if source:find("lunel.pkt", 1, true) then
+    return ("%sit is a packet lane; a test runs it by t.lane(%q). A lane's tests %s"):format(what,
+      file:match "[^/]*$", beside)
+  end
+  return ('%sit has no require "lunel.test". Tests of a script %s\n%s'):format(what, beside, text)
 end
 
 local function cases_of(file)
@@ -126,8 +140,10 @@ local function cases_of(file)
   t.collect(list)
   local ok, text = xpcall(chunk, function(e) return describe(e, file) end)
   t.collect(nil)
-  if not ok then return nil, text .. hint_of(file) end
-  if #list == 0 then return nil, ("%s: there is no t.case in it"):format(file) end
+  if not ok then return nil, problem_of(file, text) end
+  if #list == 0 then
+    return nil, problem_of(file, ("%s: there is no t.case in it"):format(file))
+  end
   return list
 end
 

@@ -31,7 +31,8 @@ M.fail = fail
 function M.new(core, o)
   core.sim.reset(os.time(M.START))
   return setmetatable({ core = core, sim = core.sim, folder = o.folder, scripts = o.scripts,
-                        hosts = {}, notes = {}, names = {}, n_names = 0, made = {}, lanes = {} },
+                        hosts = {}, notes = {}, names = {}, n_names = 0, made = {}, lanes = {},
+                        errors = {} },
     World)
 end
 
@@ -153,12 +154,25 @@ function Host:start()
   self.world:settle()
 end
 
+-- What fails a case that does not ask about it: most hooks decide nothing, and a case would pass
+-- though they did nothing at all.
+local ERRORS = {
+  ["script.error"] = function(f, name)
+    return ("%s (%s of %s). A script's error"):format(f.error, f.what, name)
+  end,
+  ["lane.error"] = function(f, name)
+    local text = f.error:match "^(.-)%?+stack traceback:" or f.error -- in a record no line ends
+    return ("%s (a lane of %s). A lane's error"):format(text, name)
+  end,
+}
+
 function Host:records()
   repeat
     local list = self.core_host:records()
     for _, r in ipairs(list) do
       if #self.log == LOG then table.remove(self.log, 1) end
       self.log[#self.log + 1] = r
+      if ERRORS[r.sub .. "." .. r.event] then table.insert(self.world.errors, { r, self }) end
       if self.world.on_record then self.world.on_record(self, r) end
     end
   until #list == 0
@@ -325,6 +339,25 @@ function World:advance(seconds) self:run(self:now() + seconds) end
 function World:wait(fn, seconds, what)
   if self:run(self:now() + seconds, fn) or fn() then return end
   fail("%s: not so after %g s; what is waited for: %s", what, seconds, self:waiting())
+end
+
+--- The first error of a script that the case has not asked about, as text; or nil. What x:log gave
+-- by a pattern is `asked`.
+function World:unasked()
+  for _, h in ipairs(self.hosts) do
+    if h.started and not h.over then h:records() end
+  end
+  local first, more = nil, 0
+  for _, e in ipairs(self.errors) do
+    if not e[1].asked then
+      if first then more = more + 1 else first = e end
+    end
+  end
+  if not first then return nil end
+  local event = first[1].sub .. "." .. first[1].event
+  return ("%s fails a case that does not ask about it: x:log \"^%s$\"%s"):format(
+    ERRORS[event](first[1].fields, first[2].name), (event:gsub("%.", "%%.")),
+    more > 0 and ("; %d more"):format(more) or "")
 end
 
 --- Ends it: every host's engine and policy VM.

@@ -58,3 +58,39 @@ t.case("a mistyped call", function()
 end)
 t.case("a mistyped word of the tests' own", function() t.eqaul(1, 1) end)
 t.case("this one passes", function() end)
+
+-- What decides nothing fails in silence, but for the log.
+local QUIET = SERVER:gsub("on = .*$", "on = { %%s } }\n")
+local function quiet(on)
+  local srv = t.server(QUIET:format("authorize = function() return vpn.grant {} end, " .. on))
+  local anna = srv:connect { cn = "anna" }:wait "up"
+  return srv, anna
+end
+t.case("an error in established", function()
+  quiet "established = function() error 'boom' end"
+end)
+t.case("an error in closed", function()
+  local _, anna = quiet "closed = function(peer) return peer.nme end"
+  anna:disconnect()
+  t.advance(10)
+end)
+t.case("errors of a task, of which one is asked about", function()
+  local srv = quiet [[established = function()
+    vpn.spawn(function() error "first" end)
+    vpn.spawn(function() vpn.sleep(1) error "second" end)
+  end]]
+  t.equal(#srv:log "^script%.error$", 1)
+  t.advance(2)
+  t.equal(#srv:log(), #srv:log())
+end)
+t.case("an error of a lane", function()
+  local srv = t.server(SERVER:gsub("listen", "filter = 'mine.lua', %0"):format "", { files = {
+    ["mine.lua"] = "return {\n from_peer = function(b) error 'lame' end }" } })
+  local anna = srv:connect { cn = "anna" }:wait "up"
+  anna:send_packet(t.packet { from = anna.address, to = "10.9.0.1" })
+  t.advance(1)
+end)
+t.case("an error that the case asks about", function()
+  local srv = quiet "established = function() error 'boom' end"
+  t.match(srv:log "^script%.error$"[1].fields.error, "^the server:4: boom$")
+end)

@@ -390,3 +390,102 @@ t.case("a sync hook has no list of peers", function()
   srv:connect { cn = "anna" }:wait "denied"
   t.match(srv:log "^script.error$"[1].fields.error, "the server:%d+: vpn.peers cannot wait in")
 end)
+
+t.case("the log says why nobody was let in", function()
+  for code, why in pairs {
+    ["error 'x'"] = "authorize failed", ["return 5"] = "authorize failed",
+    ["vpn.sleep(1e6)"] = "authorize failed", [""] = "authorize gave no answer",
+    ["return false"] = "refused by authorize", ["return vpn.deny()"] = "refused by authorize",
+    ["return vpn.deny 'not you'"] = "not you",
+  } do
+    local srv = server("", ("on = { authorize = function() %s end }"):format(code))
+    srv:connect { cn = "anna" }:wait("denied", 100)
+    t.equal(srv:log "^grant.denied$"[1].fields.reason, why, code)
+    srv:log "script.error"
+    srv:stop()
+  end
+end)
+
+t.case("and why no login was good", function()
+  for code, why in pairs {
+    ["error 'x'"] = "authenticate failed", ["return 5"] = "authenticate failed",
+    [""] = "authenticate gave no answer", ["return false"] = "refused by authenticate",
+    ["return vpn.deny()"] = "refused by authenticate", ["return vpn.deny 'not you'"] = "not you",
+  } do
+    local srv = server("", ("on = { authenticate = function() %s end }"):format(code))
+    srv:connect { cn = "anna", user = "anna", password = "x" }:wait("denied", 60)
+    t.equal(srv:log "^auth.denied$"[1].fields.reason, why, code)
+    srv:log "script.error"
+    srv:stop()
+  end
+end)
+
+t.case("what is returned where nothing is decided is told, once for each hook", function()
+  local srv = server("", [[on = {
+    established = function(peer) return vpn.deny "no" end,
+    closed = function() return true end }]])
+  for _ = 1, 2 do
+    srv:connect { cn = "anna" }:wait "up":disconnect()
+    t.advance(10)
+  end
+  local list = {}
+  for _, r in ipairs(srv:log "^script.ignored$") do
+    t.equal(r.level, "warn")
+    list[#list + 1] = ("%s %s %s"):format(r.fields.hook, r.fields.returned, r.fields.instead)
+  end
+  t.equal(list, {
+    "established vpn.deny deny in authorize, or end the connection by peer:kill(why)",
+    "closed a boolean return nothing",
+  })
+  t.equal(srv:log "^script.ignored$"[1].fields.where, "the server:6")
+  local c = client("", [[on = { up = function() return false end }]])
+  c:start():wait "up"
+  t.equal(c:log "^script.ignored$"[1].fields.instead,
+    "refuse in verify_cert or pulled, or end the tunnel by session:stop(why)")
+  local fine = client("", [[on = { up = function() end, closed = function() return nil end }]])
+  fine:start():wait "up"
+  fine:stop()
+  t.equal(fine:log "^script.ignored$", {})
+end)
+
+t.case("a reason that the client is told is in the log, too", function()
+  for code, why in pairs {
+    ["peer:kill 'you have connected elsewhere'"] = "you have connected elsewhere",
+    ["peer:kill()"] = "", ["peer:restart()"] = "", ["peer:kill 'a, b'"] = "a, b",
+  } do
+    local srv = server("", ("on = { established = function(peer) %s end }"):format(code))
+    srv:connect { cn = "anna" }
+    t.advance(10)
+    t.equal(srv:log "^peer.closed$"[1].fields.why, why, code)
+    t.equal(srv:log "^peer.closed$"[1].fields.cause, "user")
+    srv:stop()
+  end
+end)
+
+t.case("a packet is told apart into all that the reference names", function()
+  local o = { from = "10.9.0.2", to = "192.0.2.1", sport = 5, dport = 25, payload = "hello" }
+  for _, proto in ipairs { "udp", "tcp" } do
+    o.proto = proto
+    t.equal(t.parse(t.packet(o)), o, proto)
+  end
+  local p = t.packet(o)
+  -- TCP with options: its header says how long it is.
+  t.equal(t.parse(p:sub(1, 32) .. "\96" .. p:sub(34, 40) .. "optn" .. p:sub(41)).payload, "hello")
+  t.equal(t.parse(t.packet { from = "10.9.0.2", to = "192.0.2.1", proto = "icmp", payload = "x" }),
+    { from = "10.9.0.2", to = "192.0.2.1", proto = "icmp", payload = "x" })
+  t.equal(t.parse(t.packet { from = "10.9.0.2", to = "192.0.2.1", proto = 47 }),
+    { from = "10.9.0.2", to = "192.0.2.1", proto = 47, payload = "" })
+  t.equal(t.parse "no packet", nil)
+  local _, err = pcall(function() t.parse(nil) end)
+  t.match(err, "good_test.lua:%d+: t.parse: a packet as a text expected, got a nil$")
+end)
+
+t.case("connected_at is in whole seconds since 1970", function()
+  t.at "2026-11-25 17:30"
+  local srv = server("", "")
+  local before = srv:connect { cn = "anna" }:wait "up"
+  local at = srv:peers()[1].connected_at
+  t.equal(os.date("%Y-%m-%d %H:%M", at), "2026-11-25 17:30")
+  t.equal(at % 1, 0)
+  before:stop()
+end)
