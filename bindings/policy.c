@@ -14,6 +14,7 @@
 #include "bindings/file.h"
 #include "bindings/heap.h"
 #include "bindings/host.h"
+#include "bindings/library.h"
 #include "bindings/objects.h"
 #include "bindings/ops.h"
 #include "bindings/ops_services.h"
@@ -91,23 +92,39 @@ static int load(lua_State *L)
 	return 2;
 }
 
+/* Whether |path| is in the folder of lunel's own modules. */
+static bool is_own(lua_State *L, const char *path)
+{
+	const char *folder;
+	size_t n;
+	bool own;
+
+	lua_getfield(L, LUA_REGISTRYINDEX, LNL_CALL_SCRIPTS);
+	folder = lua_tolstring(L, -1, &n);
+	own = folder && strncmp(path, folder, n) == 0 && path[n] == '/';
+	lua_pop(L, 1);
+	return own;
+}
+
 /*
  * Pushes the chunk of |path|: 0; or an error's text: -1 when there is no such file, 1 when it is no
  * good.
  */
 static int load_path(lua_State *L, const char *path)
 {
+	bool own = is_own(L, path);
 	char name[512];
 	struct lnl_file f;
 	int rc;
 
-	if (lnl_file_read(path, &f) < 0) {
+	if ((own ? lnl_library_read(path, &f) : lnl_file_read(path, &f)) < 0) {
 		lua_pushfstring(L, "cannot read %s: %s", path, f.why);
 		return f.error == ENOENT ? -1 : 1;
 	}
 	snprintf(name, sizeof(name), "@%s", path);
 	rc = load_text(L, f.data, f.len, name);
-	lnl_file_free(&f);
+	if (!own)
+		lnl_file_free(&f);
 	return rc ? 1 : 0;
 }
 

@@ -44,6 +44,10 @@ chmod 0755 "$WORK"
 chmod -R a+rX "$WORK/pki"
 STATUS=$WORK/private/status
 mkdir -m 0700 "$WORK/private"
+# lunel's own modules are in such a folder as well, where somebody keeps all of it in /root.
+cp -R "$LUNEL_SOURCE/scripts" "$WORK/private/scripts"
+LUNEL_SCRIPTS=$WORK/private/scripts
+export LUNEL_SCRIPTS
 
 # seen_whole SECONDS: whoever reads the status file meanwhile finds a whole one.
 seen_whole() {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bindings/file.h"
+#include "bindings/library.h"
 
 static char folder[] = "/tmp/lunel-file-XXXXXX";
 static char path[128];
@@ -154,12 +155,65 @@ static void a_temporary_file(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
+static void put(const char *name, const char *text)
+{
+	FILE *f = fopen(at(name), "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* What was read once stays as it was: there, changed or gone; and what was not there stays away. */
+static void the_library_stays(void **state)
+{
+	struct lnl_file f;
+
+	(void)state;
+	put("a.lua", "return 1");
+	assert_int_equal(lnl_library_read(at("a.lua"), &f), 0);
+	assert_string_equal(f.data, "return 1");
+	put("a.lua", "return 2");
+	assert_int_equal(lnl_library_read(at("a.lua"), &f), 0);
+	assert_string_equal(f.data, "return 1");
+	assert_int_equal(f.len, 8);
+	assert_int_equal(unlink(at("a.lua")), 0);
+	assert_int_equal(lnl_library_read(at("a.lua"), &f), 0);
+	assert_string_equal(f.data, "return 1");
+
+	assert_int_equal(lnl_library_read(at("b.lua"), &f), -1);
+	assert_int_equal(f.error, ENOENT);
+	put("b.lua", "return 3");
+	assert_int_equal(lnl_library_read(at("b.lua"), &f), -1);
+	assert_int_equal(f.error, ENOENT);
+	assert_int_equal(unlink(at("b.lua")), 0);
+
+	/* A folder is no module, but may become one. */
+	assert_int_equal(mkdir(at("c.lua"), 0700), 0);
+	assert_int_equal(lnl_library_read(at("c.lua"), &f), -1);
+	assert_int_equal(rmdir(at("c.lua")), 0);
+	put("c.lua", "return 4");
+	assert_int_equal(lnl_library_read(at("c.lua"), &f), 0);
+	assert_int_equal(unlink(at("c.lua")), 0);
+
+	/* Of names that are not there it keeps some hundreds. */
+	for (int i = 0; i < 1000; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "d%d.lua", i);
+		assert_int_equal(lnl_library_read(at(name), &f), -1);
+	}
+	put("d999.lua", "return 5");
+	assert_int_equal(lnl_library_read(at("d999.lua"), &f), 0);
+	assert_int_equal(unlink(at("d999.lua")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_read_whole), cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(a_pipe_is_read),	cmocka_unit_test(a_silent_pipe_is_given_up),
-		cmocka_unit_test(a_temporary_file),
+		cmocka_unit_test(a_temporary_file),	cmocka_unit_test(the_library_stays),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
