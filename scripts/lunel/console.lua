@@ -136,8 +136,8 @@ end
 
 local human = {
   answer = function(answer)
-    if not answer.ok then return io.stdout:write(answer.error, "\n") end
     for _, text in ipairs(answer.said or {}) do io.stdout:write(text, "\n") end
+    if not answer.ok then return io.stdout:write(answer.error, "\n") end
     if answer.n and answer.n > 0 then io.stdout:write(answer.text, "\n") end
   end,
   record = function(record)

@@ -256,7 +256,24 @@ function hand.help(topic) return setmetatable({ M.help(topic) }, TEXT) end
 
 -- ---- evaluation ----
 
-local PRELUDE = "local peers, sessions, tunnels, kill, reload, follow, help, vpn, _, var = ...; "
+local PRELUDE = "local peers, sessions, tunnels, kill, reload, follow, help, print, vpn, _, var "
+  .. "= ...; "
+
+-- What a line prints, for its answer, and its print; what it still prints when the answer has gone
+-- goes to the log, as a script's does.
+local function speech()
+  local said = { left = WIDTH }
+  return said, function(...)
+    if said.over then return print(...) end
+    local words = { ... }
+    for i = 1, select("#", ...) do words[i] = tostring(words[i]) end
+    for text in (table.concat(words, " ") .. "\n"):gmatch "(.-)\n" do
+      if said.left < 0 then return end
+      said.left = said.left - #text - 1
+      said[#said + 1] = said.left >= 0 and text or "-- cut"
+    end
+  end
+end
 
 -- The chunk of |code|, an expression or statements; or nil, why, and whether more of it is missing.
 local function compile(code)
@@ -270,18 +287,20 @@ local function compile(code)
   return nil, err, err:find(at_end, 1, true) ~= nil
 end
 
-local function answer(ticket, ok, ...)
+local function answer(ticket, said, ok, ...)
+  local lines = said[1] and { unpack(said) } or nil
+  said.over = true
   if not ok then
     local first = tostring((...)):match("^[^\n]*")
-    return core.console_answer(ticket, { ok = false, error = first })
+    return core.console_answer(ticket, { ok = false, error = first, said = lines })
   end
   local first = ...
   if getmetatable(first) == ACTION then
-    return core.console_answer(ticket, { ok = true, action = first[1] })
+    return core.console_answer(ticket, { ok = true, action = first[1], said = lines })
   end
   last = first
   core.console_answer(ticket, { ok = true, n = select("#", ...), text = text_of(...),
-                                values = values_of(...) })
+                                values = values_of(...), said = lines })
 end
 
 --- Evaluates |code|, which |connection| sent; the answer comes by the |ticket|, or at once when it
@@ -289,12 +308,13 @@ end
 function M.eval(ticket, connection, code)
   local chunk, err, incomplete = compile(code)
   if not chunk then return { ok = false, error = err, incomplete = incomplete } end
+  local said, say = speech()
   local id = core.spawn(0, "the console", SECONDS, function(ok, ...)
     running[connection] = nil
-    local done, why = core.try("the console", answer, ticket, ok, ...)
+    local done, why = core.try("the console", answer, ticket, said, ok, ...)
     if not done then core.console_answer(ticket, { ok = false, error = tostring(why) }) end
   end, chunk, hand.peers, hand.sessions, hand.tunnels, hand.kill, hand.reload, hand.follow,
-    hand.help, require "lunel", last, shared)
+    hand.help, say, require "lunel", last, shared)
   running[connection] = { ticket = ticket, task = id }
 end
 

@@ -5,7 +5,8 @@
 --
 --   { "op": "hello" }                     { ok, pid, version, connection }
 --   { "op": "reload" }                    { ok, said = [...] } or { errors = [...] }
---   { "op": "eval", "code": "..." }       { ok, text, values } or { error [, incomplete] }
+--   { "op": "eval", "code": "..." }       { ok, text, values [, said] } or { error [, said]
+--                                         [, incomplete] }; said: what it printed
 --   { "op": "complete", "text": "..." }   { ok, list = [...] }
 --   { "op": "cancel", "connection": n }   ends what that connection evaluates
 --   { "op": "follow", "after": n }        waits for log records: { ok, records, after, lost }

@@ -73,9 +73,9 @@ end
 
 -- The sentences about what is wrong with |t|.
 local function check(t, unsure)
-  if type(t) ~= "table" then
+  if type(t) ~= "table" or t == pkt then
     return { ("a lane returns a table { from_peer = function(b) ... end, ... }, not %s"):format(
-      t == nil and "nothing" or "a " .. type(t)) }
+      t == nil and "nothing" or t == pkt and "lunel.pkt" or "a " .. type(t)) }
   end
   local errors, functions = {}, 0
   for key in pairs(t) do check_key(t, errors, key) end

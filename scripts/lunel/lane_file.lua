@@ -21,6 +21,12 @@ package.preload["lunel.pkt"] = function()
     .. "`filters` or `transport` and does not require (scripts/README.md, Packet lanes)", 3)
 end
 
+-- Nor is a file of tests a policy.
+package.preload["lunel.test"] = function()
+  package.loaded["lunel.test"] = nil
+  error("a file of tests is neither run nor checked as a policy; run it by `lunel test FILE`", 3)
+end
+
 --- The main chunk of |file| is about to run.
 function M.runs(file) script = file end
 

@@ -121,6 +121,7 @@ reload_says "server.lua:[0-9]+: pusch: there is no key of this name; did you mea
 reload_says "server.lua:[0-9]+: on.authorise: there is no key of this name; did you mean 'authorize'\?"
 reload_says 'nothing has changed'
 server_says 'The configuration was not reloaded' 5
+[ "$(console 'print("said", 1)')" = 'said 1' ] || fail "the console does not show what is printed"
 [ "$(console 'vpn.filter(peers(), function(p) return p.cn == "stock" end)[1].cn')" = '"stock"' ] ||
 	fail "the console does not find stock"
 

@@ -44,6 +44,25 @@ describe("the console", function()
     assert.same({ "peer_kill", 1, 7, "HALT,bye" }, stub.calls(core, "peer_kill")[1])
   end)
 
+  it("has what a line prints in its answer", function()
+    local a = eval("print('x', 1, nil, true) print 'y\\nz' return 5")
+    assert.same({ true, "5", { "x 1 nil true", "y", "z" } }, { a.ok, a.text, a.said })
+    assert.is_nil(eval("1").said)
+    a = eval("print 'before' error 'boo'")
+    assert.same({ ok = false, error = "console:1: boo", said = { "before" } }, a)
+    a = eval("for i = 1, 1000 do print(('x'):rep(100)) end")
+    assert.is_true(#table.concat(a.said, "\n") < 8300)
+    assert.equal("-- cut", a.said[#a.said])
+    -- What is printed when the answer has gone goes where print leads elsewhere.
+    local heard, before = {}, print
+    rawset(_G, "print", function(...) heard[#heard + 1] = { ... } end)
+    a = eval("var.later = print")
+    eval("var.later('late')")
+    rawset(_G, "print", before)
+    assert.is_nil(a.said)
+    assert.same({ { "late" } }, heard)
+  end)
+
   it("bounds what it prints", function()
     local text = eval("local t = {} for i = 1, 1000 do t[i] = ('x'):rep(5000) end return t").text
     assert.is_true(#text < 8300)

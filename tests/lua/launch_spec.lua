@@ -283,6 +283,26 @@ require "lunel".server {
     assert.matches("check looks at one file", err, 1, true)
   end)
 
+  it("takes a file of tests for none, and lunel.pkt for no lane", function()
+    for text, words in pairs {
+      ["local t = require 'lunel.test'\nt.case('x', function() end)\n"] =
+        "a_test.lua:1: a file of tests is neither run nor checked as a policy; run it by `lunel "
+        .. "test FILE`",
+      ["local t = require 'lunel.test'\nlocal pkt = require 'lunel.pkt'\n"] =
+        "a_test.lua:1: a file of tests is neither run",
+      ["local pkt = require 'lunel.pkt'\nreturn pkt\n"] =
+        "a_test.lua: a lane returns a table { from_peer = function(b) ... end, ... }, not "
+        .. "lunel.pkt",
+    } do
+      local status, _, err = run(lunel .. " check " .. write("a_test.lua", text))
+      assert.equal(2, status)
+      assert.matches(words, err:match "^[^\n]*", 1, true)
+    end
+    local status, _, err = run(lunel .. " " .. write("a_test.lua", "require 'lunel.test'"))
+    assert.equal(2, status)
+    assert.matches("a_test.lua:1: a file of tests is neither run", err, 1, true)
+  end)
+
   it("accepts every example", function()
     write("office.ovpn", (PROFILE:gsub("ca.pem", "no.pem"))) -- which some of them name
     local list = assert(io.popen(("cd %s && ls examples/*.lua examples/*/*.lua | grep -v _test")
