@@ -198,7 +198,7 @@ static void the_library_stays(void **state)
 
 	/* Of names that are not there it keeps some hundreds. */
 	for (int i = 0; i < 1000; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "d%d.lua", i);
 		assert_int_equal(lnl_library_read(at(name), &f), -1);
