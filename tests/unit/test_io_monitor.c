@@ -51,6 +51,9 @@ static int set_up(void **state)
 		return 0;
 	assert_true(test_namespace());
 	run("ip link add old0 type veth peer name old1 && ip link set old1 up && ip link set old0 up");
+	/* The kernel says a moment later that it is running, which would be a change. */
+	run("timeout 10 sh -c 'until ip link show dev old0 | grep -q LOWER_UP.*state.UP; do "
+	    "sleep 0.01; done'");
 	memset(&w, 0, sizeof(w));
 	w.loop = ev_loop_new(0);
 	assert_int_equal(lnl_monitor_new(&w.monitor, w.loop, changed, &w, &why), 0);
