@@ -113,7 +113,9 @@ LUA
 	stop "$STOCK" TERM 5
 	SERVER_PID=$OFFICE
 	server_says 'test.counted .*lateral=[1-9].* smtp=[1-9]' 10
-	grep -E 'acc\.(dropped|refused)|script\.error|lane\.' "$WORK/$SERVER_NAME.log" && fail "something went wrong"
+	# A machine that stood still sends the reports of that time at once: too many a second, and told.
+	grep -E 'acc\.(dropped|refused)|script\.error|lane\.' "$WORK/$SERVER_NAME.log" |
+		grep -v 'acc\.dropped .*reason=rate' && fail "something went wrong"
 	stop "$OFFICE" TERM 8 || fail "the server did not end cleanly"
 }
 
