@@ -8,14 +8,18 @@
 #include "control/push.h"
 #include "io/reason.h"
 
+#define NAME_SIGNS "abcdefghijklmnopqrstuvwxyz0123456789-"
+
 static int take(struct lnl_pulled *p, const char *option, struct lnl_reason *why)
 {
 	struct lnl_why said = { "" };
 	struct lnl_option o;
 	int rc = lnl_option_split(&o, option, strlen(option));
 
+	/* Of what cannot be read nobody knows what of it is a secret: its name alone is said. */
 	if (rc < 0)
-		return lnl_reason_set(why, rc, "%s: it cannot be split into words", option);
+		return lnl_reason_set(why, rc, "%.*s: it cannot be split into words",
+				      (int)strspn(option, NAME_SIGNS), option);
 	rc = lnl_pulled_option(p, &o, LNL_FROM_SERVER, &said);
 	/* Known, and taken by others. */
 	if (rc == LNL_E_PERM || rc == LNL_E_UNSUPPORTED)

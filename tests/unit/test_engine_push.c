@@ -27,7 +27,9 @@ static const struct {
 	{ "route", LNL_E_FORMAT, "route: it has too few or too many parameters" },
 	{ "route 10.2.0.0 255.0.255.0", LNL_E_FORMAT, "route 10.2.0.0 255.0.255.0: " },
 	{ "ping 86401", LNL_E_INVAL, "ping 86401: " },
-	{ "route \"10.2.0.0", LNL_E_FORMAT, "it cannot be split into words" },
+	{ "route \"10.2.0.0", LNL_E_FORMAT, "route: it cannot be split into words" },
+	{ "auth-token \"secret", LNL_E_FORMAT, "auth-token: it cannot be split into words" },
+	{ "ro\033ute 10.2.0.0", LNL_E_FORMAT, "ro: it cannot be split into words" },
 };
 
 static void what_clients_say_is_said(void **state)
@@ -38,6 +40,7 @@ static void what_clients_say_is_said(void **state)
 
 		assert_int_equal(lnl_push_check(rows[i].option, &why), rows[i].rc);
 		assert_non_null(strstr(why.text, rows[i].why));
+		assert_null(strstr(why.text, "secret"));
 		if (rows[i].rc == 0)
 			assert_string_equal(why.text, "");
 	}

@@ -18,6 +18,7 @@
 #include "io/clock.h"
 #include "io/tun.h"
 #include "io/worker.h"
+#include "wire/stream.h"
 
 #define PATIENCE 20000 /* ms that something may take before the test has failed */
 #define PEER	 7
@@ -293,6 +294,20 @@ static inline void expect_packet(int tun, uint32_t number, size_t len)
 	n = read(tun, got, sizeof(got));
 	assert_int_equal(n, make_packet(want, number, len));
 	assert_memory_equal(got, want, len);
+}
+
+/* Waits for what comes by |fd|, and puts it behind what |in| has. */
+static inline void take_stream(int fd, struct lnl_stream *in)
+{
+	size_t room;
+	uint8_t *p;
+	ssize_t n;
+
+	wait_readable(fd);
+	p = lnl_stream_room(in, &room);
+	n = recv(fd, p, room, 0);
+	assert_true(n > 0);
+	lnl_stream_added(in, (size_t)n);
 }
 
 static inline void send_control(struct side *s, uint8_t op, uint32_t number, size_t len)
