@@ -370,7 +370,7 @@ void lnl_call_place(lua_State *L, int index, char *out, size_t len)
 void lnl_call_no_memory(lua_State *L, lua_State *from, const char *place)
 {
 	/* LuaJIT itself collects nothing before it gives up. */
-	lua_gc(L, LUA_GCCOLLECT, 0);
+	collect(L, lnl_vm_of(L));
 	lnl_call_push_place(L, from, place);
 	lua_pushfstring(L, "%snot enough memory: all scripts together may have %d MiB",
 			lua_tostring(L, -1), (int)(lnl_vm_of(L)->limit >> 20));

@@ -12,7 +12,9 @@
 
 #include "bindings/vm.h"
 
-#define LNL_SLICE_HOOK INT64_C(20000)	/* microseconds: a sync hook, a stretch of a task */
+#define LNL_SLICE_HOOK INT64_C(20000) /* microseconds: a sync hook, a stretch of a task */
+/* Our own code around hooks: it collects what they left, which takes its time. */
+#define LNL_SLICE_OURS (10 * LNL_SLICE_HOOK)
 #define LNL_SLICE_LOAD INT64_C(5000000) /* loading and checking a configuration */
 
 struct lnl_fault {

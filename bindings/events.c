@@ -256,7 +256,7 @@ void lnl_event_overhear(struct lnl_vm *vm, const struct lnl_event *e)
 {
 	struct lnl_fault fault;
 
-	if (lnl_call(vm, kind_name(e->kind), 10 * LNL_SLICE_HOOK, overhear, (void *)(uintptr_t)e,
+	if (lnl_call(vm, kind_name(e->kind), LNL_SLICE_OURS, overhear, (void *)(uintptr_t)e,
 		     &fault))
 		lnl_host_fault(vm->host, kind_name(e->kind), &fault);
 }
@@ -264,10 +264,10 @@ void lnl_event_overhear(struct lnl_vm *vm, const struct lnl_event *e)
 void lnl_event_deliver(struct lnl_vm *vm, const struct lnl_event *e)
 {
 	struct lnl_fault fault;
-	/* Not the script's hook, which has its slice in lnl_call_try, but what surrounds it. */
-	int64_t slice = 10 * LNL_SLICE_HOOK;
 
-	if (lnl_call(vm, kind_name(e->kind), slice, deliver, (void *)(uintptr_t)e, &fault) == 0)
+	/* Not the script's hook, which has its slice in lnl_call_try, but what surrounds it. */
+	if (!lnl_call(vm, kind_name(e->kind), LNL_SLICE_OURS, deliver, (void *)(uintptr_t)e,
+		      &fault))
 		return;
 	lnl_host_fault(vm->host, kind_name(e->kind), &fault);
 	if (e->ticket)

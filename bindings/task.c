@@ -413,7 +413,7 @@ static int resume(lua_State *L)
 	if (t->cancelled)
 		return 0;
 	lnl_task_hide(vm, t); /* what runs now must not cancel it */
-	outer = lnl_slice_enter(vm, t->name, t->where, LNL_SLICE_HOOK);
+	outer = lnl_slice_enter(vm, t->name, t->where, LNL_SLICE_OURS);
 	if (rc == 0)
 		succeed(L, t);
 	else
@@ -494,7 +494,7 @@ static void end_late(struct lnl_vm *vm, struct lnl_task *t, struct wake *w)
 
 	lnl_task_hide(vm, t); /* what runs now must not cancel it */
 	t->waiting = true;
-	if (lnl_call(vm, t->name, LNL_SLICE_HOOK, expire, w, &fault))
+	if (lnl_call(vm, t->name, LNL_SLICE_OURS, expire, w, &fault))
 		lnl_host_fault(vm->host, t->name, &fault);
 	drop(vm, t);
 }

@@ -187,6 +187,26 @@ static void faults_in_a_sync_hook(void **state)
 			check_fault(*state, i, "learn", "true");
 }
 
+/* To look through a large heap takes longer than a hook may, and is not what answers' time. */
+static void a_full_heap_does_not_end_what_answers(void **state)
+{
+	static char log[65536];
+	struct lnl_host *h = *state;
+	size_t limit = h->vm->limit;
+
+	h->vm->limit = (size_t)256 << 20;
+	for (int i = 0; i < 2; i++) {
+		run(h, "local t, names = {}, {} for i = 1, 1e6 do t[i] = {} end\n"
+		       "for i = 1, 2e5 do names[i] = 'x' .. i end\n"
+		       "package.loaded.much, package.loaded.names = t, names");
+		ask_both(h, "package.loaded.names = nil local s = ('x'):rep(2^30)",
+			 i ? "learn" : "authenticate",
+			 i ? "bad=default good=true" : "bad=default good=ok", log, sizeof(log));
+	}
+	run(h, "package.loaded.much = nil collectgarbage()");
+	h->vm->limit = limit;
+}
+
 /* The peer is gone before its hook has answered: no reply, and its task is gone, too. */
 static void a_hook_that_closes_whom_it_is_asked_about(void **state)
 {
@@ -335,6 +355,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(faults_in_a_task, set_up_engine, tear_down_engine),
 		cmocka_unit_test_setup_teardown(faults_in_a_sync_hook, set_up_engine,
 						tear_down_engine),
+		cmocka_unit_test_setup_teardown(a_full_heap_does_not_end_what_answers,
+						set_up_engine, tear_down_engine),
 		cmocka_unit_test_setup_teardown(a_hook_that_closes_whom_it_is_asked_about,
 						set_up_engine, tear_down_engine),
 		cmocka_unit_test_setup_teardown(a_dead_reference, set_up_engine, tear_down_engine),
