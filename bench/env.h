@@ -3,20 +3,19 @@
 #ifndef LNL_BENCH_ENV_H
 #define LNL_BENCH_ENV_H
 
-#include <stdlib.h>
-
 #include "crypto/crypto.h"
+#include "engine/aligned.h"
 
 static inline void *bench_alloc(void *ctx, size_t size)
 {
 	(void)ctx;
-	return calloc(1, size);
+	return lnl_aligned_new(size);
 }
 
 static inline void bench_release(void *ctx, void *p)
 {
 	(void)ctx;
-	free(p);
+	lnl_aligned_free(p);
 }
 
 static inline uint64_t bench_wallclock(void *ctx)

@@ -13,6 +13,7 @@
 #include "data/plane.h"
 #include "engine/engine_service.h"
 #include "io/worker_state.h"
+#include "engine/aligned.h"
 
 #define LOOKUPS	 (1 << 14) /* keys, at random */
 #define COUNTED	 (1 << 12) /* of them, where instructions are counted */
@@ -62,7 +63,7 @@ static void die(const char *what)
 
 static void *env_alloc(void *ctx, size_t size)
 {
-	void *p = calloc(1, size);
+	void *p = lnl_aligned_new(size);
 
 	(void)ctx;
 	/* Of each peer only a few lines are looked at, and they are as far apart as in a server. */
@@ -74,7 +75,7 @@ static void *env_alloc(void *ctx, size_t size)
 static void env_release(void *ctx, void *p)
 {
 	(void)ctx;
-	free(p);
+	lnl_aligned_free(p);
 }
 
 static uint64_t env_wallclock(void *ctx)

@@ -12,19 +12,20 @@
 
 #include "engine_service.h"
 #include "io/privilege.h"
+#include "aligned.h"
 
 /* ---- what the sans-IO rooms are given ---- */
 
 static void *env_alloc(void *ctx, size_t size)
 {
 	(void)ctx;
-	return calloc(1, size ? size : 1);
+	return lnl_aligned_new(size);
 }
 
 static void env_release(void *ctx, void *p)
 {
 	(void)ctx;
-	free(p);
+	lnl_aligned_free(p);
 }
 
 static void take_record(void *ctx, const struct lnl_record *r)

@@ -127,6 +127,11 @@ int lnl_aead_new(struct lnl_aead **out, const struct lnl_env *env, enum lnl_ciph
 /* Wipes and releases; |a| may be NULL. */
 void lnl_aead_free(struct lnl_aead *a);
 /*
+ * Asks for the memory that a packet needs of |a| (may be NULL), and waits for none of it: for who
+ * knows early which key comes next.
+ */
+void lnl_aead_near(const struct lnl_aead *a);
+/*
  * Encrypts |len| bytes from |src| to |dst| (equal, or not overlapping), writes LNL_TAG_LEN bytes to
  * |tag|. Allocates nothing. 0 or LNL_E_KEY.
  */

@@ -250,6 +250,11 @@ void lnl_aead_free(struct lnl_aead *a)
 	lnl_release(env, a);
 }
 
+void lnl_aead_near(const struct lnl_aead *a)
+{
+	(void)a; /* it takes no time, and is measured by nobody */
+}
+
 static void make_tag(const struct fake_mix *nonced, const void *ad, size_t ad_len,
 		     const uint8_t *sealed, size_t len, uint8_t *tag)
 {

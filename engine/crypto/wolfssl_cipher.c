@@ -7,6 +7,9 @@
 
 #include "crypto/wolfssl_compat.h"
 
+#define LINE   64  /* of the processor's cache */
+#define NEEDED 384 /* bytes that every packet looks at: AES's round keys and GCM's hash key */
+
 /*
  * ChaCha20-Poly1305 is put together here: wolfSSL's one-shot call copies the key to its stack, and
  * leaves it there.
@@ -61,6 +64,24 @@ void lnl_aead_free(struct lnl_aead *a)
 	const struct lnl_env *env = a->env;
 	lnl_secret_wipe(a, sizeof(*a));
 	lnl_release(env, a);
+}
+
+void lnl_aead_near(const struct lnl_aead *a)
+{
+	const char *p = (const char *)a;
+
+	if (a == NULL)
+		return;
+	/*
+	 * A load in earnest, whose value nobody waits for: a mere prefetch may be dropped where the
+	 * page's address is not at hand either.
+	 */
+	(void)*(const volatile char *)p;
+	for (size_t i = LINE; i < NEEDED; i += LINE)
+		__builtin_prefetch(p + i);
+#ifdef WOLFSSL_AESNI
+	__builtin_prefetch(&a->u.aes.use_aesni); /* far behind, and the first that is looked at */
+#endif
 }
 
 /* RFC 8439, 2.6 and 2.8: block 0 keys the authenticator, block 1 starts the stream. */

@@ -9,10 +9,26 @@
 #include "data/bytes.h"
 #include "data/plane.h"
 
-#define FEW    256	      /* peers that are in a near cache anyway */
+#define FEW    32	      /* peers that are in the nearest cache anyway */
 #define TRAINS LNL_DATA_AHEAD /* peers that are looked for together */
 #define LINE   64
-#define CIPHER 384 /* bytes of a cipher that every packet needs: round keys, hash key */
+
+/* Lines that a packet needs beside the first: see struct lnl_peer and struct lnl_keyslot. */
+#define PEER_SEAL 2
+#define PEER_OPEN 1
+#define PEER_CAME 3
+
+#if UINTPTR_MAX == UINT64_MAX
+_Static_assert(offsetof(struct lnl_peer, up) == PEER_OPEN * LINE &&
+		       offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LINE,
+	       "what opening needs is one line");
+_Static_assert(offsetof(struct lnl_peer, sent_at) == PEER_SEAL * LINE &&
+		       offsetof(struct lnl_peer, counters.rx_packets) == PEER_CAME * LINE,
+	       "what sealing needs is one line, and what opening counts begins the next");
+_Static_assert(offsetof(struct lnl_keyslot, warn) == LINE &&
+		       offsetof(struct lnl_keyslot, recv.nonce) == 2 * LINE,
+	       "sealing needs two lines of a key");
+#endif
 
 /*
  * A load in earnest, whose value nobody waits for: a mere prefetch may be dropped where the page's
@@ -23,30 +39,43 @@ static inline void touch(const void *p)
 	(void)*(const volatile char *)p;
 }
 
-static void fetch(const void *p, size_t bytes)
+static inline void ask_for(const void *p, size_t line)
 {
-	if (p == NULL)
-		return;
-	touch(p);
-	for (size_t i = LINE; i < bytes; i += LINE)
-		__builtin_prefetch((const char *)p + i);
+	__builtin_prefetch((const char *)p + line * LINE);
 }
 
-static void fetch_cell(const struct lnl_peer_cell *cell, const struct lnl_aead *cipher)
+static void fetch_to_seal(const struct lnl_peer_cell *cell)
 {
-	fetch(cell->peer, offsetof(struct lnl_peer, counters.drops));
-	fetch(cell->key, sizeof(*cell->key));
-	fetch(cipher, CIPHER);
+	if (cell->peer == NULL)
+		return;
+	touch(cell->peer);
+	ask_for(cell->peer, PEER_SEAL);
+	if (cell->key == NULL)
+		return;
+	touch(cell->key);
+	ask_for(cell->key, 1);
+	lnl_aead_near(cell->send);
+}
+
+static void fetch_to_open(const struct lnl_peer_cell *cell)
+{
+	if (cell->peer == NULL)
+		return;
+	touch(cell->peer);
+	ask_for(cell->peer, PEER_OPEN);
+	ask_for(cell->peer, PEER_CAME);
+	if (cell->key == NULL)
+		return;
+	touch(cell->key);
+	for (size_t i = 1; i * LINE < offsetof(struct lnl_keyslot, cbc_send); i++)
+		ask_for(cell->key, i);
+	lnl_aead_near(cell->recv);
 }
 
 void lnl_ahead_seal(const struct lnl_data *d, uint32_t id)
 {
-	const struct lnl_peer_cell *cell;
-
-	if (d->peers.n < FEW)
-		return;
-	cell = lnl_table_home(&d->peers, id);
-	fetch_cell(cell, cell->send);
+	if (d->peers.n >= FEW)
+		fetch_to_seal(lnl_table_home(&d->peers, id));
 }
 
 void lnl_data_ahead(const struct lnl_data *d, const struct lnl_packet *pkts, unsigned n)
@@ -65,7 +94,7 @@ void lnl_data_ahead(const struct lnl_data *d, const struct lnl_packet *pkts, uns
 		touch(cells[trains++]);
 	}
 	for (unsigned t = 0; t < trains; t++)
-		fetch_cell(cells[t], cells[t]->send);
+		fetch_to_seal(cells[t]);
 }
 
 /* Whose |pkt| is, as find_owner has it; LNL_PEER_ID_NONE when that is not to be seen. */
@@ -94,6 +123,6 @@ unsigned lnl_ahead_open(const struct lnl_data *d, const struct lnl_packet *pkts,
 		touch(cells[trains++]);
 	}
 	for (unsigned t = 0; t < trains; t++)
-		fetch_cell(cells[t], cells[t]->recv);
+		fetch_to_open(cells[t]);
 	return i;
 }

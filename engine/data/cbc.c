@@ -48,13 +48,13 @@ uint16_t lnl_keyslot_seal_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uin
 	uint8_t *iv = text - LNL_BLOCK_LEN;
 	if (lnl_ivs_take(ivs, iv) != 0)
 		return LNL_DROP_STATE;
-	if (lnl_cbc_run(k->send.cbc, iv, text, text, len) != 0)
+	if (lnl_cbc_run(k->cbc_send.cipher, iv, text, text, len) != 0)
 		return LNL_DROP_NO_KEY;
 
 	struct lnl_piece signed_part = { iv, LNL_BLOCK_LEN + len };
 	pkt->p = iv - k->mac_len;
 	pkt->len = k->mac_len + LNL_BLOCK_LEN + len;
-	if (lnl_hmac_run(k->send.hmac, &signed_part, 1, pkt->p) != 0)
+	if (lnl_hmac_run(k->cbc_send.hmac, &signed_part, 1, pkt->p) != 0)
 		return LNL_DROP_NO_KEY;
 	lnl_keyslot_put_header(k, pkt, wire_id);
 	return LNL_DROP_NONE;
@@ -81,7 +81,7 @@ static bool is_authentic(struct lnl_keyslot *k, const uint8_t *mac, const uint8_
 	uint8_t expected[LNL_DIGEST_MAX];
 	struct lnl_piece signed_part = { iv, len };
 
-	return lnl_hmac_run(k->recv.hmac, &signed_part, 1, expected) == 0 &&
+	return lnl_hmac_run(k->cbc_recv.hmac, &signed_part, 1, expected) == 0 &&
 	       lnl_secret_equal(expected, mac, k->mac_len);
 }
 
@@ -102,7 +102,7 @@ uint16_t lnl_keyslot_open_cbc(struct lnl_keyslot *k, struct lnl_packet *pkt, uin
 
 	if (!is_authentic(k, mac, iv, LNL_BLOCK_LEN + len))
 		return LNL_DROP_AUTH;
-	if (len % LNL_BLOCK_LEN != 0 || lnl_cbc_run(k->recv.cbc, iv, text, text, len) != 0)
+	if (len % LNL_BLOCK_LEN != 0 || lnl_cbc_run(k->cbc_recv.cipher, iv, text, text, len) != 0)
 		return LNL_DROP_FORMAT;
 	uint32_t pad = padding_len(text, len);
 	if (pad == 0 || len < pad + LNL_PID_LEN)

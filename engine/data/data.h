@@ -87,9 +87,10 @@ struct lnl_peer_conf {
  * to lnl_data_open are rx_packets, pings_received, occ_received and drops.
  */
 struct lnl_counters {
-	uint64_t rx_packets, rx_bytes;	       /* plaintext delivered to TUN */
-	uint64_t tx_packets, tx_bytes;	       /* plaintext of TUN that was sealed */
-	uint64_t link_rx_bytes, link_tx_bytes; /* datagrams: authentic ones, sealed ones */
+	uint64_t tx_packets, tx_bytes; /* plaintext of TUN that was sealed */
+	uint64_t link_tx_bytes;	       /* datagrams: sealed ones */
+	uint64_t rx_packets, rx_bytes; /* plaintext delivered to TUN */
+	uint64_t link_rx_bytes;	       /* datagrams: authentic ones */
 	uint64_t pings_sent, pings_received;
 	uint64_t occ_sent, occ_received;
 	/* Of all its keys so far: ids that the other side has used, and those that came. */

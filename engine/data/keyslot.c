@@ -9,26 +9,27 @@ static bool is_gcm(enum lnl_cipher c)
 	       c == LNL_CIPHER_AES_256_GCM;
 }
 
-static int fill_half(struct lnl_keyslot_half *h, const struct lnl_env *env,
-		     const struct lnl_key_conf *conf, const struct lnl_direction_key *key,
-		     bool sends)
+static int fill_half(struct lnl_keyslot_half *h, struct lnl_keyslot_cbc *cbc,
+		     const struct lnl_env *env, const struct lnl_key_conf *conf, bool sends)
 {
+	const struct lnl_direction_key *key = sends ? &conf->send : &conf->recv;
+
 	if (lnl_cipher_is_aead(conf->cipher)) {
 		memcpy(h->nonce + LNL_PID_LEN, key->hmac, LNL_IMPLICIT_IV);
 		return lnl_aead_new(&h->aead, env, conf->cipher, key->cipher);
 	}
-	int r = lnl_cbc_new(&h->cbc, env, conf->cipher, key->cipher, sends);
+	int r = lnl_cbc_new(&cbc->cipher, env, conf->cipher, key->cipher, sends);
 	if (r == 0)
-		r = lnl_hmac_new(&h->hmac, env, conf->digest, key->hmac,
+		r = lnl_hmac_new(&cbc->hmac, env, conf->digest, key->hmac,
 				 lnl_digest_len(conf->digest));
 	return r;
 }
 
-static void free_half(struct lnl_keyslot_half *h)
+static void free_half(struct lnl_keyslot_half *h, struct lnl_keyslot_cbc *cbc)
 {
 	lnl_aead_free(h->aead);
-	lnl_cbc_free(h->cbc);
-	lnl_hmac_free(h->hmac);
+	lnl_cbc_free(cbc->cipher);
+	lnl_hmac_free(cbc->hmac);
 }
 
 /* Encryption without authentication does not exist here. */
@@ -64,9 +65,9 @@ int lnl_keyslot_new(struct lnl_keyslot **out, const struct lnl_env *env,
 	lnl_replay_init(&k->replay,
 			conf->replay_window != 0 ? conf->replay_window : LNL_REPLAY_DEFAULT);
 
-	int r = fill_half(&k->send, env, conf, &conf->send, true);
+	int r = fill_half(&k->send, &k->cbc_send, env, conf, true);
 	if (r == 0)
-		r = fill_half(&k->recv, env, conf, &conf->recv, false);
+		r = fill_half(&k->recv, &k->cbc_recv, env, conf, false);
 	if (r != 0) {
 		lnl_keyslot_free(k, env);
 		return r;
@@ -79,8 +80,8 @@ void lnl_keyslot_free(struct lnl_keyslot *k, const struct lnl_env *env)
 {
 	if (k == NULL)
 		return;
-	free_half(&k->send);
-	free_half(&k->recv);
+	free_half(&k->send, &k->cbc_send);
+	free_half(&k->recv, &k->cbc_recv);
 	lnl_secret_wipe(k, sizeof(*k));
 	lnl_release(env, k);
 }

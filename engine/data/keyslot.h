@@ -27,31 +27,43 @@
 
 struct lnl_ivs;
 
-/* Half of a key: what is needed to send, or to receive. AEAD has |aead|, CBC the other two. */
+/* Half of a key: what is needed to send, or to receive. */
 struct lnl_keyslot_half {
-	struct lnl_aead *aead;
-	struct lnl_cbc *cbc;
-	struct lnl_hmac *hmac;
-	uint8_t nonce[LNL_NONCE_ROOM]; /* the id's place, then the implicit IV */
 	uint64_t used;		       /* messages plus blocks */
+	struct lnl_aead *aead;	       /* NULL: CBC */
+	uint8_t nonce[LNL_NONCE_ROOM]; /* the id's place, then the implicit IV */
 };
 
+/* What CBC has instead of |aead|. */
+struct lnl_keyslot_cbc {
+	struct lnl_cbc *cipher;
+	struct lnl_hmac *hmac;
+};
+
+/*
+ * By lines of the cache, as struct lnl_peer is: the first for sealing, the second for all, from its
+ * end on what opening needs besides.
+ */
 struct lnl_keyslot {
 	uint8_t id;
 	uint8_t mac_len; /* 0: AEAD */
 	bool limit_said; /* LNL_NOTICE_KEY_LIMIT has been given */
 	uint64_t expires;
-	uint64_t limit; /* for `used`; UINT64_MAX: none */
+	uint64_t limit;	  /* for `used`; UINT64_MAX: none */
+	uint64_t next_id; /* above UINT32_MAX: used up */
+	struct lnl_keyslot_half send;
+
 	uint64_t warn;
 	uint64_t bytes; /* datagrams that passed, both ways, and the owner's limits for them */
 	uint64_t packets;
 	uint64_t limit_bytes;
 	uint64_t limit_packets;
-	uint64_t next_id; /* above UINT32_MAX: used up */
 	uint64_t failed;
-	struct lnl_keyslot_half send;
 	struct lnl_keyslot_half recv;
 	struct lnl_replay replay;
+
+	struct lnl_keyslot_cbc cbc_send;
+	struct lnl_keyslot_cbc cbc_recv;
 };
 
 /* Builds a slot from |conf|. LNL_E_NOMEM, LNL_E_UNSUPPORTED, LNL_E_KEY. */

@@ -21,27 +21,36 @@ struct lnl_peer_route {
 	struct lnl_prefix prefix;
 };
 
+/*
+ * In the order in which packets need it, by lines of the cache, since each that is far away costs
+ * as much as a short packet's cipher: the first is everybody's, the second is for opening, the third
+ * for sealing, and the fourth has what opening counts.
+ */
 struct lnl_peer {
 	struct lnl_peer_conf conf;
 	struct lnl_keyslot *slots[LNL_SLOTS]; /* by enum lnl_slot; NULL: empty */
-	uint64_t sent_at;		      /* the last datagram, or ping that was asked for */
+
+	struct lnl_rate up;
 	uint64_t heard_at; /* the last authentic datagram, or timeout that was told */
-	bool heard;	   /* something came */
-	bool queued;	   /* in the plane's list of peers with notices */
-	uint8_t notices[LNL_NOTICE_KINDS]; /* waiting: for each kind a bit per key id */
-	uint32_t heap_at;
-	struct lnl_peer *next_noticed;
-	struct lnl_peer *prev_noticed;
-	struct lnl_peer_route *routes;
-	uint32_t n_routes;
 	/*
 	 * The source that was last found to route to this peer, and as of which change of the
 	 * routes; family 0: none.
 	 */
-	struct lnl_ip source;
 	uint64_t source_change;
-	struct lnl_rate down, up;
+	struct lnl_ip source;
+	bool heard;  /* something came */
+	bool queued; /* in the plane's list of peers with notices */
+
+	uint64_t sent_at; /* the last datagram, or ping that was asked for */
+	struct lnl_rate down;
+	uint32_t heap_at;
+	uint32_t n_routes;
 	struct lnl_counters counters;
+
+	uint8_t notices[LNL_NOTICE_KINDS]; /* waiting: for each kind a bit per key id */
+	struct lnl_peer *next_noticed;
+	struct lnl_peer *prev_noticed;
+	struct lnl_peer_route *routes;
 };
 
 /* A peer, and its primary key, which is there only to be brought near: see ahead.c. */

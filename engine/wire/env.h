@@ -21,7 +21,7 @@ static inline uint64_t lnl_earlier(uint64_t a, uint64_t b)
 
 struct lnl_env {
 	void *ctx;
-	/* Returns |size| zeroed bytes or NULL. */
+	/* Returns |size| zeroed bytes or NULL; best at the beginning of a line of the cache. */
 	void *(*alloc)(void *ctx, size_t size);
 	/* Releases what alloc gave; |p| may be NULL. The caller has wiped secrets. */
 	void (*release)(void *ctx, void *p);

@@ -163,11 +163,11 @@ static uint16_t open_text(const uint8_t *text, uint32_t len, struct lnl_packet *
 	uint8_t *iv = wire + 1 + 20;
 	memset(iv, 0x77, LNL_BLOCK_LEN);
 	memcpy(iv + LNL_BLOCK_LEN, text, len);
-	assert_int_equal(lnl_cbc_run(from->send.cbc, iv, iv + LNL_BLOCK_LEN, iv + LNL_BLOCK_LEN,
-				     len / LNL_BLOCK_LEN * LNL_BLOCK_LEN),
+	assert_int_equal(lnl_cbc_run(from->cbc_send.cipher, iv, iv + LNL_BLOCK_LEN,
+				     iv + LNL_BLOCK_LEN, len / LNL_BLOCK_LEN * LNL_BLOCK_LEN),
 			 0);
 	struct lnl_piece piece = { iv, LNL_BLOCK_LEN + len };
-	assert_int_equal(lnl_hmac_run(from->send.hmac, &piece, 1, wire + 1), 0);
+	assert_int_equal(lnl_hmac_run(from->cbc_send.hmac, &piece, 1, wire + 1), 0);
 	*out = (struct lnl_packet){ .p = wire, .len = 1 + 20 + LNL_BLOCK_LEN + len };
 	uint16_t drop = lnl_keyslot_open_cbc(to, out, 1);
 	lnl_keyslot_free(from, &env.env);
