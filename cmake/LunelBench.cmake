@@ -25,6 +25,8 @@ foreach(source ${programs})
 	target_compile_definitions(bench_${name} PRIVATE _GNU_SOURCE)
 	set_target_properties(bench_${name} PROPERTIES
 		OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+	target_compile_options(bench_${name} PRIVATE ${LUNEL_LTO_ROOMS})
+	target_link_options(bench_${name} PRIVATE ${LUNEL_LTO_PROGRAMS})
 	lunel_link(bench_${name} ${LUNEL_ALL_ROOMS})
 	target_link_libraries(bench_${name} PRIVATE lunel_wolfssl lunel::luajit Threads::Threads)
 endforeach()

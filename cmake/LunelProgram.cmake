@@ -11,7 +11,7 @@ if(TARGET lnl_bindings)
 		PREFIX "" OUTPUT_NAME core
 		LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/lunel)
 	# The module's own luaopen function is all that a host shall see; Lua is the host's.
-	target_link_options(lunel_core PRIVATE -Wl,--exclude-libs,ALL)
+	target_link_options(lunel_core PRIVATE -Wl,--exclude-libs,ALL ${LUNEL_LTO_PROGRAMS})
 	lunel_link(lunel_core ${LUNEL_ALL_ROOMS})
 	target_link_libraries(lunel_core PRIVATE lunel::cjson lunel::microhttpd Threads::Threads)
 	install(TARGETS lunel_core DESTINATION ${CMAKE_INSTALL_LIBDIR}/lua/5.1/lunel)
@@ -36,6 +36,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/bindings/main.c)
 	if(NOT LUNEL_SANITIZE)
 		target_link_options(lunel PRIVATE -pie)
 	endif()
+	target_link_options(lunel PRIVATE ${LUNEL_LTO_PROGRAMS})
 	lunel_link(lunel ${LUNEL_ALL_ROOMS})
 	target_link_libraries(lunel PRIVATE
 		lunel::luajit lunel::cjson lunel::microhttpd lunel::edit Threads::Threads ${CMAKE_DL_LIBS})
@@ -58,7 +59,7 @@ if(TARGET lnl_bindings AND TARGET lnl_sim)
 	# Its own functions are its own, also in a program that has others of that name; it stays loaded, as
 	# what its libraries keep for good is found through it alone.
 	target_link_options(lunel_sim PRIVATE
-		-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,nodelete)
+		-Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,nodelete ${LUNEL_LTO_OTHERS})
 	foreach(name lnl_worker_new clock_gettime time pthread_create pthread_setname_np pthread_join sched_yield
 			recvmmsg recvmsg recv read sendmmsg sendmsg sendto writev close)
 		target_link_options(lunel_sim PRIVATE -Wl,--wrap=${name})

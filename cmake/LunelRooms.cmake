@@ -81,6 +81,13 @@ function(lunel_room name)
 	set_property(GLOBAL APPEND PROPERTY LUNEL_ROOMS ${name})
 endfunction()
 
+# The room |name| is on a packet's way, see LunelFlags.
+function(lunel_optimise_whole name)
+	if(TARGET lnl_${name})
+		target_compile_options(lnl_${name} PRIVATE ${LUNEL_LTO_ROOMS})
+	endif()
+endfunction()
+
 # Of the sources in |folder|, only those that match |regex| see wolfSSL's headers.
 function(lunel_sees_wolfssl folder regex)
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
