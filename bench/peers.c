@@ -11,9 +11,9 @@
 
 #include "bench/timing.h"
 #include "data/plane.h"
+#include "engine/aligned.h"
 #include "engine/engine_service.h"
 #include "io/worker_state.h"
-#include "engine/aligned.h"
 
 #define LOOKUPS	 (1 << 14) /* keys, at random */
 #define COUNTED	 (1 << 12) /* of them, where instructions are counted */

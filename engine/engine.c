@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "aligned.h"
 #include "engine_service.h"
 #include "io/privilege.h"
-#include "aligned.h"
 
 /* ---- what the sans-IO rooms are given ---- */
 

@@ -18,17 +18,18 @@
 #define PEER_OPEN 1
 #define PEER_CAME 3
 
-#if UINTPTR_MAX == UINT64_MAX
-_Static_assert(offsetof(struct lnl_peer, up) == PEER_OPEN * LINE &&
-		       offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LINE,
+/* Where pointers are shorter, what follows them lies elsewhere, and is asked for in part. */
+#define OR_ELSEWHERE(so) (sizeof(void *) < 8 || (so))
+
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, up) == PEER_OPEN * LINE &&
+			    offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LINE),
 	       "what opening needs is one line");
-_Static_assert(offsetof(struct lnl_peer, sent_at) == PEER_SEAL * LINE &&
-		       offsetof(struct lnl_peer, counters.rx_packets) == PEER_CAME * LINE,
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, sent_at) == PEER_SEAL * LINE &&
+			    offsetof(struct lnl_peer, counters.rx_packets) == PEER_CAME * LINE),
 	       "what sealing needs is one line, and what opening counts begins the next");
-_Static_assert(offsetof(struct lnl_keyslot, warn) == LINE &&
-		       offsetof(struct lnl_keyslot, recv.nonce) == 2 * LINE,
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_keyslot, warn) == LINE &&
+			    offsetof(struct lnl_keyslot, recv.nonce) == 2 * LINE),
 	       "sealing needs two lines of a key");
-#endif
 
 /*
  * A load in earnest, whose value nobody waits for: a mere prefetch may be dropped where the page's
