@@ -85,9 +85,11 @@ static uint64_t n_allocations;
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 void *__wrap_malloc(size_t size)
 {
@@ -105,6 +107,12 @@ void *__wrap_realloc(void *p, size_t size)
 {
 	n_allocations++;
 	return __real_realloc(p, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	n_allocations++;
+	return __real_aligned_alloc(alignment, size);
 }
 
 /* ---- the world ---- */

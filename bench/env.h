@@ -15,7 +15,7 @@ static inline void *bench_alloc(void *ctx, size_t size)
 static inline void bench_release(void *ctx, void *p)
 {
 	(void)ctx;
-	lnl_aligned_free(p);
+	free(p);
 }
 
 static inline uint64_t bench_wallclock(void *ctx)

@@ -75,7 +75,7 @@ static void *env_alloc(void *ctx, size_t size)
 static void env_release(void *ctx, void *p)
 {
 	(void)ctx;
-	lnl_aligned_free(p);
+	free(p);
 }
 
 static uint64_t env_wallclock(void *ctx)

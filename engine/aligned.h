@@ -5,34 +5,25 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LNL_ALIGNED_LINE 64
 
 /*
- * |size| zeroed bytes that begin a line, or NULL: what a packet needs of its peer is laid out by
- * lines (data/plane.h), and one that begins anywhere would need one more of each. In front of them
- * stands what the C library gave. By calloc, which knows when memory is zero already.
+ * |size| zeroed bytes, or NULL; released by free. Where they are whole lines they begin one: what a
+ * packet needs of its peer is laid out by lines (data/plane.h), and would need one more of each if it
+ * began anywhere. All else lies closer together.
  */
 static inline void *lnl_aligned_new(size_t size)
 {
-	char *base, *p;
+	void *p;
 
-	if (size > SIZE_MAX - LNL_ALIGNED_LINE)
-		return NULL;
-	base = calloc(1, size + LNL_ALIGNED_LINE);
-	if (base == NULL)
-		return NULL;
-	/* The C library's begin at every sixteenth byte: there is room for a pointer. */
-	p = base + LNL_ALIGNED_LINE - (uintptr_t)base % LNL_ALIGNED_LINE;
-	((void **)(void *)p)[-1] = base;
-	return p;
-}
-
-/* Releases what lnl_aligned_new gave; |p| may be NULL. */
-static inline void lnl_aligned_free(void *p)
-{
+	if (size == 0 || size % LNL_ALIGNED_LINE != 0)
+		return calloc(1, size > 0 ? size : 1);
+	p = aligned_alloc(LNL_ALIGNED_LINE, size);
 	if (p != NULL)
-		free(((void **)p)[-1]);
+		memset(p, 0, size);
+	return p;
 }
 
 #endif

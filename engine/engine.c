@@ -25,7 +25,7 @@ static void *env_alloc(void *ctx, size_t size)
 static void env_release(void *ctx, void *p)
 {
 	(void)ctx;
-	lnl_aligned_free(p);
+	free(p);
 }
 
 static void take_record(void *ctx, const struct lnl_record *r)

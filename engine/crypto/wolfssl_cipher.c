@@ -35,7 +35,8 @@ int lnl_aead_new(struct lnl_aead **out, const struct lnl_env *env, enum lnl_ciph
 
 	if (!lnl_cipher_is_aead(c))
 		return LNL_E_UNSUPPORTED;
-	struct lnl_aead *a = lnl_alloc(env, sizeof(*a));
+	/* Whole lines, so that it begins one: see lnl_aead_near. */
+	struct lnl_aead *a = lnl_alloc(env, (sizeof(*a) + LINE - 1) / LINE * LINE);
 	if (a == NULL)
 		return LNL_E_NOMEM;
 	a->env = env;

@@ -21,6 +21,9 @@
 /* Where pointers are shorter, what follows them lies elsewhere, and is asked for in part. */
 #define OR_ELSEWHERE(so) (sizeof(void *) < 8 || (so))
 
+_Static_assert(OR_ELSEWHERE(sizeof(struct lnl_peer) % LINE == 0 &&
+			    sizeof(struct lnl_keyslot) % LINE == 0),
+	       "whole lines begin one");
 _Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, up) == PEER_OPEN * LINE &&
 			    offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LINE),
 	       "what opening needs is one line");

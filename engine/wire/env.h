@@ -21,7 +21,10 @@ static inline uint64_t lnl_earlier(uint64_t a, uint64_t b)
 
 struct lnl_env {
 	void *ctx;
-	/* Returns |size| zeroed bytes or NULL; best at the beginning of a line of the cache. */
+	/*
+	 * Returns |size| zeroed bytes or NULL. Where they are whole lines of the cache (64 bytes
+	 * each) they should begin one: packets are faster.
+	 */
 	void *(*alloc)(void *ctx, size_t size);
 	/* Releases what alloc gave; |p| may be NULL. The caller has wiped secrets. */
 	void (*release)(void *ctx, void *p);
