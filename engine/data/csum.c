@@ -1,62 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * 32-bit words are added up in 64 bits, so that no carry is lost and none has to be looked after;
- * eight sums at once, since each addition waits for the one before it.
+ * 32-bit words are added up in 64 bits, so that no carry is lost and none has to be looked after. Of
+ * words of 64 bits the whole is added up, whatever overflows, and the upper halves: the lower halves'
+ * sum is the whole less the upper halves', and fits. Eight sums at once, since each addition waits for
+ * the one before it.
  */
 #include "data/csum.h"
 
-#include <string.h>
-
 #define BLOCK 32 /* bytes a round */
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* The two halves of |v|, each of 32 bits, as one sum. */
-static inline uint64_t halves(uint64_t v)
-{
-	return (v & UINT32_MAX) + (v >> 32);
-}
 
 uint64_t lnl_csum_add_plain(uint64_t sum, const uint8_t *p, size_t len)
 {
-	uint64_t low[4] = { 0 }, high[4] = { 0 };
+	uint64_t whole[4] = { 0 }, high[4] = { 0 };
 
 	for (; len >= BLOCK; len -= BLOCK, p += BLOCK) {
 		for (unsigned i = 0; i < 4; i++) {
-			uint64_t v = load64(p + 8 * i);
-			low[i] += v & UINT32_MAX;
+			uint64_t v = lnl_csum_load64(p + 8 * i);
+			whole[i] += v;
 			high[i] += v >> 32;
 		}
 	}
-	for (; len >= 8; len -= 8, p += 8)
-		low[0] += halves(load64(p));
-	if ((len & 4) != 0) {
-		low[1] += lnl_csum_load32(p);
-		p += 4;
-	}
-	if ((len & 2) != 0) {
-		uint16_t v;
-		memcpy(&v, p, sizeof(v));
-		low[2] += v;
-		p += 2;
-	}
-	if ((len & 1) != 0)
-		low[3] += lnl_csum_order((uint16_t)(*p << 8));
 	for (unsigned i = 0; i < 4; i++)
-		sum += low[i] + high[i];
-	return sum;
+		sum += whole[i] - (high[i] << 32) + high[i];
+	return lnl_csum_add_rest(sum, p, len);
 }
 
 uint16_t lnl_csum_fold(uint64_t sum)
 {
-	sum = halves(sum);
-	sum = halves(sum);
+	sum = lnl_csum_halves(sum);
+	sum = lnl_csum_halves(sum);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);

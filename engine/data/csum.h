@@ -34,6 +34,40 @@ static inline uint32_t lnl_csum_load32(const uint8_t *p)
 	return v;
 }
 
+static inline uint64_t lnl_csum_load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The two halves of |v|, each of 32 bits, as one sum. */
+static inline uint64_t lnl_csum_halves(uint64_t v)
+{
+	return (v & UINT32_MAX) + (v >> 32);
+}
+
+/* lnl_csum_add for the few bytes that are left of many. */
+static inline uint64_t lnl_csum_add_rest(uint64_t sum, const uint8_t *p, size_t len)
+{
+	for (; len >= 8; len -= 8, p += 8)
+		sum += lnl_csum_halves(lnl_csum_load64(p));
+	if ((len & 4) != 0) {
+		sum += lnl_csum_load32(p);
+		p += 4;
+	}
+	if ((len & 2) != 0) {
+		uint16_t v;
+		memcpy(&v, p, sizeof(v));
+		sum += v;
+		p += 2;
+	}
+	if ((len & 1) != 0)
+		sum += lnl_csum_order((uint16_t)(*p << 8));
+	return sum;
+}
+
 /* lnl_csum_add for headers: |len| is a multiple of four, and so small that a call would show. */
 static inline uint64_t lnl_csum_add_header(uint64_t sum, const uint8_t *p, uint32_t len)
 {
