@@ -277,7 +277,7 @@ static int start(struct lnl_tunnel *t)
 	t->socket = -1;
 	t->remote_index = -1;
 	lnl_activity_init(&t->activity, t->conf.o.inactive, t->conf.o.inactive_bytes);
-	rc = lnl_worker_new(&t->worker, &t->engine->env, 1, wake, t);
+	rc = lnl_worker_new(&t->worker, &t->engine->env, 1, 2, wake, t);
 	for (i = 0; rc == 0 && i < t->conf.o.lanes.n; i++) {
 		lnl_lane_command(&t->conf.o.lanes, t->engine, i, &cmd);
 		rc = lnl_worker_command(t->worker, &cmd);

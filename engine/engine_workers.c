@@ -127,13 +127,25 @@ void lnl_service_counted(struct lnl_served *v, unsigned worker, const struct lnl
 
 /* ---- beginning and end ---- */
 
+/* All clients by UDP share the sockets that we listen on, by TCP each has its own. */
+static uint32_t most_links(const struct lnl_service *s)
+{
+	const struct lnl_server_options *o = &s->conf.o;
+
+	for (unsigned i = 0; i < o->n_listen; i++)
+		if (o->listen[i].proto >= LNL_PROTO_TCP)
+			return o->n_listen + s->n_slots;
+	return o->n_listen;
+}
+
 int lnl_workers_start(struct lnl_service *s, void (*wake)(void *ctx))
 {
+	uint32_t links = most_links(s);
 	int rc = 0;
 
 	while (rc == 0 && s->n_workers < s->conf.o.workers) {
-		rc = lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, s->n_slots, wake,
-				    s);
+		rc = lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, s->n_slots, links,
+				    wake, s);
 		s->n_workers += rc == 0;
 	}
 	if (rc == 0 && s->n_workers > 1)

@@ -13,10 +13,11 @@
 /* Odd in cache lines, so that the messages' first bytes do not all fall into the same cache set. */
 #define STRIDE ((size_t)(((BEFORE + LNL_PACKET_MAX + 1 + BEHIND + 63) / 64) | 1) * 64)
 /*
- * Messages of up to 64 KiB that are still in the processor's cache when they are opened; a kernel
- * that puts nothing together has then many calls, though short ones.
+ * Messages of up to 64 KiB that are still in the processor's cache when they are opened, and when TUN
+ * copies them; a kernel that puts nothing together has then many calls, though short ones.
  */
-#define GRO_MESSAGES 16
+#define GRO_MESSAGES 4
+
 struct lnl_in_message {
 	struct iovec piece;
 	struct lnl_addr from;

@@ -8,10 +8,12 @@
 #include "io/compat.h"
 
 /*
- * What a turn seals before it is sent: two of the longest packets of TUN, and the longest that one
- * can be besides, since a packet that was begun has to fit.
+ * What a turn seals before it is sent, and the longest that one packet of TUN can be besides, since one
+ * that was begun has to fit. Each call wakes the other end, and each wake-up costs as much as a dozen
+ * packets: with 96 KiB a stream is 3% slower than with 160, with this 3% faster. More than
+ * LNL_OUT_PACKETS there are not, and of a near cache it shall leave something.
  */
-#define BYTES  (160 * 1024)
+#define BYTES  (352 * 1024)
 #define MARGIN (LNL_OUT_PREFIX + LNL_HEADROOM + LNL_TAILROOM + 64 + 2 * LNL_LANE_OVERHEAD)
 #define MEMORY (BYTES + 65536 + MARGIN + LNL_OUT_RESERVE * MARGIN)
 /* Pieces of memory in a call, all messages together: one a packet at most. */

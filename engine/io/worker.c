@@ -329,7 +329,15 @@ uint64_t lnl_worker_lost(const struct lnl_worker *w)
 
 /* ---- beginning and end ---- */
 
-static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_peers)
+/*
+ * Where epoll has a descriptor, each packet that arrives there is told to it, also while we are at
+ * work: our own writes to TUN, whose answers come back at once, paid 5% for that. poll looks when there
+ * is nothing else to do, at all of them.
+ */
+#define FEW_LINKS 16
+
+static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_peers,
+		  uint32_t max_links)
 {
 	int rc = lnl_ring_init(&w->commands, COMMANDS, true);
 
@@ -347,7 +355,11 @@ static int set_up(struct lnl_worker *w, const struct lnl_env *env, uint32_t max_
 		rc = env->random(env->ctx, (uint8_t *)w->seeds, sizeof(w->seeds));
 	if (rc < 0)
 		return rc;
-	w->loop = ev_loop_new(EVFLAG_NOENV);
+	/* A backend that is not there, or none that was asked for: libev takes the best. */
+	if (max_links <= FEW_LINKS)
+		w->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_POLL);
+	if (w->loop == NULL)
+		w->loop = ev_loop_new(EVFLAG_NOENV);
 	if (w->loop == NULL)
 		return LNL_E_SYSTEM;
 	ev_async_init(&w->async, woken);
@@ -377,7 +389,7 @@ static int start(struct lnl_worker *w)
 }
 
 int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-		   void (*wake)(void *ctx), void *ctx)
+		   uint32_t max_links, void (*wake)(void *ctx), void *ctx)
 {
 	struct lnl_worker *w = aligned_alloc(alignof(struct lnl_worker), sizeof(*w));
 	int rc;
@@ -390,7 +402,7 @@ int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t 
 	w->wake_ctx = ctx;
 	w->tun_fd = -1;
 	w->armed = LNL_NEVER;
-	rc = set_up(w, env, max_peers);
+	rc = set_up(w, env, max_peers, max_links);
 	if (rc == 0)
 		rc = start(w);
 	if (rc < 0) {

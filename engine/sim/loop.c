@@ -399,9 +399,9 @@ void ev_signal_stop(struct ev_loop *loop, ev_signal *w)
 /* ---- threads and clocks, by the linker's --wrap ---- */
 
 int __real_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-			  void (*wake)(void *ctx), void *ctx);
+			  uint32_t max_links, void (*wake)(void *ctx), void *ctx);
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-			  void (*wake)(void *ctx), void *ctx);
+			  uint32_t max_links, void (*wake)(void *ctx), void *ctx);
 int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg);
 int __real_pthread_setname_np(pthread_t t, const char *name);
@@ -415,12 +415,12 @@ time_t __real_time(time_t *out);
 time_t __wrap_time(time_t *out);
 
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-			  void (*wake)(void *ctx), void *ctx)
+			  uint32_t max_links, void (*wake)(void *ctx), void *ctx)
 {
 	int rc;
 
 	world.makes_worker = true;
-	rc = __real_lnl_worker_new(out, env, max_peers, wake, ctx);
+	rc = __real_lnl_worker_new(out, env, max_peers, max_links, wake, ctx);
 	world.makes_worker = false;
 	return rc;
 }

@@ -105,7 +105,7 @@ static struct lnl_reason house_why;
 
 uint64_t __wrap_lnl_clock_now(void);
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-			  void (*wake)(void *ctx), void *ctx);
+			  uint32_t max_links, void (*wake)(void *ctx), void *ctx);
 void __wrap_lnl_worker_free(struct lnl_worker *w);
 void __wrap_lnl_worker_stop(struct lnl_worker *w);
 int __wrap_lnl_worker_connect(struct lnl_worker *const *workers, unsigned n);
@@ -120,10 +120,11 @@ uint64_t __wrap_lnl_clock_now(void)
 }
 
 int __wrap_lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
-			  void (*wake)(void *ctx), void *ctx)
+			  uint32_t max_links, void (*wake)(void *ctx), void *ctx)
 {
 	(void)env;
 	(void)max_peers;
+	(void)max_links;
 	house.wake = wake;
 	house.wake_ctx = ctx;
 	*out = (struct lnl_worker *)&house_workers[house.n_workers++];

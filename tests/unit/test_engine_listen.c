@@ -61,7 +61,7 @@ static int listens(const struct lnl_listen *l)
 		int rc;
 
 		if (!s || lnl_engine_new(&s->engine, &options, &why) < 0 ||
-		    lnl_worker_new(&s->workers[0], &s->engine->env, 4, wake, s) < 0 ||
+		    lnl_worker_new(&s->workers[0], &s->engine->env, 4, 4, wake, s) < 0 ||
 		    !switch_off_ipv6())
 			_exit(100);
 		s->n_workers = 1;
@@ -127,8 +127,8 @@ static int listens_twice(unsigned first, unsigned second)
 			_exit(100);
 		s->engine = e;
 		for (; s->n_workers < workers[i]; s->n_workers++)
-			if (lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, 4, wake, s) <
-			    0)
+			if (lnl_worker_new(&s->workers[s->n_workers], &s->engine->env, 4, 4, wake,
+					   s) < 0)
 				_exit(100);
 		if (l.port == 0)
 			l.port = free_port();

@@ -213,7 +213,7 @@ static void room_is_bounded(void **state)
 					      LNL_OUT_PREFIX, 1));
 		n++;
 	}
-	assert_in_range(n, 2, 4);
+	assert_in_range(n, 5, 7);
 	lnl_outgoing_clear(&w->o);
 	for (n = 0; lnl_outgoing_has_room(&w->o, 1); n++)
 		seal(w, 1, 0);

@@ -112,7 +112,7 @@ static inline void open_side_with(struct side *s, uint32_t max_peers, void (*wak
 	s->tun = tun[0];
 	s->tun_given = tun[1];
 	s->tun_offload = 0;
-	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, waker, ctx), 0);
+	assert_int_equal(lnl_worker_new(&s->worker, &env, max_peers, max_peers, waker, ctx), 0);
 }
 
 static inline void open_side_for(struct side *s, uint32_t max_peers)

@@ -93,7 +93,7 @@ static void a_batch_of_all_kinds(void **state)
 
 #define FULL_LEN 1400
 /* More than a turn seals: the worker stops in the middle of what it has read. */
-#define MANY 160
+#define MANY 300
 
 /*
  * A client whose stream takes next to nothing, with |n| packets in its device; returns the stream's

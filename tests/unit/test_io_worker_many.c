@@ -549,7 +549,7 @@ static void thousands_come_and_go(void **state)
 	(void)state;
 	open_side_for(&s.side, N + 1);
 	lnl_worker_free(s.side.worker);
-	assert_int_equal(lnl_worker_new(&s.side.worker, &env, N + 1, wake, &s.side), 0);
+	assert_int_equal(lnl_worker_new(&s.side.worker, &env, N + 1, 1, wake, &s.side), 0);
 	struct lnl_command link = { .kind = LNL_CMD_LINK_ADD };
 	int fd = nonblocking(SOCK_DGRAM);
 	bind_loopback(fd, &s.at);
