@@ -45,7 +45,7 @@ endif()
 
 # bench/engine.c counts what packets allocate.
 if(TARGET bench_engine)
-	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc)
+	target_link_options(bench_engine PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign)
 endif()
 
 # Short runs, so that they do not rot; what they measure is nothing.

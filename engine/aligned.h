@@ -20,10 +20,9 @@ static inline void *lnl_aligned_new(size_t size)
 
 	if (size == 0 || size % LNL_ALIGNED_LINE != 0)
 		return calloc(1, size > 0 ? size : 1);
-	p = aligned_alloc(LNL_ALIGNED_LINE, size);
-	if (p != NULL)
-		memset(p, 0, size);
-	return p;
+	if (posix_memalign(&p, LNL_ALIGNED_LINE, size) != 0)
+		return NULL;
+	return memset(p, 0, size);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include "crypto/wolfssl_compat.h"
 
 #define LINE   64  /* of the processor's cache */
-#define NEEDED 384 /* bytes that every packet looks at: AES's round keys and GCM's hash key */
+#define NEEDED 336 /* bytes that every packet looks at: AES's round keys and GCM's hash key */
 
 /*
  * ChaCha20-Poly1305 is put together here: wolfSSL's one-shot call copies the key to its stack, and
@@ -35,8 +35,7 @@ int lnl_aead_new(struct lnl_aead **out, const struct lnl_env *env, enum lnl_ciph
 
 	if (!lnl_cipher_is_aead(c))
 		return LNL_E_UNSUPPORTED;
-	/* Whole lines, so that it begins one: see lnl_aead_near. */
-	struct lnl_aead *a = lnl_alloc(env, (sizeof(*a) + LINE - 1) / LINE * LINE);
+	struct lnl_aead *a = lnl_alloc(env, sizeof(*a));
 	if (a == NULL)
 		return LNL_E_NOMEM;
 	a->env = env;
@@ -80,6 +79,7 @@ void lnl_aead_near(const struct lnl_aead *a)
 	(void)*(const volatile char *)p;
 	for (size_t i = LINE; i < NEEDED; i += LINE)
 		__builtin_prefetch(p + i);
+	__builtin_prefetch(p + NEEDED - 1); /* it may begin anywhere in a line */
 #ifdef WOLFSSL_AESNI
 	__builtin_prefetch(&a->u.aes.use_aesni); /* far behind, and the first that is looked at */
 #endif

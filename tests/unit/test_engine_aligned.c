@@ -11,8 +11,8 @@
 static void whole_lines_begin_one_and_all_is_zero(void **state)
 {
 	(void)state;
-	static const size_t sizes[] = { 0,  1,	 15,  16,   17,	  63,	   64,
-					65, 448, 512, 1000, 4096, 1000000, 1 << 20 };
+	static const size_t sizes[] = { 0,   1,	  15,  16,  17,	  63,	64,	 65,	 255,
+					256, 257, 448, 512, 1000, 4096, 1000000, 1 << 20 };
 	char zeros[1000] = { 0 };
 
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* lunel-test: serial (it listens where it listened before, or for the other family: a port that another
+ * test may have been given meanwhile) */
 /* A server's sockets: what they are bound to, who binds them, and accepting when it is hard. */
 /* lunel-test: serial */
 #include "test_io_namespace.h"
@@ -248,7 +250,8 @@ static void open_door_at(struct door *d, struct lnl_listen_conf conf)
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	conf.socket.tcp_nodelay = true;
 	lnl_listener_init(&d->l);
-	assert_int_equal(lnl_listen_tcp(&d->l, d->loop, &conf, came, could_not, d, &why), 0);
+	if (lnl_listen_tcp(&d->l, d->loop, &conf, came, could_not, d, &why) != 0)
+		fail_msg("%s", why.text);
 	assert_int_equal(lnl_listen_tcp(&d->l, d->loop, &conf, came, could_not, d, &why),
 			 LNL_E_STATE);
 	d->at = local_of(d->l.io.fd);
