@@ -262,10 +262,11 @@ struct lnl_ntf {
 struct lnl_worker;
 
 /*
- * Starts the thread, for |max_peers| and about |max_links|, sockets that exist at once: of few none is
- * watched by the kernel while packets are moved, see worker.c. |wake| is called from the worker's thread whenever notifications may wait (it
- * must be async-safe: an ev_async_send). |env| is used by the worker's data plane from the worker's
- * thread: it must be thread-safe. LNL_E_NOMEM, LNL_E_SYSTEM, LNL_E_RANDOM.
+ * Starts the thread, for |max_peers| peers and about |max_links| sockets at once; how it waits for
+ * them depends on their number (worker.c), but any number may come. |wake| is called from the
+ * worker's thread whenever notifications may wait (it must be async-safe: an ev_async_send). |env| is
+ * used by the worker's data plane from the worker's thread: it must be thread-safe. LNL_E_NOMEM,
+ * LNL_E_SYSTEM, LNL_E_RANDOM.
  */
 int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t max_peers,
 		   uint32_t max_links, void (*wake)(void *ctx), void *ctx);
