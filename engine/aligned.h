@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LNL_ALIGNED_LINE 64
+#include "wire/env.h"
 
 /*
  * |size| zeroed bytes, or NULL; released by free. Where they are whole lines they begin one: what a
@@ -18,9 +18,9 @@ static inline void *lnl_aligned_new(size_t size)
 {
 	void *p;
 
-	if (size == 0 || size % LNL_ALIGNED_LINE != 0)
+	if (size == 0 || size % LNL_LINE != 0)
 		return calloc(1, size > 0 ? size : 1);
-	if (posix_memalign(&p, LNL_ALIGNED_LINE, size) != 0)
+	if (posix_memalign(&p, LNL_LINE, size) != 0)
 		return NULL;
 	return memset(p, 0, size);
 }

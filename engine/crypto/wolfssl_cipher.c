@@ -7,7 +7,6 @@
 
 #include "crypto/wolfssl_compat.h"
 
-#define LINE   64  /* of the processor's cache */
 #define NEEDED 336 /* bytes that every packet looks at: AES's round keys and GCM's hash key */
 
 /*
@@ -72,12 +71,8 @@ void lnl_aead_near(const struct lnl_aead *a)
 
 	if (a == NULL)
 		return;
-	/*
-	 * A load in earnest, whose value nobody waits for: a mere prefetch may be dropped where the
-	 * page's address is not at hand either.
-	 */
-	(void)*(const volatile char *)p;
-	for (size_t i = LINE; i < NEEDED; i += LINE)
+	lnl_touch(p);
+	for (size_t i = LNL_LINE; i < NEEDED; i += LNL_LINE)
 		__builtin_prefetch(p + i);
 	__builtin_prefetch(p + NEEDED - 1); /* it may begin anywhere in a line */
 #ifdef WOLFSSL_AESNI

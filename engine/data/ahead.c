@@ -11,7 +11,6 @@
 
 #define FEW    32	      /* peers that are in the nearest cache anyway */
 #define TRAINS LNL_DATA_AHEAD /* peers that are looked for together */
-#define LINE   64
 
 /* Lines that a packet needs beside the first: see struct lnl_peer and struct lnl_keyslot. */
 #define PEER_SEAL 2
@@ -21,42 +20,33 @@
 /* Where pointers are shorter, what follows them lies elsewhere, and is asked for in part. */
 #define OR_ELSEWHERE(so) (sizeof(void *) < 8 || (so))
 
-_Static_assert(OR_ELSEWHERE(sizeof(struct lnl_peer) % LINE == 0 &&
-			    sizeof(struct lnl_keyslot) % LINE == 0),
+_Static_assert(OR_ELSEWHERE(sizeof(struct lnl_peer) % LNL_LINE == 0 &&
+			    sizeof(struct lnl_keyslot) % LNL_LINE == 0),
 	       "whole lines begin one");
-_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, up) == PEER_OPEN * LINE &&
-			    offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LINE),
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, up) == PEER_OPEN * LNL_LINE &&
+			    offsetof(struct lnl_peer, queued) < (PEER_OPEN + 1) * LNL_LINE),
 	       "what opening needs is one line");
-_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, sent_at) == PEER_SEAL * LINE &&
-			    offsetof(struct lnl_peer, counters.rx_packets) == PEER_CAME * LINE),
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_peer, sent_at) == PEER_SEAL * LNL_LINE &&
+			    offsetof(struct lnl_peer, counters.rx_packets) == PEER_CAME * LNL_LINE),
 	       "what sealing needs is one line, and what opening counts begins the next");
-_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_keyslot, warn) == LINE &&
-			    offsetof(struct lnl_keyslot, recv.nonce) == 2 * LINE),
+_Static_assert(OR_ELSEWHERE(offsetof(struct lnl_keyslot, warn) == LNL_LINE &&
+			    offsetof(struct lnl_keyslot, recv.nonce) == 2 * LNL_LINE),
 	       "sealing needs two lines of a key");
-
-/*
- * A load in earnest, whose value nobody waits for: a mere prefetch may be dropped where the page's
- * address is not at hand either.
- */
-static inline void touch(const void *p)
-{
-	(void)*(const volatile char *)p;
-}
 
 static inline void ask_for(const void *p, size_t line)
 {
-	__builtin_prefetch((const char *)p + line * LINE);
+	__builtin_prefetch((const char *)p + line * LNL_LINE);
 }
 
 static void fetch_to_seal(const struct lnl_peer_cell *cell)
 {
 	if (cell->peer == NULL)
 		return;
-	touch(cell->peer);
+	lnl_touch(cell->peer);
 	ask_for(cell->peer, PEER_SEAL);
 	if (cell->key == NULL)
 		return;
-	touch(cell->key);
+	lnl_touch(cell->key);
 	ask_for(cell->key, 1);
 	lnl_aead_near(cell->send);
 }
@@ -65,13 +55,13 @@ static void fetch_to_open(const struct lnl_peer_cell *cell)
 {
 	if (cell->peer == NULL)
 		return;
-	touch(cell->peer);
+	lnl_touch(cell->peer);
 	ask_for(cell->peer, PEER_OPEN);
 	ask_for(cell->peer, PEER_CAME);
 	if (cell->key == NULL)
 		return;
-	touch(cell->key);
-	for (size_t i = 1; i * LINE < offsetof(struct lnl_keyslot, cbc_send); i++)
+	lnl_touch(cell->key);
+	for (size_t i = 1; i * LNL_LINE < offsetof(struct lnl_keyslot, cbc_send); i++)
 		ask_for(cell->key, i);
 	lnl_aead_near(cell->recv);
 }
@@ -95,7 +85,7 @@ void lnl_data_ahead(const struct lnl_data *d, const struct lnl_packet *pkts, uns
 			continue;
 		last = pkts[i].peer;
 		cells[trains] = lnl_table_home(&d->peers, last);
-		touch(cells[trains++]);
+		lnl_touch(cells[trains++]);
 	}
 	for (unsigned t = 0; t < trains; t++)
 		fetch_to_seal(cells[t]);
@@ -124,7 +114,7 @@ unsigned lnl_ahead_open(const struct lnl_data *d, const struct lnl_packet *pkts,
 			continue;
 		last = id;
 		cells[trains] = lnl_table_home(&d->peers, id);
-		touch(cells[trains++]);
+		lnl_touch(cells[trains++]);
 	}
 	for (unsigned t = 0; t < trains; t++)
 		fetch_to_open(cells[t]);

@@ -41,8 +41,8 @@ struct lnl_keyslot_cbc {
 };
 
 /*
- * By lines of the cache, as struct lnl_peer is: the first for sealing, the second for all, from its
- * end on what opening needs besides.
+ * By lines of the cache, as struct lnl_peer is: the first two are all that sealing needs; opening
+ * needs them, too, and from the second's end on its own half.
  */
 struct lnl_keyslot {
 	uint8_t id;

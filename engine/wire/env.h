@@ -19,11 +19,23 @@ static inline uint64_t lnl_earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* A line of the processor's cache, in bytes: memory that is far away comes by lines. */
+#define LNL_LINE 64
+
+/*
+ * Has the line at |p| brought near, and nobody waits for it. A load in earnest: a mere prefetch may be
+ * dropped where the page's address is not at hand either.
+ */
+static inline void lnl_touch(const void *p)
+{
+	(void)*(const volatile char *)p;
+}
+
 struct lnl_env {
 	void *ctx;
 	/*
-	 * Returns |size| zeroed bytes or NULL. Where they are whole lines of the cache (64 bytes
-	 * each) they should begin one: packets are faster.
+	 * Returns |size| zeroed bytes or NULL. Where they are whole lines (LNL_LINE) they should
+	 * begin one: packets are faster.
 	 */
 	void *(*alloc)(void *ctx, size_t size);
 	/* Releases what alloc gave; |p| may be NULL. The caller has wiped secrets. */

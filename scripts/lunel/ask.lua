@@ -88,9 +88,15 @@ local INSTEAD = {
 }
 local warned = setmetatable({}, { __mode = "k" }) -- hooks, once each
 
-local function describe(value)
+-- A __tostring is the script's, and has a hook's time.
+local function describe(name, value)
   local meta = type(value) == "table" and getmetatable(value)
-  return type(meta) == "table" and meta.__tostring and tostring(value) or "a " .. type(value)
+  if type(meta) == "table" and meta.__tostring then
+    local ok, text = core.try(title(name), tostring, value)
+    if ok then return text end
+    report(title(name), text)
+  end
+  return "a " .. type(value)
 end
 
 --- The hook |fn|, which decides nothing, returned |value|: if that was meant to do something, its
@@ -99,7 +105,8 @@ function M.decides_nothing(name, fn, value)
   if value == nil or warned[fn] or name:find(" ", 1, true) then return end
   warned[fn] = true
   core.log("warn", "script", "ignored", {
-    hook = name, where = core.where(behind[fn] or fn) or "vpn.hook", returned = describe(value),
+    hook = name, where = core.where(behind[fn] or fn) or "vpn.hook",
+    returned = describe(name, value),
     instead = INSTEAD[name] or "return nothing",
   })
 end

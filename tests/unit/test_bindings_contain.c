@@ -207,6 +207,30 @@ static void a_full_heap_does_not_end_what_answers(void **state)
 	h->vm->limit = limit;
 }
 
+/* What a hook returned says by a function of the script's what it is: that has a hook's time, too. */
+static void a_result_that_never_says_what_it_is(void **state)
+{
+	static char log[65536];
+	struct lnl_host *h = *state;
+	char code[4096];
+	double begin;
+
+	snprintf(code, sizeof(code), world, "");
+	strncat(code,
+		"t.on.established = function() return setmetatable({}, { __tostring = function()\n"
+		"  while true do end end }) end\n"
+		"asking.event(t, { kind = 'established', tunnel = 1, peer = 1 })\n",
+		sizeof(code) - strlen(code) - 1);
+	run(h, code);
+	begin = cpu_seconds();
+	while (lnl_host_turn(h))
+		;
+	assert_true(cpu_seconds() - begin < 0.15);
+	read_log(h, log, sizeof(log));
+	if (!strstr(log, "script.error hook 'established'") || !strstr(log, "script.ignored"))
+		fail_msg("%s", log);
+}
+
 /* The peer is gone before its hook has answered: no reply, and its task is gone, too. */
 static void a_hook_that_closes_whom_it_is_asked_about(void **state)
 {
@@ -357,6 +381,8 @@ int main(void)
 						tear_down_engine),
 		cmocka_unit_test_setup_teardown(a_full_heap_does_not_end_what_answers,
 						set_up_engine, tear_down_engine),
+		cmocka_unit_test_setup_teardown(a_result_that_never_says_what_it_is, set_up_engine,
+						tear_down_engine),
 		cmocka_unit_test_setup_teardown(a_hook_that_closes_whom_it_is_asked_about,
 						set_up_engine, tear_down_engine),
 		cmocka_unit_test_setup_teardown(a_dead_reference, set_up_engine, tear_down_engine),

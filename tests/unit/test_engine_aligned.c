@@ -21,8 +21,8 @@ static void whole_lines_begin_one_and_all_is_zero(void **state)
 		for (unsigned k = 0; k < 3; k++) {
 			p[k] = lnl_aligned_new(sizes[i]);
 			assert_non_null(p[k]);
-			if (sizes[i] % LNL_ALIGNED_LINE == 0 && sizes[i] > 0)
-				assert_int_equal((uintptr_t)p[k] % LNL_ALIGNED_LINE, 0);
+			if (sizes[i] % LNL_LINE == 0 && sizes[i] > 0)
+				assert_int_equal((uintptr_t)p[k] % LNL_LINE, 0);
 			for (size_t at = 0; at < sizes[i]; at += sizeof(zeros)) {
 				size_t left = sizes[i] - at;
 
