@@ -400,7 +400,7 @@ int lnl_worker_new(struct lnl_worker **out, const struct lnl_env *env, uint32_t 
 	w->waiting_end = &w->waiting;
 	w->wake = wake;
 	w->wake_ctx = ctx;
-	w->tun_fd = -1;
+	w->tun_fd = w->pace_clock = -1;
 	w->armed = LNL_NEVER;
 	rc = set_up(w, env, max_peers, max_links);
 	if (rc == 0)
@@ -459,6 +459,7 @@ void lnl_worker_free(struct lnl_worker *w)
 	discard_commands(w);
 	lnl_worker_tun_del(w);
 	lnl_worker_links_free(w);
+	lnl_worker_pace_deinit(w);
 	lnl_worker_carriers_free(w);
 	lnl_worker_across_free(w->connected);
 	lnl_worker_lanes_free(w);

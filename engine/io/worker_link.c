@@ -128,8 +128,11 @@ static void receive_datagrams(struct lnl_link *l)
 	}
 }
 
-/* Cuts what has arrived into packets. LNL_E_FORMAT: the peer has lost its framing. */
-static int take_stream(struct lnl_link *l, struct lnl_stream *stream)
+/*
+ * Cuts what has arrived into packets, and adds their number to |packets|. LNL_E_FORMAT: the peer has
+ * lost its framing.
+ */
+static int take_stream(struct lnl_link *l, struct lnl_stream *stream, size_t *packets)
 {
 	struct lnl_incoming *in = &l->worker->in;
 	int rc;
@@ -146,6 +149,7 @@ static int take_stream(struct lnl_link *l, struct lnl_stream *stream)
 				break;
 			lnl_incoming_add(in, p, (uint32_t)len, NULL);
 		}
+		*packets += in->n;
 		if (l->worker->lanes != NULL)
 			lnl_worker_tap_wire_in(l);
 		lnl_worker_link_take(l);
@@ -190,9 +194,10 @@ static void take_rest(struct lnl_link *l, struct lnl_stream *in)
 	l->rest_len = 0;
 }
 
-static void receive_stream(struct lnl_link *l)
+void lnl_worker_link_read(struct lnl_link *l)
 {
 	struct lnl_stream in;
+	size_t bytes = 0, packets = 0;
 	bool more = true;
 
 	lnl_stream_init(&in, l->worker->stream, LNL_WORKER_STREAM, LNL_PACKET_MAX);
@@ -211,13 +216,16 @@ static void receive_stream(struct lnl_link *l)
 			return;
 		}
 		lnl_stream_added(&in, (size_t)n);
-		if (take_stream(l, &in) < 0 && !l->closed)
+		bytes += (size_t)n;
+		if (take_stream(l, &in, &packets) < 0 && !l->closed)
 			lnl_worker_link_end(l, true, EPROTO);
 		if (l->closed)
 			return;
 		more = (size_t)n == room;
 	}
 	keep_rest(l, &in);
+	if (!l->closed)
+		lnl_worker_pace_read(l, bytes, packets);
 }
 
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
@@ -227,7 +235,7 @@ static void readable(struct ev_loop *loop, struct ev_io *io, int revents)
 	(void)loop;
 	(void)revents;
 	if (l->conf.kind == LNL_LINK_TCP)
-		receive_stream(l);
+		lnl_worker_link_read(l);
 	else
 		receive_datagrams(l);
 }
@@ -258,6 +266,7 @@ static int make(struct lnl_worker *w, struct lnl_link **out, const struct lnl_li
 	if (conf->kind == LNL_LINK_TCP) {
 		if (w->stream == NULL)
 			w->stream = malloc(LNL_WORKER_STREAM);
+		lnl_worker_pace_init(w);
 		/* A client's one queue is there from the start: full or not, it allocates nothing. */
 		if (w->stream == NULL ||
 		    (conf->peer != LNL_PEER_ID_NONE && lnl_backlog_init(&l->out) < 0)) {
@@ -318,6 +327,7 @@ void lnl_worker_link_end(struct lnl_link *l, bool tell, int error)
 		lnl_worker_drain(l);
 	ev_io_stop(w->loop, &l->readable);
 	ev_io_stop(w->loop, &l->writable);
+	lnl_worker_pace_forget(l);
 	close(l->conf.fd);
 	lnl_worker_carriers_unlink(w, l);
 	if (w->blocked == l) {

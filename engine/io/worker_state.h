@@ -15,6 +15,7 @@
 #include "io/incoming.h"
 #include "io/nodes.h"
 #include "io/outgoing.h"
+#include "io/pace.h"
 #include "io/ring.h"
 #include "io/worker.h"
 #include "wire/stream.h"
@@ -58,6 +59,9 @@ struct lnl_link {
 	uint8_t *rest;
 	size_t rest_len;
 	struct lnl_backlog out; /* TCP */
+	struct lnl_pace pace;	/* TCP: how it is read */
+	struct lnl_link *pace_next;
+	struct lnl_link **pace_on; /* what points to it in `paced`; NULL: it is read as it comes */
 };
 
 /* Peers that have moved. */
@@ -199,6 +203,10 @@ struct lnl_worker {
 	uint8_t *spare_rests[LNL_WORKER_RESTS];
 	unsigned spare_n;
 	uint8_t *stream; /* where TCP sockets are read, LNL_WORKER_STREAM; NULL: there was none */
+	struct lnl_link *paced;	     /* links that are read by the clock */
+	struct lnl_link *paced_next; /* of them, whose turn is next */
+	int pace_clock;		     /* timerfd; -1: none */
+	struct ev_io pace_ticked;
 	struct lnl_incoming in;
 	struct lnl_outgoing tx;
 	struct lnl_outgoing relay; /* without memory until it is asked for */
@@ -379,9 +387,21 @@ void lnl_worker_link_error(struct lnl_link *l, int error);
 bool lnl_worker_link_is_useless(int err);
 /* What `in` has, which is the link's, goes its ways: to control, or through the data plane to TUN. */
 void lnl_worker_link_take(struct lnl_link *l);
+/* Reads what a TCP link has. It may end here, and how it is read change. */
+void lnl_worker_link_read(struct lnl_link *l);
 /* Tells of links that ended, as far as there is room. */
 void lnl_worker_links_tell(struct lnl_worker *w);
 void lnl_worker_links_free(struct lnl_worker *w);
+
+/* ---- worker_pace.c ---- */
+
+/* Makes the clock, if there is none. Without one all is read as it comes. */
+void lnl_worker_pace_init(struct lnl_worker *w);
+void lnl_worker_pace_deinit(struct lnl_worker *w);
+/* |l|, a TCP link, was read; |packets| ended in what came. How it is read may change. */
+void lnl_worker_pace_read(struct lnl_link *l, size_t bytes, size_t packets);
+/* |l| goes. */
+void lnl_worker_pace_forget(struct lnl_link *l);
 
 /* ---- worker_send.c ---- */
 

@@ -263,6 +263,20 @@ static inline int open_raw(struct side *s, enum lnl_link_kind kind)
 	return fds[1];
 }
 
+/* The server's data plane, with the worker's keys the other way round. */
+static inline struct lnl_data *server_plane(void)
+{
+	struct lnl_key_conf k = { .cipher = LNL_CIPHER_AES_256_GCM, .expires = LNL_NEVER };
+	struct lnl_data *d;
+
+	memset(&k.recv, 0x11, sizeof(k.recv));
+	memset(&k.send, 0x22, sizeof(k.send));
+	assert_int_equal(lnl_data_new(&d, &env, 1), 0);
+	assert_int_equal(lnl_data_peer_add(d, &plain_peer, 1), 0);
+	assert_int_equal(lnl_data_key_install(d, PEER, LNL_SLOT_PRIMARY, &k), 0);
+	return d;
+}
+
 static inline void counters(struct side *s, uint32_t peer, struct lnl_counters *out)
 {
 	struct lnl_ntf n;

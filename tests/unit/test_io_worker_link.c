@@ -406,20 +406,6 @@ static void a_deleted_link_sends_what_it_has(void **state)
 
 /* ---- float ---- */
 
-/* The server's data plane, with the worker's keys the other way round. */
-static struct lnl_data *server_plane(void)
-{
-	struct lnl_key_conf k = { .cipher = LNL_CIPHER_AES_256_GCM, .expires = LNL_NEVER };
-	struct lnl_data *d;
-
-	memset(&k.recv, 0x11, sizeof(k.recv));
-	memset(&k.send, 0x22, sizeof(k.send));
-	assert_int_equal(lnl_data_new(&d, &env, 1), 0);
-	assert_int_equal(lnl_data_peer_add(d, &plain_peer, 1), 0);
-	assert_int_equal(lnl_data_key_install(d, PEER, LNL_SLOT_PRIMARY, &k), 0);
-	return d;
-}
-
 /* A sealed packet |number| from |fd| to |to|, with a bit turned over when |forged|. */
 static void send_sealed(struct lnl_data *d, int fd, const struct sockaddr_in *to, uint32_t number,
 			bool forged)
