@@ -194,6 +194,16 @@ static void take_rest(struct lnl_link *l, struct lnl_stream *in)
 	l->rest_len = 0;
 }
 
+/* What a read brought decides how the next is done. */
+static void note_read(struct lnl_link *l, size_t bytes, size_t packets)
+{
+	uint64_t now = lnl_clock_now();
+
+	lnl_worker_pace_read(l, now, bytes, packets);
+	if (bytes > 0)
+		lnl_worker_ack_read(l, now);
+}
+
 void lnl_worker_link_read(struct lnl_link *l)
 {
 	struct lnl_stream in;
@@ -225,7 +235,7 @@ void lnl_worker_link_read(struct lnl_link *l)
 	}
 	keep_rest(l, &in);
 	if (!l->closed)
-		lnl_worker_pace_read(l, bytes, packets);
+		note_read(l, bytes, packets);
 }
 
 static void readable(struct ev_loop *loop, struct ev_io *io, int revents)

@@ -5,7 +5,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "io/clock.h"
 #include "io/worker_state.h"
 
 /*
@@ -94,12 +93,12 @@ void lnl_worker_pace_forget(struct lnl_link *l)
 		set_clock(w, false);
 }
 
-void lnl_worker_pace_read(struct lnl_link *l, size_t bytes, size_t packets)
+void lnl_worker_pace_read(struct lnl_link *l, uint64_t now, size_t bytes, size_t packets)
 {
 	/* Strangers have no peer yet, and are owed nothing. */
 	if (l->worker->pace_clock < 0 || l->conf.peer == LNL_PEER_ID_NONE)
 		return;
-	switch (lnl_pace_read(&l->pace, lnl_clock_now(), bytes, packets)) {
+	switch (lnl_pace_read(&l->pace, now, bytes, packets)) {
 	case LNL_PACE_STAY:
 		break;
 	case LNL_PACE_CLOCK:

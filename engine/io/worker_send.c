@@ -21,16 +21,17 @@ static void put_prefix(struct lnl_packet *pkt)
 }
 
 /* Bytes that the socket took, 0 when it is full, or a negative errno. */
-static ssize_t write_stream(int fd, struct iovec *iov, unsigned n)
+static ssize_t write_stream(struct lnl_link *l, struct iovec *iov, unsigned n)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
 	ssize_t sent;
 
 	do {
-		sent = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = sendmsg(l->conf.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return errno == EAGAIN ? 0 : -errno;
+	lnl_worker_ack_sent(l);
 	return sent;
 }
 
@@ -40,7 +41,7 @@ int lnl_worker_drain(struct lnl_link *l)
 	unsigned n;
 
 	while ((n = lnl_backlog_pieces(&l->out, iov)) > 0) {
-		ssize_t sent = write_stream(l->conf.fd, iov, n);
+		ssize_t sent = write_stream(l, iov, n);
 
 		if (sent < 0)
 			return (int)-sent;
@@ -115,7 +116,7 @@ static unsigned send_frames(struct lnl_link *l, struct iovec *iov, unsigned n, b
 	ssize_t sent = 0;
 
 	if (l->out.used == 0)
-		sent = write_stream(l->conf.fd, iov, n);
+		sent = write_stream(l, iov, n);
 	if (sent < 0) {
 		lnl_worker_link_end(l, true, (int)-sent);
 		return n;
@@ -135,7 +136,7 @@ static unsigned send_some(struct lnl_link *l, struct iovec *iov, unsigned n, uns
 	*lost = 0;
 	if (l->out.used > 0)
 		return 0;
-	sent = write_stream(l->conf.fd, iov, n);
+	sent = write_stream(l, iov, n);
 	if (sent < 0) {
 		lnl_worker_link_end(l, true, (int)-sent);
 		return *lost = n;

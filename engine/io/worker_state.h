@@ -62,6 +62,10 @@ struct lnl_link {
 	struct lnl_pace pace;	/* TCP: how it is read */
 	struct lnl_link *pace_next;
 	struct lnl_link **pace_on; /* what points to it in `paced`; NULL: it is read as it comes */
+	uint64_t read_at;	   /* TCP: when it was read, which brought something */
+	bool answered;		   /* and something was sent since, first at `answered_at` */
+	uint64_t answered_at;
+	uint32_t prompt; /* TCP: reads that are acknowledged at once */
 };
 
 /* Peers that have moved. */
@@ -398,10 +402,17 @@ void lnl_worker_links_free(struct lnl_worker *w);
 /* Makes the clock, if there is none. Without one all is read as it comes. */
 void lnl_worker_pace_init(struct lnl_worker *w);
 void lnl_worker_pace_deinit(struct lnl_worker *w);
-/* |l|, a TCP link, was read; |packets| ended in what came. How it is read may change. */
-void lnl_worker_pace_read(struct lnl_link *l, size_t bytes, size_t packets);
+/* |l|, a TCP link, was read at |now|; |packets| ended in what came. How it is read may change. */
+void lnl_worker_pace_read(struct lnl_link *l, uint64_t now, size_t bytes, size_t packets);
 /* |l| goes. */
 void lnl_worker_pace_forget(struct lnl_link *l);
+
+/* ---- worker_ack.c ---- */
+
+/* |l|, a TCP link, was read at |now|, which brought something: acknowledges it where its sender waits. */
+void lnl_worker_ack_read(struct lnl_link *l, uint64_t now);
+/* Something was sent by |l|. */
+void lnl_worker_ack_sent(struct lnl_link *l);
 
 /* ---- worker_send.c ---- */
 

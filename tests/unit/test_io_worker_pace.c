@@ -7,6 +7,7 @@
 /* lunel-test: timeout 120 */
 #include "test_io_worker_many.h"
 
+#include <linux/tcp.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -24,10 +25,12 @@ static uint64_t real_now(void)
 	return (uint64_t)ts.tv_sec * LNL_SECOND + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static _Atomic uint64_t skipped;
+
 /* These three stand for io/clock.c. */
 uint64_t lnl_clock_now(void)
 {
-	return real_now() / SLOWER;
+	return real_now() / SLOWER + atomic_load(&skipped);
 }
 
 uint64_t lnl_clock_wall(void *ctx)
@@ -341,6 +344,59 @@ static void a_link_ends_at_anothers_turn(void **state)
 	close(t[1].ours);
 }
 
+/* ---- acknowledgements ---- */
+
+static uint32_t acks_of(const struct stream *t)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(t->theirs, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_segs_out - info.tcpi_data_segs_out;
+}
+
+/* |times| packets with an answer each; how many acknowledgements went alone. */
+static uint32_t acks_of_answered(struct stream *t, unsigned times)
+{
+	uint32_t before = acks_of(t);
+	struct lnl_counters c;
+
+	for (unsigned i = 0; i < times; i++) {
+		uint8_t answer[100], got[200];
+
+		pass(t);
+		make_packet(answer, i, sizeof(answer));
+		assert_int_equal(write(t->s->tun, answer, sizeof(answer)), sizeof(answer));
+		wait_readable(t->ours);
+		assert_int_equal(recv(t->ours, got, sizeof(got), 0), 2 + 24 + sizeof(answer));
+		/* Once it has noted that it answered, the next takes its time. */
+		counters(t->s, PEER, &c);
+		atomic_fetch_add(&skipped, 10 * LNL_MSEC);
+	}
+	return acks_of(t) - before;
+}
+
+/*
+ * Answers take acknowledgements along, but for some time after somebody was seen to wait. (A kernel
+ * acknowledges a connection's first segments at once.)
+ */
+static void answers_acknowledge(void **state)
+{
+	struct stream t;
+	struct side s;
+
+	(void)state;
+	open_streams(&t, 1, &s);
+	acks_of_answered(&t, 100);
+	assert_in_range(acks_of_answered(&t, 200), 0, 100);
+	pass(&t);
+	atomic_fetch_add(&skipped, 10 * LNL_MSEC);
+	assert_in_range(acks_of_answered(&t, 200), 150, 250);
+	acks_of_answered(&t, 4096);
+	assert_in_range(acks_of_answered(&t, 200), 0, 100);
+	close_streams(&t, 1);
+}
+
 /* Who is nobody's peer is read as it comes. */
 static void strangers_are_not_paced(void **state)
 {
@@ -405,6 +461,7 @@ int main(void)
 		cmocka_unit_test(the_end_is_seen),
 		cmocka_unit_test(links_come_and_go),
 		cmocka_unit_test(a_link_ends_at_anothers_turn),
+		cmocka_unit_test(answers_acknowledge),
 		cmocka_unit_test(strangers_are_not_paced),
 		cmocka_unit_test(without_a_clock),
 	};
