@@ -95,8 +95,11 @@ void lnl_worker_pace_forget(struct lnl_link *l)
 
 void lnl_worker_pace_read(struct lnl_link *l, uint64_t now, size_t bytes, size_t packets)
 {
-	/* Strangers have no peer yet, and are owed nothing. */
-	if (l->worker->pace_clock < 0 || l->conf.peer == LNL_PEER_ID_NONE)
+	/*
+	 * Strangers have no peer yet, and are owed nothing. One whose peer went is weighed as before:
+	 * the clock must not strike for it for ever.
+	 */
+	if (l->worker->pace_clock < 0 || (l->pace_on == NULL && l->conf.peer == LNL_PEER_ID_NONE))
 		return;
 	switch (lnl_pace_read(&l->pace, now, bytes, packets)) {
 	case LNL_PACE_STAY:

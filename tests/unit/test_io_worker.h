@@ -299,6 +299,20 @@ static inline size_t make_packet(uint8_t *out, uint32_t number, size_t len)
 	return len;
 }
 
+/* Packet |number|, 100 bytes, sealed and framed, by the stream |fd|. */
+static inline void send_in_stream(int fd, struct lnl_data *plane, uint32_t number)
+{
+	uint8_t room[2 + LNL_HEADROOM + 256 + LNL_TAILROOM];
+	struct lnl_packet pkt = { .p = room + 2 + LNL_HEADROOM, .peer = PEER };
+
+	pkt.len = (uint32_t)make_packet(pkt.p, number, 100);
+	assert_int_equal(lnl_data_seal(plane, &pkt, 1, 1), 1);
+	pkt.p -= 2;
+	pkt.p[0] = 0;
+	pkt.p[1] = (uint8_t)pkt.len;
+	assert_int_equal(send(fd, pkt.p, pkt.len + 2, 0), pkt.len + 2);
+}
+
 static inline void expect_packet(int tun, uint32_t number, size_t len)
 {
 	uint8_t want[2048], got[2048];

@@ -9,19 +9,6 @@
 
 static uint32_t number;
 
-static void send_short(int fd, struct lnl_data *plane)
-{
-	uint8_t room[2 + LNL_HEADROOM + 256 + LNL_TAILROOM];
-	struct lnl_packet pkt = { .p = room + 2 + LNL_HEADROOM, .peer = PEER };
-
-	pkt.len = (uint32_t)make_packet(pkt.p, number++, 100);
-	assert_int_equal(lnl_data_seal(plane, &pkt, 1, 1), 1);
-	pkt.p -= 2;
-	pkt.p[0] = 0;
-	pkt.p[1] = (uint8_t)pkt.len;
-	assert_int_equal(send(fd, pkt.p, pkt.len + 2, 0), pkt.len + 2);
-}
-
 /* A response goes to |fd|, and two short packets come back, the second of which Nagle holds. */
 static void exchange(struct side *s, int fd, struct lnl_data *plane)
 {
@@ -31,8 +18,8 @@ static void exchange(struct side *s, int fd, struct lnl_data *plane)
 	assert_int_equal(write(s->tun, packet, sizeof(packet)), sizeof(packet));
 	wait_readable(fd);
 	assert_int_equal(recv(fd, got, sizeof(got), 0), 2 + 24 + sizeof(packet));
-	send_short(fd, plane);
-	send_short(fd, plane);
+	send_in_stream(fd, plane, number++);
+	send_in_stream(fd, plane, number++);
 	expect_packet(s->tun, number - 2, 100);
 	expect_packet(s->tun, number - 1, 100);
 }

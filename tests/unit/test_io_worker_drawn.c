@@ -162,26 +162,11 @@ static void what_was_read_is_sent(void **state)
 	close_side(&s);
 }
 
-/* The data plane of the peer that comes after PEER, with the same number and the same key. */
-static struct lnl_data *open_far_end(void)
-{
-	struct lnl_key_conf key = { .cipher = LNL_CIPHER_AES_256_GCM, .expires = LNL_NEVER };
-	struct lnl_peer_conf conf = plain_peer;
-	struct lnl_data *d;
-
-	memset(&key.recv, 0x11, sizeof(key.recv));
-	memset(&key.send, 0x22, sizeof(key.send));
-	assert_int_equal(lnl_data_new(&d, &env, 1), 0);
-	assert_int_equal(lnl_data_peer_add(d, &conf, 1), 0);
-	assert_int_equal(lnl_data_key_install(d, PEER, LNL_SLOT_PRIMARY, &key), 0);
-	return d;
-}
-
 /* What was read for a peer that is gone is not for the next one of its number. */
 static void what_was_read_goes_with_its_peer(void **state)
 {
 	struct lnl_packet pkt = { .peer = PEER };
-	struct lnl_data *far = open_far_end();
+	struct lnl_data *far = server_plane();
 	uint8_t got[2048];
 	uint32_t sealed, number;
 	struct side s;

@@ -92,23 +92,10 @@ static void hang_up(struct stream *t)
 	t->ours = -1;
 }
 
-static void send_packet(struct stream *t)
-{
-	uint8_t room[2 + LNL_HEADROOM + 256 + LNL_TAILROOM];
-	struct lnl_packet pkt = { .p = room + 2 + LNL_HEADROOM, .peer = PEER };
-
-	pkt.len = (uint32_t)make_packet(pkt.p, number, 100);
-	assert_int_equal(lnl_data_seal(t->plane, &pkt, 1, 1), 1);
-	pkt.p -= 2;
-	pkt.p[0] = 0;
-	pkt.p[1] = (uint8_t)pkt.len;
-	assert_int_equal(send(t->ours, pkt.p, pkt.len + 2, 0), pkt.len + 2);
-}
-
 /* One packet, and it arrives. */
 static void pass(struct stream *t)
 {
-	send_packet(t);
+	send_in_stream(t->ours, t->plane, number);
 	expect_packet(t->s->tun, number++, 100);
 }
 
@@ -187,10 +174,8 @@ static void a_burst_passes_whole(void **state)
 	for (unsigned sent = 0; sent < 3 * MARK; sent += 8 * 126) {
 		uint32_t first = number;
 
-		while (number < first + 8) {
-			send_packet(&t);
-			number++;
-		}
+		while (number < first + 8)
+			send_in_stream(t.ours, t.plane, number++);
 		for (; first < number; first++)
 			expect_packet(s.tun, first, 100);
 	}
@@ -400,6 +385,29 @@ static void answers_acknowledge(void **state)
 	close_streams(&t, 1);
 }
 
+/* The peer of a link goes, and the clock does not strike on for who is a stranger now. */
+static void a_peer_goes(void **state)
+{
+	struct server s;
+	struct client c;
+	struct stream t;
+
+	(void)state;
+	open_server(&s);
+	join_by_stream(&t, &s, &c, 10);
+	settle(&s);
+	while (mark_of(&t) != MARK) {
+		say_by(&t, &c, 1);
+		expect_tun(&s, 10, 1, number++);
+	}
+	command(&s.side, &(struct lnl_command){ .kind = LNL_CMD_PEER_DEL, .peer = 10 });
+	wait_until_not_paced(&t);
+	assert_false(clock_runs());
+	close_side(&s.side);
+	close_client(&c);
+	close(t.ours);
+}
+
 /* Who is nobody's peer is read as it comes. */
 static void strangers_are_not_paced(void **state)
 {
@@ -464,6 +472,7 @@ int main(void)
 		cmocka_unit_test(the_end_is_seen),
 		cmocka_unit_test(links_come_and_go),
 		cmocka_unit_test(a_link_ends_at_anothers_turn),
+		cmocka_unit_test(a_peer_goes),
 		cmocka_unit_test(answers_acknowledge),
 		cmocka_unit_test(strangers_are_not_paced),
 		cmocka_unit_test(without_a_clock),
